@@ -71,8 +71,8 @@ ui: setup ## Dagster on the demonstration home
 
 requirements: $(BIN)/uv ## compile the requirements again: hashes, no addresses
 	@options="--python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet"; \
-	$(BIN)/uv pip compile $$options requirements-bootstrap.in -o requirements-bootstrap.txt && \
 	$(BIN)/uv pip compile $$options pyproject.toml --group test --group lint -o requirements-dev.txt && \
+	$(BIN)/uv pip compile $$options requirements-bootstrap.in -c requirements-dev.txt -o requirements-bootstrap.txt && \
 	$(BIN)/uv pip compile $$options pyproject.toml -c requirements-dev.txt -o requirements.txt
 
 clean: ## remove the environment, the demonstration home and caches
