@@ -1,0 +1,134 @@
+"""Log-linear Poisson and quasi-Poisson regression of many series in one call (iteratively reweighted least squares)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+ITERATIONS = 50
+TOLERANCE = 1e-10
+ALIASED = 1e-9
+LINEAR_PREDICTOR_RANGE = (-30.0, 200.0)
+
+
+@dataclass(frozen=True)
+class PoissonFit:
+    """Fits of s series with p columns each.
+
+    coefficients (s, p), 0 where the column is aliased; covariance (s, p, p), not yet multiplied by the dispersion;
+    fitted (s, t); dispersion (s,) Pearson chi-square over its degrees of freedom, NaN without any; degrees (s,);
+    deviance (s,); leverage (s, t), the hat-matrix diagonal; aliased (s, p), columns that the observed periods cannot
+    tell from those before them; converged (s,). A series with no count above zero has no fit: its fields are NaN.
+    """
+
+    coefficients: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    fitted: NDArray[np.float64]
+    dispersion: NDArray[np.float64]
+    degrees: NDArray[np.float64]
+    deviance: NDArray[np.float64]
+    leverage: NDArray[np.float64]
+    aliased: NDArray[np.bool_]
+    converged: NDArray[np.bool_]
+
+
+def fit_poisson(
+    counts: NDArray[np.float64],
+    design: NDArray[np.float64],
+    weights: NDArray[np.float64] | None = None,
+    offset: NDArray[np.float64] | None = None,
+) -> PoissonFit:
+    """Fit log(mean) = offset + design @ coefficients to each series.
+
+    counts (s, t), NaN left out; design (t, p) or (s, t, p); weights (s, t) prior weights, 0 leaves a period out;
+    offset (s, t) or (t,), a period with a non-finite offset is left out. McCullagh and Nelder (1989), 2.5 and 6.2.
+    Starts and converges as R's glm does (mean = y + 0.1; relative change of the deviance).
+    """
+    n_series, periods = counts.shape
+    design = np.broadcast_to(design, (n_series, periods, design.shape[-1]))
+    prior = np.ones_like(counts) if weights is None else np.broadcast_to(weights, counts.shape).astype(float)
+    shift = np.zeros_like(counts) if offset is None else np.broadcast_to(offset, counts.shape).astype(float)
+    used = ~np.isnan(counts) & np.isfinite(shift) & (prior > 0) & np.isfinite(design).all(axis=2)
+    prior = np.where(used, prior, 0.0)
+    shift = np.where(used, shift, 0.0)
+    y = np.where(used, counts, 0.0)
+    x = np.where(used[:, :, None], design, 0.0)
+    aliased = aliased_columns(x)
+    x = np.where(aliased[:, None, :], 0.0, x)
+    identity = np.where(aliased[:, :, None], np.eye(x.shape[2]), 0.0)
+
+    mean = y + 0.1
+    predictor = np.log(mean)
+    deviance = np.full(n_series, np.inf)
+    converged = np.zeros(n_series, dtype=bool)
+    coefficients = np.zeros((n_series, x.shape[2]))
+    gram = identity
+    for _ in range(ITERATIONS):
+        working_weight = prior * mean
+        working = np.where(used, predictor - shift + (y - mean) / mean, 0.0)
+        weighted = x * working_weight[:, :, None]
+        gram = np.matmul(np.swapaxes(weighted, 1, 2), x) + identity
+        moment = np.matmul(np.swapaxes(weighted, 1, 2), working[:, :, None])
+        coefficients = _solve(gram, moment)[:, :, 0]
+        predictor = np.clip(np.matmul(x, coefficients[:, :, None])[:, :, 0] + shift, *LINEAR_PREDICTOR_RANGE)
+        mean = np.exp(predictor)
+        new_deviance = poisson_deviance(y, mean, prior)
+        converged = np.abs(new_deviance - deviance) / (np.abs(new_deviance) + 0.1) < TOLERANCE
+        deviance = new_deviance
+        if converged.all():
+            break
+
+    working_weight = prior * mean
+    gram = np.matmul(np.swapaxes(x * working_weight[:, :, None], 1, 2), x) + identity
+    covariance = _solve(gram, np.broadcast_to(np.eye(x.shape[2]), gram.shape))
+    leverage = np.einsum("stp,spq,stq->st", x, covariance, x) * working_weight
+    degrees = (used.sum(axis=1) - (~aliased).sum(axis=1)).astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pearson = (prior * (y - mean) ** 2 / mean).sum(axis=1)
+        dispersion = np.where(degrees > 0, pearson / degrees, np.nan)
+    empty = ~(y > 0).any(axis=1)
+    return PoissonFit(
+        coefficients=np.where(empty[:, None], np.nan, coefficients),
+        covariance=np.where(empty[:, None, None], np.nan, covariance),
+        fitted=np.where(empty[:, None], np.nan, np.where(used, mean, np.nan)),
+        dispersion=np.where(empty, np.nan, dispersion),
+        degrees=degrees,
+        deviance=np.where(empty, np.nan, deviance),
+        leverage=np.where(empty[:, None], np.nan, leverage),
+        aliased=aliased,
+        converged=converged & ~empty,
+    )
+
+
+def poisson_deviance(y: NDArray[np.float64], mean: NDArray[np.float64], weights: NDArray[np.float64]):
+    """2 * sum of w [y log(y / mean) - (y - mean)] along the last axis."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(y > 0, y * np.log(np.where(y > 0, y, 1.0) / mean), 0.0)
+    return 2.0 * (weights * (ratio - (y - mean))).sum(axis=-1)
+
+
+def aliased_columns(design: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which columns of each design (s, t, p) are combinations of the columns before them, as R's glm drops them."""
+    n_series, _, columns = design.shape
+    scale = np.sqrt((design**2).sum(axis=1))
+    scaled = design / np.where(scale > 0, scale, 1.0)[:, None, :]
+    basis = np.zeros_like(scaled)
+    aliased = np.zeros((n_series, columns), dtype=bool)
+    for column in range(columns):
+        rest = scaled[:, :, column].copy()
+        for _ in range(2):  # twice is enough for orthogonality to rounding
+            rest -= np.einsum("stq,sq->st", basis[:, :, :column], np.einsum("stq,st->sq", basis[:, :, :column], rest))
+        size = np.sqrt((rest**2).sum(axis=1))
+        aliased[:, column] = size <= ALIASED
+        basis[:, :, column] = np.where((size > ALIASED)[:, None], rest / np.where(size > 0, size, 1.0)[:, None], 0.0)
+    return aliased
+
+
+def _solve(gram, right):
+    """Batched solve that turns series with a degenerate Gram matrix (weights underflown) into their least-norm fit."""
+    try:
+        return np.linalg.solve(gram, right)
+    except np.linalg.LinAlgError:
+        return np.linalg.pinv(gram, hermitian=True) @ right
