@@ -1,8 +1,9 @@
 """Compiled kernels of the rank methods in `trends.tests`; they give the same bits as the plain paths there.
 
 The slopes of a series are made lag by lag (contiguous, so the compiler vectorises them). The median and the two limits
-lie close together in rank, so a small sorted sample brackets them, one pass keeps what is inside the bracket, and only
-that part is sorted. When a bracket misses a wanted rank, all slopes are sorted.
+lie close together in rank, so a small sample brackets them, one pass keeps what is inside the bracket, a histogram of
+that part leads to the bucket of each wanted rank, and only that bucket is searched. When a bracket misses a wanted rank,
+all slopes are sorted.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-SAMPLE = 512
+SAMPLE = 128
+BUCKETS = 256
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -74,20 +76,24 @@ def kendall_scores(values, codes, n_strata):
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _select(slopes, n, ranks, kept, sample):
+def _select(slopes, n, ranks, kept, bucket_of, part, counts):
     """Values at the four ascending 0-based ranks among the first n slopes; slopes may be reordered."""
     found = np.empty(4)
-    if n > 4 * SAMPLE:
+    if n > 8 * SAMPLE:
         step = n // SAMPLE
+        sample = part[:SAMPLE]
         for i in range(SAMPLE):
             sample[i] = slopes[i * step + (i * 7919) % step]
-        sample.sort()
         # three standard errors of a sampled quantile on either side
         margin = int(1.5 * np.sqrt(SAMPLE)) + 1
         first = int(ranks[0] / n * SAMPLE) - margin
         last = int(ranks[3] / n * SAMPLE) + margin
-        low = -np.inf if first < 0 else sample[first]
-        high = np.inf if last >= SAMPLE else sample[last]
+        if first >= 0 and last < SAMPLE:
+            low = _quickselect(sample, 0, SAMPLE - 1, first)
+            high = _quickselect(sample, first, SAMPLE - 1, last)
+        else:
+            low = np.min(slopes[:n])
+            high = np.max(slopes[:n])
         below = 0
         inside = 0
         for i in range(n):
@@ -95,16 +101,34 @@ def _select(slopes, n, ranks, kept, sample):
             kept[inside] = value
             below += np.int64(value < low)
             inside += np.int64((value >= low) & (value <= high))
-        if below <= ranks[0] and ranks[3] < below + inside:
-            part = kept[:inside]
-            start = 0
+        bracketed = below <= ranks[0] and ranks[3] < below + inside
+        if bracketed and low == high:
+            found[:] = low
+            return found
+        scale = BUCKETS / (high - low)
+        if bracketed and scale < np.inf:
+            counts[:] = 0
+            for i in range(inside):
+                # rounding keeps the order of values, so the buckets are in order too
+                bucket = np.int32(min((kept[i] - low) * scale, BUCKETS - 1.0))
+                bucket_of[i] = bucket
+                counts[bucket] += 1
+            wanted_bucket = -1
+            size = 0
+            bucket = 0
+            before = 0
             for k in range(4):
-                wanted = ranks[k] - below
-                if k > 0 and ranks[k] == ranks[k - 1]:
-                    found[k] = found[k - 1]
-                    continue
-                found[k] = _quickselect(part, start, inside - 1, wanted)
-                start = wanted + 1 if wanted + 1 < inside else wanted
+                rank = ranks[k] - below
+                while before + counts[bucket] <= rank:
+                    before += counts[bucket]
+                    bucket += 1
+                if bucket != wanted_bucket:
+                    wanted_bucket = bucket
+                    size = 0
+                    for i in range(inside):
+                        part[size] = kept[i]
+                        size += np.int64(bucket_of[i] == bucket)
+                found[k] = _quickselect(part, 0, size - 1, rank - before)
             return found
     slopes[:n].sort()
     for k in range(4):
@@ -140,17 +164,25 @@ def _quickselect(values, low, high, wanted):
 
 
 @numba.njit(cache=True, error_model="numpy")
+def _middle(in_order, n):
+    return (in_order[(n - 1) // 2] + in_order[n // 2]) / 2
+
+
+@numba.njit(cache=True, error_model="numpy")
 def pairwise_slopes(values, times, codes, n_strata, z):
-    """Median slope and rank limits of each series; `times` ascending."""
+    """Median slope, its intercept and its rank limits for each series; `times` ascending."""
     n_series, periods = values.shape
     most = periods * (periods - 1) // 2
     slopes = np.empty(most + 1)
     kept = np.empty(most + 2)
-    sample = np.empty(SAMPLE)
+    part = np.empty(max(most + 2, SAMPLE))
+    bucket_of = np.empty(most + 2, dtype=np.int32)
+    counts = np.empty(BUCKETS, dtype=np.int32)
     block = np.empty(periods)
     block_times = np.empty(periods)
     ranks = np.empty(4, dtype=np.int64)
     slope = np.full(n_series, np.nan)
+    intercept = np.full(n_series, np.nan)
     low = np.full(n_series, np.nan)
     high = np.full(n_series, np.nan)
     tied_times = False
@@ -160,6 +192,7 @@ def pairwise_slopes(values, times, codes, n_strata, z):
     for series in range(n_series):
         labels = codes[series if codes.shape[0] > 1 else 0]
         n_slopes = 0
+        n = 0
         variance = 0.0
         for stratum in range(n_strata):
             n = _gather(values[series], times, labels, stratum, block, block_times)
@@ -190,8 +223,19 @@ def pairwise_slopes(values, times, codes, n_strata, z):
         ranks[1] = (n_slopes - 1) // 2
         ranks[2] = n_slopes // 2
         ranks[3] = max(rank_high, n_slopes // 2)
-        found = _select(slopes, n_slopes, ranks, kept, sample)
+        found = _select(slopes, n_slopes, ranks, kept, bucket_of, part, counts)
         slope[series] = (found[1] + found[2]) / 2
+        if n_strata == 1:
+            n_used = n
+        else:
+            n_used = 0
+            for i in range(periods):
+                if labels[i] >= 0 and not np.isnan(values[series, i]):
+                    block[n_used] = values[series, i]
+                    block_times[n_used] = times[i]
+                    n_used += 1
+            block[:n_used].sort()
+        intercept[series] = _middle(block, n_used) - slope[series] * _middle(block_times, n_used)
         low[series] = found[0]
         high[series] = found[3]
-    return slope, low, high
+    return slope, intercept, low, high

@@ -113,11 +113,9 @@ def theil_sen(
     if _use_kernels(values.shape):
         from trends import rank_kernels
 
-        slope, low, high = rank_kernels.pairwise_slopes(values, times, codes, n_strata, z)
+        slope, intercept, low, high = rank_kernels.pairwise_slopes(values, times, codes, n_strata, z)
     else:
-        slope, low, high = _pairwise_slopes(values, times, codes, n_strata, z)
-    used = np.where(codes < 0, np.nan, values)
-    intercept = _nan_median(used) - slope * _nan_median(np.where(np.isnan(used), np.nan, times))
+        slope, intercept, low, high = _pairwise_slopes(values, times, codes, n_strata, z)
     return TheilSen(*(_shaped(column, shape) for column in (slope, intercept, low, high)))
 
 
@@ -218,7 +216,7 @@ def _kendall_scores(values, codes, n_strata):
 
 
 def _pairwise_slopes(values, times, codes, n_strata, z):
-    """Median slope and rank limits of each series."""
+    """Median slope, its intercept and its rank limits for each series."""
     n_series, periods = values.shape
     first, second = np.triu_indices(periods, 1)
     apart = times[second] - times[first]
@@ -245,7 +243,9 @@ def _pairwise_slopes(values, times, codes, n_strata, z):
             slope[rows] = np.where(some, middle, np.nan)
             low[rows] = np.where(some, slopes[index, rank_low], np.nan)
             high[rows] = np.where(some, slopes[index, rank_high], np.nan)
-    return slope, low, high
+    used = np.where(codes < 0, np.nan, values)
+    intercept = _nan_median(used) - slope * _nan_median(np.where(np.isnan(used), np.nan, times))
+    return slope, intercept, low, high
 
 
 def _slope_variance(values, times, codes, n_strata):
