@@ -1,0 +1,223 @@
+"""Is there a trend? Every series of the release at once, with the changes that are not trends taken out first.
+
+A change of law, code list, counting rule or area starts a new regime: the rank tests compare only periods of one regime
+(and of one season), and the log-linear model estimates the step beside the trend. A period inside which such a change
+fell belongs to neither regime and is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from orchestration.defs.analytics.rounding import round_frame
+from orchestration.defs.analytics.series_grid import PERIODS_A_YEAR, Grid, ancestors, grid
+
+METHOD = "mann_kendall + theil_sen, strata: regimes and seasons; step_model: quasi-Poisson"
+METHOD_VERSION = "1"
+SPLITS = ("offence", "exploitation", "sex", "age", "counterpart_area", "detail")
+FAMILY = ("measure", "area_level", "source", "dataset", "derivation", "reporter", "area_role", "unit", "frequency")
+COLUMNS = [
+    "series_id", "eligibility", "eligibility_reason", "first_period", "last_period", "periods_count", "regimes_count",
+    "tau", "s", "z", "p", "q_bh", "q_by", "family_id", "family_count", "slope_per_year", "slope_lower_per_year",
+    "slope_upper_per_year", "change_per_year_share", "trend_ratio_per_year", "trend_ratio_lower", "trend_ratio_upper",
+    "step_on", "step_ratio", "step_ratio_lower", "step_ratio_upper", "direction", "method", "method_version",
+]  # fmt: skip
+
+
+def compute(
+    series: pd.DataFrame, breaks: pd.DataFrame, parents: Mapping[str, str | None], parameters: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Trends of every series: one row a series, columns `COLUMNS`, ordered by series_id.
+
+    series   long: series_id, frequency, period, period_start, value (NaN where missing or protected), area_code,
+             measure, the columns of `FAMILY` and `SPLITS`.
+    breaks   area_code, measure (or `_T` for all), break_on, kind; a break holds for the area and all areas inside it.
+    parents  area_code -> code of the area above.
+    """
+    rules = parameters["trends"]
+    strata_breaks = breaks[breaks["kind"].isin(rules["strata_kinds"])]
+    parts = [
+        _of_frequency(frame, str(frequency), strata_breaks, parents, rules)
+        for frequency, frame in series.groupby("frequency", sort=True)
+    ]
+    if not parts:
+        return pd.DataFrame(columns=COLUMNS)
+    result = pd.concat(parts, ignore_index=True)
+    keys = series.drop_duplicates("series_id").set_index("series_id")
+    result = _families(result, keys.loc[result["series_id"]].reset_index(), rules)
+    result = round_frame(result, parameters["rounding"]["significant_digits"])
+    return result[COLUMNS].sort_values("series_id", ignore_index=True)
+
+
+def _of_frequency(
+    frame: pd.DataFrame, frequency: str, breaks: pd.DataFrame, parents: Mapping[str, str | None], rules: Mapping[str, Any]
+) -> pd.DataFrame:
+    from trends.breaks import step_model
+    from trends.tests import mann_kendall, theil_sen
+
+    per_year = PERIODS_A_YEAR[frequency]
+    table = grid(frame, "series_id", frequency)
+    keys = frame.drop_duplicates("series_id").set_index("series_id").loc[table.keys]
+    regimes, steps, step_dates = _regimes(table, keys, per_year, breaks, parents, rules["minimum_regime_periods"])
+    values = np.where(np.isnan(regimes), np.nan, table.values)
+    seasons = np.arange(len(table.periods)) % per_year
+    strata = regimes * per_year + seasons
+    counted = (~np.isnan(values)).sum(axis=1)
+    eligible = counted >= rules["minimum_periods"][frequency]
+
+    years = np.arange(len(table.periods)) / per_year
+    n = len(table.keys)
+    out: dict[str, Any] = {"series_id": table.keys.to_numpy()}
+    numbers = np.full((n, 14), np.nan)
+    if eligible.any():
+        chosen, chosen_strata = values[eligible], strata[eligible]
+        test = mann_kendall(chosen, strata=chosen_strata)
+        slope = theil_sen(chosen, t=years, strata=chosen_strata, level=rules["level"])
+        counts_like = np.where(chosen < 0, np.nan, chosen)
+        model = step_model(counts_like, steps[eligible], per_year, seasonal=per_year > 1, level=rules["level"])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = slope.slope / np.nanmedian(chosen, axis=1)
+        last_step = _last_finite(model.effect)
+        numbers[eligible] = np.column_stack(
+            [
+                test.tau, test.s, test.z, test.p, slope.slope, slope.low, slope.high,
+                np.where(np.isfinite(share), share, np.nan), model.trend, model.trend_low, model.trend_high,
+                *(np.take_along_axis(part, last_step, axis=1)[:, 0] for part in (model.effect, model.effect_low, model.effect_high)),
+            ]  # fmt: skip
+        )
+        dates = np.full(n, None, dtype=object)
+        dates[np.flatnonzero(eligible)] = np.take_along_axis(step_dates[eligible], last_step, axis=1)[:, 0]
+        out["step_on"] = [date if np.isfinite(effect) else None for date, effect in zip(dates, numbers[:, 11], strict=True)]
+    else:
+        out["step_on"] = [None] * n
+    numbers[~np.isfinite(numbers)] = np.nan
+    names = (
+        "tau", "s", "z", "p", "slope_per_year", "slope_lower_per_year", "slope_upper_per_year", "change_per_year_share",
+        "trend_ratio_per_year", "trend_ratio_lower", "trend_ratio_upper", "step_ratio", "step_ratio_lower",
+        "step_ratio_upper",
+    )  # fmt: skip
+    out.update({name: numbers[:, position] for position, name in enumerate(names)})
+
+    observed = ~np.isnan(table.values)
+    any_observed = observed.any(axis=1)
+    first, last = observed.argmax(axis=1), observed.shape[1] - 1 - observed[:, ::-1].argmax(axis=1)
+    periods = np.array(table.periods, dtype=object)
+    out["first_period"] = np.where(any_observed, periods[first], None)
+    out["last_period"] = np.where(any_observed, periods[last], None)
+    out["periods_count"] = counted
+    out["regimes_count"] = [len(np.unique(row[~np.isnan(row)])) for row in regimes]
+    needed = rules["minimum_periods"][frequency]
+    what = {"A": "years", "Q": "quarters", "M": "months"}[frequency]
+    out["eligibility"] = np.where(eligible, "assessed", "too_short")
+    out["eligibility_reason"] = [
+        None if good else f"{have} {what} with a figure that can be compared; a trend needs {needed}"
+        for good, have in zip(eligible, counted, strict=True)
+    ]
+    return pd.DataFrame(out)
+
+
+def _regimes(
+    table: Grid,
+    keys: pd.DataFrame,
+    per_year: int,
+    breaks: pd.DataFrame,
+    parents: Mapping[str, str | None],
+    minimum: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Regime of each period (n, t) with NaN for a mixed period or a regime too short to compare; and the kept steps."""
+    n, t = table.values.shape
+    starts = table.starts
+    ends = starts + pd.DateOffset(months=12 // per_year)
+    by_area: dict[str, list[tuple[str, pd.Timestamp]]] = {}
+    for row in breaks.itertuples():
+        by_area.setdefault(str(row.area_code), []).append((str(row.measure), pd.Timestamp(row.break_on)))
+    regimes = np.zeros((n, t))
+    steps: list[list[tuple[int, Any]]] = []
+    for position, (area, measure) in enumerate(zip(keys["area_code"], keys["measure"], strict=True)):
+        dates = sorted(
+            {
+                date
+                for place in ancestors(parents, area)
+                for about, date in by_area.get(place, ())
+                if about in (measure, "_T") and starts[0] < date < ends[-1]
+            }
+        )
+        for date in dates:
+            regimes[position, starts >= date] += 1
+            regimes[position, (starts < date) & (ends > date)] = np.nan
+        observed = ~np.isnan(table.values[position]) & ~np.isnan(regimes[position])
+        kept: list[tuple[int, Any]] = []
+        if dates:
+            for regime in np.unique(regimes[position][observed]):
+                inside = regimes[position] == regime
+                if (inside & observed).sum() < minimum:
+                    regimes[position, inside] = np.nan
+            labels = [regime for regime in np.unique(regimes[position]) if not np.isnan(regime)]
+            for regime in labels[1:]:
+                date = dates[int(regime) - 1]
+                kept.append((int(np.argmax(regimes[position] == regime)), date.date()))
+        steps.append(kept)
+    width = max(1, max(len(kept) for kept in steps))
+    positions = np.full((n, width), np.nan)
+    step_dates = np.full((n, width), None, dtype=object)
+    for position, kept in enumerate(steps):
+        for place, (index, date) in enumerate(kept):
+            positions[position, place] = index
+            step_dates[position, place] = date
+    return regimes, positions, step_dates
+
+
+def _last_finite(effects: np.ndarray) -> np.ndarray:
+    """Index (n, 1) of each row's last finite effect, 0 where there is none."""
+    finite = np.isfinite(effects)
+    last = effects.shape[1] - 1 - finite[:, ::-1].argmax(axis=1)
+    return np.where(finite.any(axis=1), last, 0)[:, None]
+
+
+def _families(result: pd.DataFrame, keys: pd.DataFrame, rules: Mapping[str, Any]) -> pd.DataFrame:
+    """False discovery within one question shown together: totals first, parts only under a significant total."""
+    from trends.tests import false_discovery
+
+    splits = keys[list(SPLITS)].ne("_T")
+    kind = splits.apply(lambda row: "+".join(name for name, split in row.items() if split) or "total", axis=1)
+    result = result.assign(
+        family_id=keys[list(FAMILY)].astype(str).agg("|".join, axis=1).to_numpy() + "|" + kind.to_numpy(),
+        q_bh=np.nan,
+        q_by=np.nan,
+        family_count=0,
+    )
+    series_of_total = keys[["area_code", *FAMILY]].astype(str).agg("|".join, axis=1).to_numpy()
+    is_total = (kind == "total").to_numpy()
+    _adjust(result, is_total, false_discovery)
+    significant = set(series_of_total[is_total & (result["q_bh"] <= rules["significance"]).to_numpy()])
+    known = set(series_of_total[is_total & result["p"].notna().to_numpy()])
+    for position in np.flatnonzero(~is_total & (result["eligibility"] == "assessed").to_numpy()):
+        if series_of_total[position] not in significant:
+            reason = (
+                "the total of this area shows no clear change, so its parts are not tested"
+                if series_of_total[position] in known
+                else "the total of this area could not be tested, so its parts are not"
+            )
+            result.loc[position, ["eligibility", "eligibility_reason"]] = ["not_assessed", reason]
+            result.loc[position, ["tau", "s", "z", "p"]] = np.nan
+    _adjust(result, ~is_total, false_discovery)
+    result["q_by"] = false_discovery(result["p"].to_numpy(float), method="by")
+    clear = (result["q_bh"] <= rules["significance"]).to_numpy()
+    slope = result["slope_per_year"].to_numpy(float)
+    sign = np.where(slope != 0, np.sign(slope), np.sign(result["s"].to_numpy(float)))
+    result["direction"] = np.select(
+        [result["p"].isna().to_numpy(), clear & (sign > 0), clear & (sign < 0)], ["", "rose", "fell"], "no_clear_change"
+    )
+    result["direction"] = result["direction"].replace({"": None})
+    return result.assign(method=METHOD, method_version=METHOD_VERSION)
+
+
+def _adjust(result: pd.DataFrame, chosen: np.ndarray, false_discovery) -> None:
+    for _, rows in result[chosen].groupby("family_id", sort=True):
+        p = rows["p"].to_numpy(float)
+        result.loc[rows.index, "q_bh"] = false_discovery(p, method="bh")
+        result.loc[rows.index, "family_count"] = int((~np.isnan(p)).sum())
