@@ -47,32 +47,26 @@ def fit_poisson(
     Starts and converges as R's glm does (mean = y + 0.1; relative change of the deviance).
     """
     n_series, periods = counts.shape
-    design = np.broadcast_to(design, (n_series, periods, design.shape[-1]))
+    if design.shape[-2] != periods or design.ndim not in (2, 3):
+        raise ValueError(f"design has shape {design.shape}; expected ({periods}, p) or ({n_series}, {periods}, p)")
     prior = np.ones_like(counts) if weights is None else np.broadcast_to(weights, counts.shape).astype(float)
     shift = np.zeros_like(counts) if offset is None else np.broadcast_to(offset, counts.shape).astype(float)
-    used = ~np.isnan(counts) & np.isfinite(shift) & (prior > 0) & np.isfinite(design).all(axis=2)
+    used = ~np.isnan(counts) & np.isfinite(shift) & (prior > 0)
     prior = np.where(used, prior, 0.0)
     shift = np.where(used, shift, 0.0)
     y = np.where(used, counts, 0.0)
-    x = np.where(used[:, :, None], design, 0.0)
-    aliased = aliased_columns(x)
-    x = np.where(aliased[:, None, :], 0.0, x)
-    identity = np.where(aliased[:, :, None], np.eye(x.shape[2]), 0.0)
+    x = _Design(design, used)
 
     mean = y + 0.1
     predictor = np.log(mean)
     deviance = np.full(n_series, np.inf)
     converged = np.zeros(n_series, dtype=bool)
-    coefficients = np.zeros((n_series, x.shape[2]))
-    gram = identity
+    coefficients = np.zeros((n_series, design.shape[-1]))
     for _ in range(ITERATIONS):
-        working_weight = prior * mean
-        working = np.where(used, predictor - shift + (y - mean) / mean, 0.0)
-        weighted = x * working_weight[:, :, None]
-        gram = np.matmul(np.swapaxes(weighted, 1, 2), x) + identity
-        moment = np.matmul(np.swapaxes(weighted, 1, 2), working[:, :, None])
-        coefficients = _solve(gram, moment)[:, :, 0]
-        predictor = np.clip(np.matmul(x, coefficients[:, :, None])[:, :, 0] + shift, *LINEAR_PREDICTOR_RANGE)
+        weight = prior * mean
+        working = weight * (predictor - shift) + prior * (y - mean)
+        coefficients = _solve(x.gram(weight), x.moment(working)[:, :, None])[:, :, 0]
+        predictor = np.clip(x.times(coefficients) + shift, *LINEAR_PREDICTOR_RANGE)
         mean = np.exp(predictor)
         new_deviance = poisson_deviance(y, mean, prior)
         converged = np.abs(new_deviance - deviance) / (np.abs(new_deviance) + 0.1) < TOLERANCE
@@ -80,10 +74,11 @@ def fit_poisson(
         if converged.all():
             break
 
-    working_weight = prior * mean
-    gram = np.matmul(np.swapaxes(x * working_weight[:, :, None], 1, 2), x) + identity
-    covariance = _solve(gram, np.broadcast_to(np.eye(x.shape[2]), gram.shape))
-    leverage = np.einsum("stp,spq,stq->st", x, covariance, x) * working_weight
+    aliased = x.aliased
+    weight = prior * mean
+    gram = x.gram(weight)
+    covariance = _solve(gram, np.broadcast_to(np.eye(gram.shape[-1]), gram.shape))
+    leverage = x.quadratic(covariance) * weight
     degrees = (used.sum(axis=1) - (~aliased).sum(axis=1)).astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
         pearson = (prior * (y - mean) ** 2 / mean).sum(axis=1)
@@ -100,6 +95,52 @@ def fit_poisson(
         aliased=aliased,
         converged=converged & ~empty,
     )
+
+
+class _Design:
+    """The products a fit needs, with one matrix for all series (through its outer products) or one for each."""
+
+    def __init__(self, design: NDArray[np.float64], used: NDArray[np.bool_]):
+        self.shared = design.ndim == 2
+        if self.shared:
+            same = bool((used == used[:1]).all())
+            patterns, members = (used[:1], np.zeros(len(used), dtype=int)) if same else _distinct_rows(used)
+            masked = np.where(patterns[:, :, None], design, 0.0)
+            self.aliased = aliased_columns(masked)[members]
+            self.x = np.ascontiguousarray(design)
+            self.outer = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
+        else:
+            self.x = np.where(used[:, :, None], design, 0.0)
+            self.aliased = aliased_columns(self.x)
+        self.identity = np.where(self.aliased[:, :, None], np.eye(design.shape[-1]), 0.0)
+        self.crossed = self.aliased[:, :, None] | self.aliased[:, None, :]
+
+    def gram(self, weight):
+        if self.shared:
+            gram = (weight @ self.outer).reshape(len(weight), self.x.shape[1], -1)
+        else:
+            gram = np.matmul(np.swapaxes(self.x * weight[:, :, None], 1, 2), self.x)
+        return np.where(self.crossed, self.identity, gram)
+
+    def moment(self, values):
+        moment = values @ self.x if self.shared else np.einsum("stp,st->sp", self.x, values)
+        return np.where(self.aliased, 0.0, moment)
+
+    def times(self, coefficients):
+        return coefficients @ self.x.T if self.shared else np.einsum("stp,sp->st", self.x, coefficients)
+
+    def quadratic(self, matrix):
+        if self.shared:
+            return matrix.reshape(len(matrix), -1) @ self.outer.T
+        return np.einsum("stp,spq,stq->st", self.x, matrix, self.x, optimize=True)
+
+
+def _distinct_rows(used: NDArray[np.bool_]):
+    """Distinct rows and, for each row, which one it is."""
+    packed = np.packbits(used, axis=1)
+    keys = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
+    _, first, members = np.unique(keys, return_index=True, return_inverse=True)
+    return used[first], members.ravel()
 
 
 def poisson_deviance(y: NDArray[np.float64], mean: NDArray[np.float64], weights: NDArray[np.float64]):
