@@ -1,0 +1,365 @@
+"""Where values cluster in space: Getis-Ord Gi and Gi*, local and global Moran, emerging hot spots, interval hot spots.
+
+Areas are on the **first** axis, periods (or any other maps) on the second: `values` is (n,) or (n, k), weights are
+sparse n x n without self links, NaN is missing and leaves its area out of that map. No function draws random numbers
+unless permutations are asked for.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse, special
+
+from geo.neighbours import checked_weights
+
+Floats = NDArray[np.float64]
+
+MIN_AREAS = 30
+"""Fewest reporting areas on a map that is assessed."""
+MIN_REPORTING = 0.8
+"""Smallest share of a neighbourhood that must report for its area to be assessed."""
+MIN_EXPECTED = 1.0
+"""Smallest expected count of a neighbourhood that is assessed."""
+
+REASONS = (
+    "",
+    "value missing",
+    "fewer areas report than needed",
+    "no neighbours",
+    "too little of the neighbourhood reports",
+    "expected count of the neighbourhood too small",
+    "no variation between the areas",
+)
+"""Texts behind the codes of why an area is not assessed."""
+
+
+@dataclass(frozen=True)
+class GetisOrd:
+    """Result of `getis_ord`; all arrays have the shape of `values`.
+
+    `z` textbook score, `p` two-sided from three conditional moments, `p_normal` two-sided normal tail of `z`,
+    `p_upper_bound` two-sided with the half-count correction, `direction` +1 where the neighbours hold more and -1 where
+    they hold less than chance gives, `assessed` with `reason_code` and `reason`.
+    """
+
+    z: Floats
+    p: Floats
+    p_normal: Floats
+    p_upper_bound: Floats
+    direction: NDArray[np.int8]
+    assessed: NDArray[np.bool_]
+    reason_code: NDArray[np.int8]
+
+    @property
+    def reason(self) -> NDArray[np.str_]:
+        """Why an area is not assessed; empty where it is."""
+        return np.array(REASONS)[self.reason_code]
+
+    @property
+    def p_upper(self) -> Floats:
+        """One-sided p for more than chance gives, of the same tail as `p`."""
+        return np.where(self.direction > 0, self.p / 2, 1 - self.p / 2)
+
+
+def pearson_upper_tail(z: Floats, skewness: Floats) -> Floats:
+    """P(Z >= z) of a standardised Pearson III (shifted gamma) variable; normal where the skewness vanishes."""
+    shape = 4 / np.maximum(skewness**2, 1e-12)
+    at = np.maximum(shape + np.abs(z) * np.sqrt(shape) * np.sign(z * skewness), 0.0)
+    tail = np.where(skewness > 0, special.gammaincc(shape, at), special.gammainc(shape, at))
+    return np.where(np.abs(skewness) < 1e-6, special.ndtr(-z), tail)
+
+
+def getis_ord(
+    values: ArrayLike,
+    weights,
+    expected: ArrayLike | None = None,
+    star: bool = True,
+    transform: str = "B",
+    window: str = "period",
+    min_areas: int = MIN_AREAS,
+    min_reporting: float = MIN_REPORTING,
+    min_expected: float = MIN_EXPECTED,
+) -> GetisOrd:
+    """Getis-Ord Gi* (`star`) or Gi of every area on every map.
+
+    `z` is Ord and Getis (1995): the weighted sum over the neighbourhood against all areas of the map (Gi*: the area
+    itself included in sum, mean and variance; Gi: left out of all three), variance with divisor n. `transform` "B" gives
+    every link weight 1; "R" takes the weights as proportions of their row (z and p do not change when a row is scaled,
+    so for equal weights both agree). The self link of Gi* carries the largest weight of its row.
+
+    `p` answers: were the area's own value kept and all others shuffled, how often would its neighbours hold as much, or
+    as little? The exact conditional mean, variance and skewness of their sum (k of the other N values drawn without
+    replacement) give a Pearson III tail; the area's own value plays no part, so Gi and Gi* share it. Two-sided is twice
+    the smaller tail. Integer values with equal weights get the mid tail, the mean of the tails at S - 1/2 and S + 1/2;
+    `p_upper_bound` is the larger one of S - 1/2 (above) and S + 1/2 (below). Other values get the plain tail for both.
+
+    With `expected` (expected counts or the population, same shape or (n,)) the values are counts and
+    Assuncao and Reis (1999) standardised rates are tested. `window` "all" judges each period against all periods
+    together (the standardisation too), "period" against its own.
+
+    Not assessed: missing values, maps with fewer than `min_areas` areas, areas without neighbours, with less than
+    `min_reporting` of the neighbourhood reporting, or, for counts (integers not below 0, or `expected` given), whose
+    neighbourhood would hold fewer than `min_expected` counts were they spread evenly. z and p are still given.
+    """
+    cells, shape = _maps(values, "values")
+    n = cells.shape[0]
+    _check_transform(transform)
+    if window not in ("period", "all"):
+        raise ValueError(f"window must be 'period' or 'all', not {window!r}")
+    links = checked_weights(weights, n, "binary" if transform == "B" else "given")
+    equal_weights = bool(np.all(links.data == 1.0))
+    axis = None if window == "all" else 0
+    counted = cells
+    even: Floats | None = None
+    if expected is not None:
+        counted, even = standardised_rates(cells, _like(expected, cells, shape), axis)
+    reporting = ~np.isnan(counted)
+    finite = np.where(reporting, counted, 0.0)
+    number = np.sum(reporting, axis=axis, keepdims=True).astype(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.sum(finite, axis=axis, keepdims=True) / number
+        deviation = np.where(reporting, counted - mean, 0.0)
+        second = np.sum(deviation**2, axis=axis, keepdims=True)
+        third = np.sum(deviation**3, axis=axis, keepdims=True)
+        is_count = bool(expected is None and np.all(finite == np.floor(finite)))
+        half = 0.5 if is_count and equal_weights else 0.0
+        mask = reporting.astype(float)
+        w1, w2, w3 = links @ mask, _power(links, 2) @ mask, _power(links, 3) @ mask
+        near = links @ deviation
+        if star:
+            own = np.ones(n)
+            filled = np.diff(links.indptr) > 0
+            own[filled] = np.maximum.reduceat(links.data, links.indptr[:-1][filled])
+            own = own[:, None]
+            total_w, total_w2 = w1 + own, w2 + own**2
+            scale = np.sqrt(second / number * (number * total_w2 - total_w**2) / (number - 1))
+            z = (near + own * deviation) / scale
+        others = number - 1
+        m = -deviation / others
+        s2 = (second - deviation**2) / others - m**2
+        m3 = (third - deviation**3) / others - 3 * m * s2 - m**3
+        variance = s2 * others / (others - 1) * (w2 - w1**2 / others)
+        spread = np.sqrt(variance)
+        third_w = w3 - 3 * w1 * w2 / others + 2 * w1**3 / others**2
+        skewness = others**2 / ((others - 1) * (others - 2)) * m3 * third_w / (variance * spread)
+        excess = near - w1 * m
+        if not star:
+            z = excess / spread
+        upper_at = pearson_upper_tail((excess - half) / spread, skewness)
+        upper_beyond = pearson_upper_tail((excess + half) / spread, skewness)
+        upper = (upper_at + upper_beyond) / 2
+        p = np.minimum(2 * np.minimum(upper, 1 - upper), 1.0)
+        bound = np.minimum(2 * np.minimum(upper_at, 1 - upper_beyond), 1.0)
+        undefined = ~reporting | ~(spread > 1e-12 * np.sqrt(second / number))
+        z = np.where(reporting & (second > 0), z, np.nan)
+        p, bound = np.where(undefined, np.nan, p), np.where(undefined, np.nan, bound)
+        p_normal = 2 * special.ndtr(-np.abs(z))
+    direction = np.where(undefined, 0, np.where(upper <= 0.5, 1, -1)).astype(np.int8)
+    if even is None and is_count and np.all(finite >= 0):
+        even = np.where(reporting, mean, 0.0)
+    code = _eligibility(reporting, links, star, number if axis == 0 else np.sum(reporting, 0, keepdims=True), even,
+                        undefined, min_areas, min_reporting, min_expected)
+    outputs = (z, p, p_normal, bound, direction, code == 0, code)
+    return GetisOrd(*(array.reshape(shape) for array in outputs))
+
+
+def _eligibility(reporting, links, star, number, even, undefined, min_areas, min_reporting, min_expected):
+    binary = links.copy()
+    binary.data[:] = 1.0
+    neighbours = np.diff(links.indptr)[:, None]
+    reporting_near = binary @ reporting.astype(float) + (reporting if star else 0)
+    code = np.zeros(reporting.shape, np.int8)
+    code[undefined] = 6
+    if even is not None:
+        code[(binary @ even + (even if star else 0)) < min_expected * (1 - 1e-12)] = 5
+    code[reporting_near < min_reporting * (neighbours + (1 if star else 0)) - 1e-9] = 4
+    code[np.broadcast_to(neighbours == 0, code.shape)] = 3
+    code[np.broadcast_to(number < min_areas, code.shape)] = 2
+    code[~reporting] = 1
+    return code
+
+
+def standardised_rates(counts: Floats, exposure: Floats, axis: int | None = 0) -> tuple[Floats, Floats]:
+    """Assuncao-Reis (1999) empirical-Bayes standardised rates and the counts an even spread would give.
+
+    (r - b) / sqrt(a + b / exposure), b the overall rate, a = s2 - b / (mean exposure) the variance between areas (may
+    be negative; where that makes the variance negative it is b / exposure, as in esda).
+    """
+    if np.any(counts < 0):
+        raise ValueError("values are negative; with expected they must be counts")
+    reporting = ~(np.isnan(counts) | np.isnan(exposure))
+    if np.any(exposure[reporting] <= 0):
+        raise ValueError("expected is zero or negative where a count is given; leave such areas out or pass NaN")
+    cases, people = np.where(reporting, counts, 0.0), np.where(reporting, exposure, 0.0)
+    number = reporting.sum(axis=axis, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        total = people.sum(axis=axis, keepdims=True)
+        overall = cases.sum(axis=axis, keepdims=True) / total
+        gap = np.where(reporting, cases / people - overall, 0.0)
+        spread = (people * gap**2).sum(axis=axis, keepdims=True) / total
+        between = spread - overall / (total / number)
+        variance = between + overall / people
+        variance = np.where(variance < 0, overall / people, variance)
+        rates = np.where(variance > 0, gap / np.sqrt(variance), 0.0)
+    return np.where(reporting, rates, np.nan), np.where(reporting, people * overall, 0.0)
+
+
+@dataclass(frozen=True)
+class LocalMoran:
+    """Result of `local_moran`; arrays have the shape of `values`, `quadrant` 1 HH, 2 LH, 3 LL, 4 HL, 0 undefined."""
+
+    i: Floats
+    expected: Floats
+    variance: Floats
+    z: Floats
+    p: Floats
+    quadrant: NDArray[np.int8]
+    p_sim: Floats | None = None
+
+
+def local_moran(
+    values: ArrayLike, weights, transform: str = "R", permutations: int = 0, seed: int = 0
+) -> LocalMoran:
+    """Local Moran's I of every area on every map, with its conditional moments.
+
+    I = d_i * sum_j(w_ij d_j) / m2 with d the deviation from the mean and m2 = sum(d^2) / (n - 1): the divisor of esda
+    and GeoDa (R's spdep divides by n; z and p are the same). `transform` "R": weights of a row sum to 1 over its
+    reporting neighbours; "B": 1 a link. Mean and variance are those of Sokal, Oden and Thomson (1998): d_i kept, the
+    others shuffled. `p` is the two-sided normal tail. An area without reporting neighbours gives NaN.
+
+    `permutations` > 0 adds `p_sim`, from conditional permutations: twice the smaller of (as large or larger + 1) and
+    (as small or smaller + 1) over permutations + 1, at most 1.
+    """
+    cells, shape = _maps(values, "values")
+    n, maps = cells.shape
+    _check_transform(transform)
+    links = checked_weights(weights, n, "binary" if transform == "B" else "given")
+    reporting = ~np.isnan(cells)
+    mask = reporting.astype(float)
+    number = reporting.sum(axis=0, keepdims=True).astype(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        d = np.where(reporting, cells - np.where(reporting, cells, 0).sum(axis=0) / number, 0.0)
+        second = (d**2).sum(axis=0, keepdims=True)
+        m2 = second / (number - 1)
+        w1, w2, lag = links @ mask, _power(links, 2) @ mask, links @ d
+        if transform == "R":
+            lag, w2, w1 = lag / w1, w2 / w1**2, np.where(w1 > 0, 1.0, 0.0)
+        others = number - 1
+        i = d * lag / m2
+        expected = -(d**2) * w1 / (others * m2)
+        others_variance = (second - d**2) / others - (d / others) ** 2
+        variance = (d / m2) ** 2 * others / (others - 1) * others_variance * (w2 - w1**2 / others)
+        z = (i - expected) / np.sqrt(variance)
+        p = 2 * special.ndtr(-np.abs(z))
+        defined = reporting & (w1 > 0) & (second > 0)
+    quadrant = np.where(d > 0, np.where(lag > 0, 1, 4), np.where(lag > 0, 2, 3)).astype(np.int8)
+    quadrant[~defined] = 0
+    outputs = [np.where(defined, a, np.nan).reshape(shape) for a in (i, expected, variance, z, p)]
+    p_sim = None
+    if permutations:
+        p_sim = _moran_permutations(d, lag, defined, reporting, links, transform, permutations, seed).reshape(shape)
+    return LocalMoran(*outputs, quadrant.reshape(shape), p_sim)
+
+
+def _moran_permutations(d, lag, defined, reporting, links, transform, permutations, seed) -> Floats:
+    n, maps = d.shape
+    p_sim = np.full((n, maps), np.nan)
+    for column in range(maps):
+        # the same stream for each map, so that a map's result does not depend on its company
+        random = np.random.default_rng(seed)
+        present = np.flatnonzero(reporting[:, column])
+        values = d[present, column]
+        position = np.full(n, -1)
+        position[present] = np.arange(present.size)
+        for area in np.flatnonzero(defined[:, column]):
+            row = slice(links.indptr[area], links.indptr[area + 1])
+            near = reporting[links.indices[row], column]
+            weight = links.data[row][near]
+            if transform == "R":
+                weight = weight / weight.sum()
+            others = np.delete(values, position[area])
+            drawn = random.permuted(np.tile(others, (permutations, 1)), axis=1)[:, : weight.size] @ weight
+            local, simulated = d[area, column] * lag[area, column], d[area, column] * drawn
+            slack = 1e-12 * max(abs(local), 1e-300)
+            above = np.sum(simulated >= local - slack)
+            below = np.sum(simulated <= local + slack)
+            p_sim[area, column] = min(1.0, 2 * (min(above, below) + 1) / (permutations + 1))
+    return p_sim
+
+
+@dataclass(frozen=True)
+class GlobalMoran:
+    """Result of `global_moran`: scalars (0-d) for one map, shape (k,) for k maps."""
+
+    i: Floats
+    expected: Floats
+    variance: Floats
+    z: Floats
+    p: Floats
+
+
+def global_moran(values: ArrayLike, weights, transform: str = "R") -> GlobalMoran:
+    """Moran's I of each map; variance under randomisation (Cliff and Ord 1981), two-sided normal p.
+
+    `transform` "R": rows sum to 1 over reporting neighbours (areas without any add nothing to the sum of weights but
+    stay in n, as in esda and in spdep's zero policy); "B": 1 a link.
+    """
+    cells, shape = _maps(values, "values")
+    n, maps = cells.shape
+    _check_transform(transform)
+    links = checked_weights(weights, n, "binary" if transform == "B" else "given")
+    result = np.full((5, maps), np.nan)
+    patterns, which = np.unique(~np.isnan(cells), axis=1, return_inverse=True)
+    for number, pattern in enumerate(patterns.T):
+        columns = np.flatnonzero(which.ravel() == number)
+        if pattern.sum() >= 4:
+            kept = sparse.csr_array(links[pattern][:, pattern])
+            result[:, columns] = _moran_moments(cells[pattern][:, columns], kept, transform)
+    return GlobalMoran(*result.reshape((5, *shape[1:])))
+
+
+def _moran_moments(values: Floats, links: sparse.csr_array, transform: str) -> Floats:
+    n = values.shape[0]
+    if transform == "R":
+        total = np.asarray(links.sum(axis=1)).ravel()
+        links = sparse.csr_array(sparse.diags_array(np.divide(1, total, out=np.zeros(n), where=total > 0)) @ links)
+    s0 = links.sum()
+    s1 = float(((links + links.T).power(2)).sum()) / 2
+    s2 = float(((links.sum(axis=0) + links.sum(axis=1)) ** 2).sum())
+    with np.errstate(invalid="ignore", divide="ignore"):
+        d = values - values.mean(axis=0)
+        second = (d**2).sum(axis=0)
+        i = n / s0 * (d * (links @ d)).sum(axis=0) / second
+        kurtosis = n * (d**4).sum(axis=0) / second**2
+        expected = np.full(i.shape, -1 / (n - 1))
+        first = n * ((n**2 - 3 * n + 3) * s1 - n * s2 + 3 * s0**2)
+        other = kurtosis * ((n**2 - n) * s1 - 2 * n * s2 + 6 * s0**2)
+        variance = (first - other) / ((n - 1) * (n - 2) * (n - 3) * s0**2) - expected**2
+        z = (i - expected) / np.sqrt(variance)
+    return np.stack([i, expected, variance, z, 2 * special.ndtr(-np.abs(z))])
+
+
+def _power(links: sparse.csr_array, exponent: int) -> sparse.csr_array:
+    return sparse.csr_array((links.data**exponent, links.indices, links.indptr), shape=links.shape)
+
+
+def _maps(values: ArrayLike, name: str) -> tuple[Floats, tuple[int, ...]]:
+    array = np.asarray(values, dtype=float)
+    if array.ndim not in (1, 2):
+        raise ValueError(f"{name} must be (areas,) or (areas, maps), not of shape {array.shape}")
+    if np.any(np.isinf(array)):
+        raise ValueError(f"{name} holds infinite values; missing is NaN")
+    return array.reshape(array.shape[0], -1), array.shape
+
+
+def _like(expected: ArrayLike, cells: Floats, shape: tuple[int, ...]) -> Floats:
+    array = np.asarray(expected, dtype=float)
+    if array.shape not in (shape, (shape[0],)):
+        raise ValueError(f"expected has shape {array.shape}; it must be that of the values {shape} or ({shape[0]},)")
+    return np.broadcast_to(array.reshape(shape[0], -1), cells.shape)
+
+
+def _check_transform(transform: str) -> None:
+    if transform not in ("B", "R"):
+        raise ValueError(f"transform must be 'B' (1 a link) or 'R' (rows sum to 1), not {transform!r}")
