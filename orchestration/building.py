@@ -1,0 +1,145 @@
+"""Which build a run makes: the date and the ledger position that select its rows, and the files it works in.
+
+A build is known by a key over everything that decides its figures. Its database is `builds/<key>/warehouse.duckdb`: the
+file's stem is the name of the database inside SQL, so it is the same for every build and dbt's parse serves them all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from orchestration import code_identity
+from orchestration.parameters import PATH as PARAMETERS_PATH
+from submissions.errors import WaymarkError
+from submissions.home import Home
+from submissions.ledger import Ledger, in_force
+
+AUDIENCES = ("restricted", "public")
+KEPT_BUILDS = 4
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run was asked for; None means the default of the ledger."""
+
+    home: Home
+    as_of: date | None = None
+    ledger: int | None = None
+    inbox: Path | None = None
+    contracts: tuple[Path, ...] = ()
+    areas: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Build:
+    """One (as_of, ledger position) of one home; `for_audience` narrows it to what one audience may see."""
+
+    home: Home
+    as_of: date
+    ledger_position: int
+    audience: str | None = None
+
+    @property
+    def key(self) -> str:
+        """16 hexadecimal digits over what decides the figures of this build."""
+        decided = [
+            self.as_of.isoformat(),
+            self.ledger_position,
+            self.audience or "marts",
+            code_identity.digest(),
+            hashlib.sha256(PARAMETERS_PATH.read_bytes()).hexdigest(),
+        ]
+        return hashlib.sha256(json.dumps(decided).encode()).hexdigest()[:16]
+
+    @property
+    def folder(self) -> Path:
+        return self.home.builds / self.key
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "warehouse.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """The folder of published tables and map layers, which is all that `reports` sees."""
+        return self.folder / "published"
+
+    def for_audience(self, audience: str) -> Build:
+        if audience not in AUDIENCES:
+            raise WaymarkError(f"no audience is called {audience!r}", hint=f"choose one of: {', '.join(AUDIENCES)}")
+        return Build(self.home, self.as_of, self.ledger_position, audience)
+
+
+def resolve(request: Request) -> Build:
+    """The build that a request means: by default the newest issue and the end of the ledger.
+
+    Raises WaymarkError when the ledger position does not exist, or when nothing is in force to build from.
+    """
+    entries = Ledger(request.home).entries()
+    last = entries[-1]["position"] if entries else 0
+    position = last if request.ledger is None else request.ledger
+    if not 0 < position <= last:
+        raise WaymarkError(
+            f"the ledger of {request.home.path} has no position {position}",
+            hint=f"it ends at {last}; `waymark submissions` lists the entries" if last else "receive a submission first",
+        )
+    held = in_force(entries, position)
+    if not held:
+        raise WaymarkError(
+            f"no submission is in force at ledger position {position} of {request.home.path}",
+            hint="put partner files under the inbox (one folder a partner) and run again",
+        )
+    as_of = request.as_of or max(date.fromisoformat(str(entry["issued_on"])) for entry in held)
+    if not any(date.fromisoformat(str(entry["issued_on"])) <= as_of for entry in held):
+        first = min(str(entry["issued_on"]) for entry in held)
+        raise WaymarkError(f"nothing had been issued by {as_of}", hint=f"the earliest issue in this home is {first}")
+    return Build(request.home, as_of, position)
+
+
+def begin(build: Build) -> None:
+    """An empty folder for this build; whatever an interrupted run left there goes."""
+    if build.folder.exists():
+        shutil.rmtree(build.folder)
+    build.folder.mkdir(parents=True)
+
+
+def fork(marts: Build, audience: str) -> Build:
+    """The build of one audience, begun from a copy of the finished marts (its database is closed, so a copy is whole)."""
+    forked = marts.for_audience(audience)
+    begin(forked)
+    shutil.copyfile(marts.database, forked.database)
+    return forked
+
+
+def prune(home: Home, keep: Sequence[Build]) -> None:
+    """Remove old builds but the newest few: every one can be made again from the ledger."""
+    protected = {build.folder for build in keep}
+    folders = [path for path in home.builds.iterdir() if path.is_dir() and path not in protected]
+    folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in folders[KEPT_BUILDS:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def state_digest(request: Request, audiences: Sequence[str], sources: Sequence[tuple[str, str]]) -> str:
+    """Everything that decides whether a run would change anything, in one digest; nothing heavy is loaded for it.
+
+    sources  (name, digest) of the contracts, definitions and area files that this request would use.
+    """
+    ledger = request.home.ledger / "ledger.jsonl"
+    decided: list[Any] = [
+        hashlib.sha256(ledger.read_bytes()).hexdigest() if ledger.exists() else "",
+        code_identity.digest(),
+        hashlib.sha256(PARAMETERS_PATH.read_bytes()).hexdigest(),
+        request.as_of.isoformat() if request.as_of else None,
+        request.ledger,
+        sorted(audiences),
+        sorted(sources),
+    ]
+    return hashlib.sha256(json.dumps(decided).encode()).hexdigest()

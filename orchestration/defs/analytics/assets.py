@@ -1,0 +1,110 @@
+"""Analytics as assets: each reads what this audience may see, calls a pure library, and fills one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pandas as pd
+
+from orchestration import progress
+from orchestration.building import Build
+from orchestration.defs.analytics import corridors, hotspots, rates, trends
+from orchestration.defs.resources import AUDIENCE_PARTITIONS, Warehouse
+from orchestration.defs.warehouse.dbt import POOL
+from orchestration.defs.warehouse.lake import fill
+from orchestration.parameters import parameters
+
+CELLS = """
+    select cells.* exclude (value, lower, upper), seen.value::double as value, seen.lower::double as lower,
+        seen.upper::double as upper, seen.is_suppressed, areas.area_set, areas.region_code
+    from fct_cells as cells
+    inner join protected.cells as seen using (cell_id)
+    left join dim_areas as areas using (area_code)
+"""
+
+
+def read_rates(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
+    query = f"select cell_id, value, lower, upper, population_count, frequency from ({CELLS}) where unit = 'persons' or unit = 'offences' or unit = 'cases' order by cell_id"
+    return rates.compute(connection.execute(query).df(), parameters())
+
+
+def read_trends(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
+    series = connection.execute("select * from fct_series order by series_id, period").df()
+    breaks = connection.execute("select area_code, measure, break_on, kind from fct_breaks order by all").df()
+    parents = dict(connection.execute("select area_code, parent_code from dim_areas").fetchall())
+    return trends.compute(series, breaks, parents, parameters())
+
+
+def read_hotspots(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
+    from submissions.areas import boundaries
+
+    totals = connection.execute(
+        f"""
+        select * from ({CELLS})
+        where area_set is not null and area_level not in ('world', 'region', 'subregion')
+            and offence = '_T' and sex = '_T' and age = '_T' and counterpart_area = '_T' and detail = '_T'
+            and measure in (select measure from dim_measures where is_mapped)
+        order by cell_id
+        """
+    ).df()
+    shapes = {name: frame for name in sorted(totals["area_set"].unique()) if (frame := boundaries(build.home, name, build.ledger_position)) is not None}
+    return hotspots.compute(totals, shapes, parameters())
+
+
+def read_corridors(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
+    flows = connection.execute(
+        f"""
+        select * from ({CELLS})
+        where counterpart_area <> '_T' and frequency = 'A' and area_level = 'country'
+            and offence = '_T' and exploitation = '_T' and sex = '_T' and age = '_T' and detail = '_T'
+        order by cell_id
+        """
+    ).df()
+    return corridors.compute(flows, parameters())
+
+
+def _asset(
+    name: str, deps: list[str], description: str, read: Callable[[duckdb.DuckDBPyConnection, Build], pd.DataFrame]
+) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["analytics", name],
+        deps=[["protection", "cells"], *(["warehouse", dep] for dep in deps)],
+        partitions_def=AUDIENCE_PARTITIONS,
+        group_name="analytics",
+        owners=["team:statistics"],
+        kinds={"python", "duckdb"},
+        pool=POOL,
+        description=description,
+    )
+    def analysis(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+        build = warehouse.audience_build(context)
+        with progress.current().step("analytics", f"analytics: {name}"), duckdb.connect(str(build.database)) as connection:
+            table = read(connection, build)
+            fill(connection, f"analytics.{name}", table)
+        metadata: dict[str, Any] = {"rows": len(table)}
+        if "eligibility" in table:
+            metadata |= {f"{code}": int(count) for code, count in table["eligibility"].value_counts().items()}
+        return dg.MaterializeResult(metadata=metadata)
+
+    return analysis
+
+
+ASSETS = [
+    _asset("rates", ["fct_cells"], "Rates per 100,000 with exact limits, of every cell with a denominator.", read_rates),
+    _asset(
+        "trends",
+        ["fct_series", "fct_breaks", "dim_areas"],
+        "Mann-Kendall, Theil-Sen and the known-step model for every series, with false discovery by family.",
+        read_trends,
+    ),
+    _asset(
+        "hotspots",
+        ["fct_cells", "dim_areas", "dim_measures"],
+        "Getis-Ord on standardised rates inside countries, a funnel for countries, classes of change over time.",
+        read_hotspots,
+    ),
+    _asset("corridors", ["fct_cells"], "Flows between areas against quasi-independence.", read_corridors),
+]

@@ -1,0 +1,226 @@
+"""dbt inside Dagster's process: an asset for every model, a check for every test, one parse for all selections.
+
+dbt's runner parses once; its manifest gives the specs and is handed to every `build`. A subprocess for each call would
+cost about ten seconds, most of it start-up. dbt must not run twice at once in one process: the pool sees to it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from orchestration import progress
+from orchestration.code_identity import ROOT
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+PROJECT = ROOT / "dbt_project"
+POOL = "warehouse_writer"
+SELECTIONS = ("marts", "series", "published")
+# which Python asset fills the tables of a dbt source
+SOURCE_ASSETS = {"lake": ["warehouse", "lake"], "protected": ["protection", "cells"]}
+LAYERS = {"stg": "staging", "int": "intermediate", "dim": "marts", "fct": "marts", "pub": "published"}
+
+
+class WarehouseFailed(Exception):
+    """A model or a blocking test failed; the message names each, for a person."""
+
+
+def _arguments(target: Path) -> list[str]:
+    return [
+        "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target),
+        "--log-path", str(target / "logs"), "--log-level", "none", "--log-level-file", "error",
+        "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check",
+    ]  # fmt: skip
+
+
+@cache
+def manifest() -> Manifest:
+    """The parsed project. The parse is kept in the project's target folder, so a second process parses in part."""
+    from dbt.cli.main import dbtRunner
+
+    # the profile names the database through the environment; parsing needs a name, never a file
+    os.environ.setdefault("WAYMARK_BUILD", "warehouse.duckdb")
+    with progress.current().step("start-up", "reading the dbt project"):
+        result = dbtRunner().invoke(["parse", *_arguments(target_folder())])
+    if not result.success or result.result is None:
+        raise WarehouseFailed(f"the dbt project in {PROJECT} does not parse: {result.exception}")
+    return result.result  # pyright: ignore[reportReturnType]
+
+
+def target_folder() -> Path:
+    """Where dbt keeps its parse: beside the project, or in the temporary folder of this user where that is read-only."""
+    beside = PROJECT / "target"
+    if os.access(PROJECT, os.W_OK):
+        return beside
+    import tempfile
+
+    return Path(tempfile.gettempdir()) / f"waymark-dbt-{os.getuid()}"
+
+
+def _selected(selection: str) -> dict[str, Any]:
+    """Models and seeds of one selection, by unique id. Seeds belong to the first."""
+    nodes = {
+        key: node
+        for key, node in manifest().nodes.items()
+        if node.resource_type in ("model", "seed")
+        and (selection in node.tags or (selection == "marts" and node.resource_type == "seed"))
+    }
+    return dict(sorted(nodes.items()))
+
+
+def asset_key(node: Any) -> dg.AssetKey:
+    """Models are `warehouse/<name>`, seeds `definitions/<name>`: what is written by people stands apart."""
+    return dg.AssetKey(["definitions" if node.resource_type == "seed" else "warehouse", node.name])
+
+
+def _dependencies(node: Any) -> list[dg.AssetKey]:
+    keys: set[dg.AssetKey] = set()
+    for upstream in getattr(node.depends_on, "nodes", []):
+        if upstream in manifest().sources:
+            source = manifest().sources[upstream]
+            if source.source_name == "analytics":
+                keys.add(dg.AssetKey(["analytics", source.name]))
+            else:
+                keys.add(dg.AssetKey(SOURCE_ASSETS[source.source_name]))
+        elif upstream in manifest().nodes:
+            keys.add(asset_key(manifest().nodes[upstream]))
+    return sorted(keys)
+
+
+def _tests(models: dict[str, Any]) -> dict[str, tuple[str, Any]]:
+    """Data tests that look at these models: test id -> (model id, test). A test of several models belongs to the last."""
+    found: dict[str, tuple[str, Any]] = {}
+    for key, node in sorted(manifest().nodes.items()):
+        if node.resource_type != "test":
+            continue
+        attached = getattr(node, "attached_node", None)
+        if attached not in models:
+            attached = next((up for up in reversed(node.depends_on.nodes) if up in models), None)
+        # dbt runs a test with the last selection that builds one of its models
+        if attached is not None and all(up in models or up not in _all_later(models) for up in node.depends_on.nodes):
+            found[key] = (attached, node)
+    return found
+
+
+@cache
+def _order() -> dict[str, int]:
+    return {key: place for place, selection in enumerate(SELECTIONS) for key in _selected(selection)}
+
+
+def _all_later(models: dict[str, Any]) -> set[str]:
+    place = max((_order()[key] for key in models), default=0)
+    return {key for key, order in _order().items() if order > place}
+
+
+def _check_name(test: Any) -> str:
+    return test.name.replace(".", "_")[:100]
+
+
+def warehouse_assets(selection: str, partitions: dg.PartitionsDefinition | None = None) -> dg.AssetsDefinition:
+    """One Dagster definition for one dbt selection: `marts`, `series` or `published`."""
+    models = _selected(selection)
+    tests = _tests(models)
+    specs = [
+        dg.AssetSpec(
+            asset_key(node),
+            deps=_dependencies(node),
+            description=(node.description or f"{node.resource_type} {node.name}").strip(),
+            group_name="definitions" if node.resource_type == "seed" else LAYERS.get(node.name[:3], "marts"),
+            kinds={"dbt", "duckdb"},
+            owners=["team:data-engineering"],
+            skippable=True,
+            partitions_def=partitions,
+        )
+        for node in models.values()
+    ]
+    checks = [
+        dg.AssetCheckSpec(
+            _check_name(test),
+            asset=asset_key(models[model]),
+            blocking=str(test.config.severity).lower() == "error",
+            description=(test.description or test.name),
+        )
+        for model, test in tests.values()
+    ]
+
+    @dg.multi_asset(
+        name=f"warehouse_{selection}", specs=specs, check_specs=checks, can_subset=True, pool=POOL,
+        required_resource_keys={"warehouse"},
+    )  # fmt: skip
+    def build(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        database = context.resources.warehouse.database(context, selection)
+        chosen = [node for node in models.values() if asset_key(node) in context.selected_asset_keys]
+        names = None if len(chosen) == len(models) else [node.name for node in chosen]
+        results = run(database, selection, names)
+        yield from _events(results, models, tests, set(context.selected_asset_keys))
+        _raise_for(results, selection)
+
+    return build
+
+
+def run(database: Path, selection: str, names: Sequence[str] | None = None) -> list[Any]:
+    """Build one selection (or only `names` of it) in `database`; dbt's results in the order in which they ended."""
+    from dbt.cli.main import dbtRunner
+
+    parsed = manifest()
+    os.environ["WAYMARK_BUILD"] = str(database)
+    shown = progress.current()
+
+    def tell(event: Any) -> None:
+        if event.info.name == "NodeStart":
+            shown.tick(f"dbt: {event.data.node_info.node_name}")
+
+    chosen = list(names) if names is not None else [f"tag:{selection}", *(["resource_type:seed"] if selection == "marts" else [])]
+    command = ["--quiet", "build", "--select", *chosen, "--exclude-resource-type", "unit_test"]
+    with shown.step(f"dbt {selection}", f"dbt: {selection}"):
+        outcome = dbtRunner(manifest=parsed, callbacks=[tell]).invoke([*command, *_arguments(target_folder())])
+    if outcome.result is None:
+        raise WarehouseFailed(f"dbt could not run {selection}: {outcome.exception}")
+    return list(outcome.result)
+
+
+def _events(
+    results: list[Any], models: dict[str, Any], tests: dict[str, tuple[str, Any]], wanted: set[dg.AssetKey]
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    checks: dict[str, list[dg.AssetCheckResult]] = {}
+    for result in results:
+        if result.node.unique_id in tests:
+            model, test = tests[result.node.unique_id]
+            if asset_key(models[model]) in wanted:
+                checks.setdefault(model, []).append(_check(result, models[model], test))
+    for result in results:
+        node = models.get(result.node.unique_id)
+        if node is not None and str(result.status) == "success" and asset_key(node) in wanted:
+            yield dg.MaterializeResult(
+                asset_key=asset_key(node),
+                metadata={"seconds": round(result.execution_time, 3)},
+                check_results=checks.pop(result.node.unique_id, []),
+            )
+    for left in checks.values():
+        yield from left
+
+
+def _check(result: Any, node: Any, test: Any) -> dg.AssetCheckResult:
+    failing = str(test.config.severity).lower() == "error"
+    return dg.AssetCheckResult(
+        asset_key=asset_key(node),
+        check_name=_check_name(test),
+        passed=str(result.status) == "pass",
+        severity=dg.AssetCheckSeverity.ERROR if failing else dg.AssetCheckSeverity.WARN,
+        # how many rows fail is said, which rows never: a small count would leave the house through a check
+        metadata={"failing_rows": int(result.failures or 0)},
+    )
+
+
+def _raise_for(results: list[Any], selection: str) -> None:
+    bad = [result for result in results if str(result.status) in ("error", "fail", "runtime error")]
+    if bad:
+        lines = [f"  {result.node.name}: {(result.message or str(result.status)).strip().splitlines()[0]}" for result in bad]
+        raise WarehouseFailed(f"dbt {selection}: {len(bad)} models or checks failed\n" + "\n".join(lines[:20]))

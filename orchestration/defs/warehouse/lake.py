@@ -1,0 +1,79 @@
+"""The lake as dbt sees it: schema `lake` in the database of this build, and the empty tables that Python fills later."""
+
+from __future__ import annotations
+
+import dagster as dg
+import duckdb
+
+from orchestration import building, progress
+from orchestration.defs.resources import Warehouse
+from orchestration.defs.warehouse.dbt import POOL
+
+# The tables between the dbt selections. dbt reads them as sources; the assets named here fill them.
+BETWEEN = {
+    "protected.cells": "cell_id VARCHAR, value DECIMAL(20, 4), lower DECIMAL(20, 4), upper DECIMAL(20, 4), is_suppressed BOOLEAN",
+    "analytics.rates": "cell_id VARCHAR, rate_per_100k DOUBLE, rate_lower_per_100k DOUBLE, rate_upper_per_100k DOUBLE",
+    "analytics.trends": """
+        series_id VARCHAR, eligibility VARCHAR, eligibility_reason VARCHAR, first_period VARCHAR, last_period VARCHAR,
+        periods_count INTEGER, regimes_count INTEGER, tau DOUBLE, s DOUBLE, z DOUBLE, p DOUBLE, q_bh DOUBLE, q_by DOUBLE,
+        family_id VARCHAR, family_count INTEGER, slope_per_year DOUBLE, slope_lower_per_year DOUBLE,
+        slope_upper_per_year DOUBLE, change_per_year_share DOUBLE, trend_ratio_per_year DOUBLE, trend_ratio_lower DOUBLE,
+        trend_ratio_upper DOUBLE, step_on DATE, step_ratio DOUBLE, step_ratio_lower DOUBLE, step_ratio_upper DOUBLE,
+        direction VARCHAR, method VARCHAR, method_version VARCHAR""",
+    "analytics.hotspots": """
+        area_code VARCHAR, area_level VARCHAR, area_set VARCHAR, measure VARCHAR, exploitation VARCHAR, source VARCHAR,
+        dataset VARCHAR, period VARCHAR, method VARCHAR, value DOUBLE, population_count DOUBLE, expected_count DOUBLE,
+        ratio DOUBLE, z DOUBLE, p DOUBLE, p_upper_bound DOUBLE, p_normal DOUBLE, q_bh DOUBLE, q_by DOUBLE,
+        family_id VARCHAR, family_count INTEGER, limit_lower_95 DOUBLE, limit_upper_95 DOUBLE, limit_lower_998 DOUBLE,
+        limit_upper_998 DOUBLE, assessment VARCHAR, eligibility VARCHAR, eligibility_reason VARCHAR,
+        emerging_category VARCHAR, emerging_eligibility VARCHAR, emerging_reason VARCHAR, method_version VARCHAR""",
+    "analytics.corridors": """
+        counterpart_area VARCHAR, counterpart_role VARCHAR, area_code VARCHAR, measure VARCHAR, source VARCHAR,
+        dataset VARCHAR, period VARCHAR, value DOUBLE, share DOUBLE, location_quotient DOUBLE, expected_count DOUBLE,
+        residual DOUBLE, p DOUBLE, q DOUBLE, family_count INTEGER, eligibility VARCHAR, eligibility_reason VARCHAR""",
+}
+
+
+@dg.asset(
+    key=["warehouse", "lake"],
+    deps=[["submissions", "received"]],
+    group_name="lake",
+    owners=["team:data-engineering"],
+    kinds={"duckdb"},
+    pool=POOL,
+    description="Every vintage in force at the ledger position, with the contracts, maps, areas and definitions of that "
+    "position, as schema `lake` of this build's database. The as-of date selects among them one step later, in SQL.",
+)
+def lake(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+    from submissions import lake as lake_files
+
+    build = warehouse.build()
+    building.begin(build)
+    with progress.current().step("lake", f"lake at ledger position {build.ledger_position}, as of {build.as_of}"):
+        with duckdb.connect(str(build.database)) as connection:
+            lake_files.load(connection, build.home, build.ledger_position, build.as_of)
+            create_between(connection)
+            rows = connection.sql("select count(*) from lake.observations").fetchall()[0][0]
+    return dg.MaterializeResult(metadata={"rows": rows, "as_of": str(build.as_of), "ledger": build.ledger_position})
+
+
+def create_between(connection: duckdb.DuckDBPyConnection) -> None:
+    """The empty tables between the selections, so that every dbt source exists from the start."""
+    for table, columns in BETWEEN.items():
+        connection.execute(f"create schema if not exists {table.split('.')[0]}")
+        connection.execute(f"create or replace table {table} ({columns})")
+
+
+def fill(connection: duckdb.DuckDBPyConnection, table: str, frame) -> None:
+    """Replace the rows of a table between the selections; `frame` must hold its columns and no others."""
+    names = [row[0] for row in connection.execute(f"describe {table}").fetchall()]
+    if set(frame.columns) != set(names):
+        raise ValueError(f"{table} takes {sorted(names)}, not {sorted(frame.columns)}")
+    connection.register("filling", frame[names])
+    try:
+        connection.execute("begin")
+        connection.execute(f"delete from {table}")
+        connection.execute(f"insert into {table} select * from filling")
+        connection.execute("commit")
+    finally:
+        connection.unregister("filling")

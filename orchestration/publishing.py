@@ -1,0 +1,269 @@
+"""From a finished build to a release: published tables out, the release built aside, verified, then one atomic switch."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+from orchestration import code_identity, progress
+from orchestration.building import Build
+from orchestration.parameters import parameters
+from submissions.errors import WaymarkError
+from submissions.home import Home
+
+SCHEMA_VERSION = 1
+FIELDS = code_identity.ROOT / "contracts" / "fields.yml"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A release that stands in the home; `is_new` tells whether this run wrote it."""
+
+    release_id: str
+    audience: str
+    folder: Path
+    is_new: bool
+    missing: tuple[str, ...] = ()
+
+    @property
+    def index(self) -> Path:
+        return self.folder / "index.html"
+
+
+def export_tables(build: Build) -> dict[str, str]:
+    """Write every pub_ table as parquet under `build.published`, and return name -> SHA-256 of its logical content.
+
+    The content is hashed as ordered rows of text, so that the release id does not hang on a file format's version.
+    """
+    folder = build.published / "tables"
+    shutil.rmtree(build.published, ignore_errors=True)
+    folder.mkdir(parents=True)
+    digests: dict[str, str] = {}
+    with duckdb.connect(str(build.database), read_only=True) as connection:
+        names = [
+            row[0]
+            for row in connection.execute(
+                "select table_name from information_schema.tables where starts_with(table_name, 'pub_') order by 1"
+            ).fetchall()
+        ]
+        if not names:
+            raise WaymarkError(f"the build {build.key} has no published tables", hint="the dbt selection `published` did not run")
+        for table in names:
+            target = folder / f"{table.removeprefix('pub_')}.parquet"
+            connection.execute(
+                f"copy (select * from {table} order by all) to '{_quoted(target)}' (format parquet, compression zstd)"
+            )
+            connection.execute(f"copy (select * from {table} order by all) to '{_quoted(folder)}/.content' (format csv)")
+            digests[target.stem] = hashlib.sha256((folder / ".content").read_bytes()).hexdigest()
+            (folder / ".content").unlink()
+    return digests
+
+
+def release_id(build: Build, digests: dict[str, str]) -> str:
+    """`<as_of>-<hash12>` over the core: tables, parameters (definitions are tables), audience and schema version."""
+    core = {
+        "tables": digests,
+        "parameters": parameters(),
+        "audience": build.audience,
+        "home_kind": build.home.kind,
+        "schema_version": SCHEMA_VERSION,
+    }
+    return f"{build.as_of}-{hashlib.sha256(json.dumps(core, sort_keys=True).encode()).hexdigest()[:12]}"
+
+
+def write_layers(build: Build) -> None:
+    """Map layers of every area set that the published tables use, projected and simplified for drawing."""
+    from geo import layers
+    from submissions.areas import boundaries
+
+    folder = build.published / "layers"
+    folder.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(build.database), read_only=True) as connection:
+        sets = connection.execute(
+            "select distinct a.area_set from pub_areas as a inner join pub_observations using (area_code) where a.has_polygon order by 1"
+        ).fetchall()
+        names = dict(connection.execute("select area_code, area_name from pub_areas").fetchall())
+    for (area_set,) in sets:
+        shapes = boundaries(build.home, area_set, build.ledger_position)
+        if shapes is None or shapes.empty:
+            continue
+        shapes = shapes.assign(area_name=shapes["area_code"].map(names).fillna(shapes["area_code"]))
+        document = layers.layer(
+            shapes.sort_values("area_code", ignore_index=True),
+            name=area_set,
+            title=str(shapes.attrs.get("title", area_set)),
+            attribution=str(shapes.attrs.get("attribution", "")),
+        )
+        (folder / f"{area_set}.json").write_text(json.dumps(document, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+
+
+def describe(build: Build, identifier: str) -> dict[str, Any]:
+    """What pages say about the release as a whole. Nothing of the clock, the machine or the ledger position."""
+    with duckdb.connect(str(build.database), read_only=True) as connection:
+        totals = connection.execute(
+            """
+            select count(distinct file_name), sum(rows_in), sum(rows_accepted), sum(rows_quarantined), sum(rows_excluded)
+            from lake.submissions where issued_on <= (select as_of from lake.build_parameters)
+            """
+        ).fetchall()[0]
+        sources = connection.execute("select * from pub_datasets order by all").df()
+    balance = {
+        name: int(count or 0)
+        for name, count in zip(("files", "rows_in", "accepted", "quarantined", "excluded"), totals, strict=True)
+    }
+    if build.audience == "public":
+        # a handful of quarantined rows is a small count like any other
+        balance = {name: balance[name] for name in ("files", "rows_in")}
+    return {
+        "release_id": identifier,
+        "audience": build.audience,
+        "as_of": str(build.as_of),
+        "home_kind": build.home.kind,
+        "is_invented": build.home.kind == "demonstration",
+        "schema_version": SCHEMA_VERSION,
+        "parameters": parameters(),
+        "sources": json.loads(sources.to_json(orient="records", date_format="iso")),
+        "balance": balance,
+        "fields": fields(),
+    }
+
+
+def fields() -> dict[str, Any]:
+    """The field registry as the data package and the column dictionary need it: column -> description, type, unit."""
+    registry = yaml.safe_load(FIELDS.read_text(encoding="utf-8"))
+    columns = registry.get("fields", registry)
+    return {
+        name: {key: entry.get(key) for key in ("description", "type", "unit") if entry.get(key) is not None}
+        for name, entry in sorted(columns.items())
+    }
+
+
+def publish(build: Build, browser: str | None = None) -> Published:
+    """Write, verify and switch to the release of an audience build; a release that already stands is only switched to."""
+    from reports import release
+
+    shown = progress.current()
+    with shown.step("release: tables", "published tables and map layers"):
+        digests = export_tables(build)
+        identifier = release_id(build, digests)
+        write_layers(build)
+        (build.published / "release.json").write_text(
+            json.dumps(describe(build, identifier), ensure_ascii=False, indent=1, sort_keys=True), encoding="utf-8"
+        )
+    shelf = build.home.releases / str(build.audience)
+    shelf.mkdir(parents=True, exist_ok=True)
+    final = shelf / identifier
+    if final.exists() and _stands(final):
+        switch(shelf, identifier)
+        return Published(identifier, str(build.audience), final, is_new=False)
+    aside = shelf / f".{identifier}.building"
+    shutil.rmtree(aside, ignore_errors=True)
+    with shown.step("release: pages and charts", f"pages and charts of {identifier}"):
+        result = release.write(build.published, aside, progress=shown.tick, browser=browser)
+    _record(build, aside, identifier, digests)
+    problems = release.verify(aside)
+    if problems:
+        raise WaymarkError(
+            f"the release {identifier} does not verify and was not published: {problems[0]}",
+            hint=f"what was written stays in {aside} until the next run",
+        )
+    if final.exists():
+        old = shelf / f".{identifier}.replaced"
+        shutil.rmtree(old, ignore_errors=True)
+        os.rename(final, old)
+        os.rename(aside, final)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        os.rename(aside, final)
+    switch(shelf, identifier)
+    return Published(identifier, str(build.audience), final, is_new=True, missing=tuple(result.missing))
+
+
+def switch(shelf: Path, identifier: str) -> None:
+    """Point `latest` at a release in one step: a reader sees the old one or the new one, never neither."""
+    temporary = shelf / ".latest.switching"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(identifier, target_is_directory=True)
+    os.replace(temporary, shelf / "latest")
+
+
+def releases(home: Home, audiences: Iterable[str]) -> list[dict[str, Any]]:
+    """The manifests of all releases that stand in a home, newest as_of first; `is_latest` marks the switch."""
+    found = []
+    for audience in audiences:
+        shelf = home.releases / audience
+        latest = os.readlink(shelf / "latest") if (shelf / "latest").is_symlink() else None
+        for folder in sorted(shelf.glob("[!.]*"), reverse=True) if shelf.is_dir() else []:
+            if folder.is_symlink() or not (folder / "manifest.json").is_file():
+                continue
+            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            found.append({**manifest, "folder": str(folder), "is_latest": folder.name == latest})
+    return found
+
+
+def _stands(folder: Path) -> bool:
+    """Whether a release of the same id was written by the same code, completely."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return manifest.get("provenance", {}).get("code_version") == code_identity.version() and (folder / "index.html").is_file()
+
+
+def _record(build: Build, folder: Path, identifier: str, digests: dict[str, str]) -> None:
+    """Add what stands outside the core to the manifest: the ledger position, the inputs, the code."""
+    with duckdb.connect(str(build.database), read_only=True) as connection:
+        rows = connection.execute(
+            """
+            select submission_id, partner_id, dataset, issued_on, ledger_position
+            from lake.submissions where issued_on <= (select as_of from lake.build_parameters) order by ledger_position
+            """
+        ).fetchall()
+    public = build.audience == "public"
+    inputs = [
+        {
+            "submission": _public_id(build.home, row[0]) if public else row[0],
+            "partner_id": row[1],
+            "dataset": row[2],
+            "issued_on": str(row[3]),
+            **({} if public else {"ledger_position": row[4]}),
+        }
+        for row in rows
+    ]
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["release_id"] = identifier
+    manifest["provenance"] = {
+        "ledger_position": build.ledger_position,
+        "as_of": str(build.as_of),
+        "code_version": code_identity.version(),
+        "parameters": parameters(),
+        "table_digests": digests,
+        "inputs": inputs,
+    }
+    path.write_text(json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def _public_id(home: Home, submission_id: str) -> str:
+    """A submission's id under this home's own key: stable from release to release, and not to be computed by guessing."""
+    path = home.ledger / "public_id.key"
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+    return hmac.new(path.read_bytes(), submission_id.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
