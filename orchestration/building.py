@@ -19,7 +19,7 @@ from orchestration import code_identity
 from orchestration.parameters import PATH as PARAMETERS_PATH
 from submissions.errors import WaymarkError
 from submissions.home import Home
-from submissions.ledger import Ledger, in_force
+from submissions.ledger import Ledger, state
 
 AUDIENCES = ("restricted", "public")
 KEPT_BUILDS = 4
@@ -82,15 +82,15 @@ def resolve(request: Request) -> Build:
 
     Raises WaymarkError when the ledger position does not exist, or when nothing is in force to build from.
     """
-    entries = Ledger(request.home).entries()
-    last = entries[-1]["position"] if entries else 0
+    entries = Ledger.of(request.home).entries()
+    last = len(entries)
     position = last if request.ledger is None else request.ledger
     if not 0 < position <= last:
         raise WaymarkError(
             f"the ledger of {request.home.path} has no position {position}",
             hint=f"it ends at {last}; `waymark submissions` lists the entries" if last else "receive a submission first",
         )
-    held = in_force(entries, position)
+    held = state(entries[:position]).in_force()
     if not held:
         raise WaymarkError(
             f"no submission is in force at ledger position {position} of {request.home.path}",

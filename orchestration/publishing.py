@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -233,7 +231,8 @@ def _record(build: Build, folder: Path, identifier: str, digests: dict[str, str]
     public = build.audience == "public"
     inputs = [
         {
-            "submission": _public_id(build.home, row[0]) if public else row[0],
+            # under this home's own key: stable from release to release, and not to be found by guessing
+            "submission": build.home.keyed(row[0])[:16] if public else row[0],
             "partner_id": row[1],
             "dataset": row[2],
             "issued_on": str(row[3]),
@@ -253,16 +252,6 @@ def _record(build: Build, folder: Path, identifier: str, digests: dict[str, str]
         "inputs": inputs,
     }
     path.write_text(json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True), encoding="utf-8")
-
-
-def _public_id(home: Home, submission_id: str) -> str:
-    """A submission's id under this home's own key: stable from release to release, and not to be computed by guessing."""
-    path = home.ledger / "public_id.key"
-    if not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(32))
-    return hmac.new(path.read_bytes(), submission_id.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def _quoted(path: Path) -> str:
