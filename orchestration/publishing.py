@@ -147,8 +147,26 @@ def fields() -> dict[str, Any]:
     }
 
 
+_written: list[Published] = []
+
+
+def written() -> list[Published]:
+    """The releases that this process published since `clear()`, in order."""
+    return list(_written)
+
+
+def clear() -> None:
+    _written.clear()
+
+
 def publish(build: Build, browser: str | None = None) -> Published:
     """Write, verify and switch to the release of an audience build; a release that already stands is only switched to."""
+    published = _publish(build, browser)
+    _written.append(published)
+    return published
+
+
+def _publish(build: Build, browser: str | None) -> Published:
     from reports import release
 
     shown = progress.current()

@@ -1,0 +1,219 @@
+"""`waymark run`: receive what waits, decide whether anything is new, and materialise the same assets as the Dagster UI."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestration import building, progress
+from orchestration.building import Request
+from submissions.errors import WaymarkError
+from submissions.home import Holder, Home, write_whole
+
+DAGSTER_SETTINGS = """# written by Waymark: no telemetry, one writer at a time
+telemetry:
+  enabled: false
+concurrency:
+  pools:
+    default_limit: 1
+"""
+
+
+@dataclass
+class Summary:
+    """What a run did, as the terminal and `--json` say it."""
+
+    outcome: str  # "released" or "nothing_new"
+    as_of: str = ""
+    files: list[dict[str, Any]] = field(default_factory=list)
+    files_without_contract: list[str] = field(default_factory=list)
+    already_held: int = 0
+    warnings: dict[str, int] = field(default_factory=dict)
+    unmapped: list[dict[str, Any]] = field(default_factory=list)
+    releases: list[dict[str, Any]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def run(request: Request, audiences: Sequence[str] | None = None) -> Summary:
+    """Receive, build and release for each audience; the same request again changes nothing.
+
+    audiences  None: both for a demonstration home, `restricted` for a real one.
+    Raises WaymarkError with what, where and what to do.
+    """
+    chosen = _audiences(request.home, audiences)
+    with request.home.lock(waiting=_tell_holder):
+        return _run(request, chosen)
+
+
+def _run(request: Request, audiences: Sequence[str]) -> Summary:
+    from orchestration import intake
+
+    waiting = intake.waiting(request)
+    digest = building.state_digest(request, audiences, waiting.sources)
+    state_file = request.home.builds / "last-run.json"
+    last = _last(state_file, digest)
+    if last is not None and not waiting.files:
+        return Summary(
+            "nothing_new",
+            as_of=last["as_of"],
+            files_without_contract=waiting.without_contract,
+            already_held=waiting.already_held,
+            releases=last["releases"],
+        )
+    report, releases, as_of = _materialise(request, audiences)
+    summary = Summary(
+        "released",
+        as_of=as_of,
+        files=[intake.row(receipt) for receipt in report.receipts],
+        files_without_contract=report.without_contract,
+        already_held=report.already_held,
+        warnings=intake.warnings(report.receipts),
+        unmapped=intake.unmapped(report.receipts),
+        releases=[
+            {"audience": each.audience, "release_id": each.release_id, "index": str(each.index), "is_new": each.is_new}
+            for each in releases
+        ],
+        missing=sorted({what for each in releases for what in each.missing}),
+    )
+    digest = building.state_digest(request, audiences, intake.waiting(request).sources)
+    stored = {**_states(state_file), digest: {"as_of": as_of, "releases": summary.releases}}
+    write_whole(state_file, json.dumps(dict(list(stored.items())[-20:]), indent=1).encode())
+    return summary
+
+
+def _materialise(request: Request, audiences: Sequence[str]):
+    """The two halves of the walk through Dagster in this process: up to the marts, then once an audience."""
+    shown = progress.current()
+    with shown.step("start-up", "starting Dagster and dbt"):
+        _quiet()
+        import dagster as dg
+
+        from orchestration import intake, publishing
+        from orchestration.defs.resources import Warehouse
+        from orchestration.definitions import before_audience, for_audience
+
+        first, second = before_audience(), for_audience()
+        instance = _instance(request.home)
+        resources = {
+            "warehouse": Warehouse(
+                home=str(request.home.path),
+                inbox=str(request.inbox or ""),
+                contracts=[str(path) for path in request.contracts],
+                areas=[str(path) for path in request.areas],
+                as_of=request.as_of.isoformat() if request.as_of else "",
+                ledger=request.ledger or 0,
+            )
+        }
+    intake.clear()
+    publishing.clear()
+    with instance:
+        _checked(dg.materialize(first, instance=instance, resources=resources, raise_on_error=False))
+        for audience in audiences:
+            result = dg.materialize(
+                [*first, *second],
+                selection=dg.AssetSelection.assets(*second),
+                partition_key=audience,
+                instance=instance,
+                resources=resources,
+                raise_on_error=False,
+            )
+            _checked(result)
+    build = building.resolve(request)
+    building.prune(request.home, [build, *(build.for_audience(audience) for audience in audiences)])
+    return intake.last_report(), publishing.written(), build.as_of.isoformat()
+
+
+def _checked(result: Any) -> None:
+    """Turn a failed step or a failed blocking check into one readable error."""
+    if result.success:
+        return
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            kind, _, message = (error.message if error else "").strip().partition(": ")
+            if kind.endswith(("WaymarkError", "BalanceError", "WarehouseFailed", "DocumentError")):
+                raise WaymarkError(message.strip())
+            _keep_traceback(event)
+            raise WaymarkError(
+                f"the step {event.step_key} failed: {message.strip() or kind}"[:600],
+                hint="nothing was published; `waymark ui` shows the run, and running again starts over safely",
+            )
+    failed = [check for check in result.get_asset_check_evaluations() if not check.passed and check.blocking]
+    names = ", ".join(f"{check.asset_key.to_user_string()}:{check.check_name}" for check in failed) or "a check"
+    raise WaymarkError(f"{names} failed, so nothing was published", hint="`waymark ui` shows the check and its figures")
+
+
+def _keep_traceback(event: Any) -> None:
+    """A traceback is for the developer's terminal only, when asked for."""
+    if os.environ.get("WAYMARK_TRACEBACK"):
+        print(event.step_failure_data.error.to_string(), file=sys.stderr)
+
+
+def _instance(home: Home):
+    """Dagster's own records live in the home's logs, so that the UI shows the runs of the command line too."""
+    import dagster as dg
+
+    folder = home.logs / "dagster"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = folder / "dagster.yaml"
+    if not settings.exists() or settings.read_text(encoding="utf-8") != DAGSTER_SETTINGS:
+        write_whole(settings, DAGSTER_SETTINGS.encode())
+    return dg.DagsterInstance.from_config(str(folder))
+
+
+def _quiet() -> None:
+    """Dagster, dbt and Great Expectations log for engineers; a person at the terminal gets this program's own lines."""
+    os.environ.update(
+        DAGSTER_DISABLE_TELEMETRY="1", DBT_SEND_ANONYMOUS_USAGE_STATS="false", GX_ANALYTICS_ENABLED="false", DO_NOT_TRACK="1"
+    )
+    import warnings
+
+    warnings.filterwarnings("ignore")
+    for name in ("dagster", "dbt", "great_expectations", "alembic", "kaleido", "choreographer"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _audiences(home: Home, audiences: Sequence[str] | None) -> list[str]:
+    if audiences is None:
+        return ["restricted", "public"] if home.kind == "demonstration" else ["restricted"]
+    if home.kind == "real" and "public" in audiences:
+        raise WaymarkError(
+            "a public release of real partners' figures is not made yet",
+            hint="the disclosure audit of whole releases has to pass first; run with --audience restricted",
+        )
+    return list(audiences)
+
+
+def _tell_holder(holder: Holder | None) -> None:
+    progress.current().line(f"waiting: the home is held by {holder or 'another process'}")
+
+
+def _states(file: Path) -> dict[str, Any]:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _last(file: Path, digest: str) -> dict[str, Any] | None:
+    """What the last run with this very digest released, if those releases still stand and are the latest."""
+    last = _states(file).get(digest)
+    if last is None:
+        return None
+    for each in last["releases"]:
+        index = Path(each["index"])
+        latest = index.parent.parent / "latest"
+        if not index.is_file() or not latest.is_symlink() or os.readlink(latest) != each["release_id"]:
+            return None
+    return last

@@ -1,0 +1,112 @@
+"""The rules of the house (docs/decisions/house.md) as tests: who may import whom, and what must stay lazy."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HOUSE = {"submissions", "disclosure", "geo", "trends", "reports", "orchestration", "demonstration"}
+# room -> rooms of the house that it may import, besides itself
+ALLOWED = {
+    "submissions": set(),
+    "disclosure": set(),
+    "geo": set(),
+    "trends": set(),
+    "reports": set(),
+    "demonstration": set(),
+    "orchestration": HOUSE,
+}
+PURE = ("geo", "trends", "disclosure")
+# what a pure library must not know: orchestration, databases, files
+FOREIGN = {"dagster", "dbt", "duckdb", "great_expectations", "pyogrio", "sqlite3", "pathlib", "os", "io", "shutil"}
+FILE_CALLS = {"open", "read_csv", "read_parquet", "read_file", "to_csv", "to_parquet", "to_file"}
+
+
+def modules(room: str) -> list[Path]:
+    return sorted(path for path in (ROOT / room).rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def imported(path: Path) -> set[str]:
+    """Top names of every module that a file imports, wherever in the file the import stands."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(path.relative_to(ROOT).parts[0] if node.level else (node.module or "").split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("room", sorted(ALLOWED))
+def test_a_room_imports_only_what_it_may(room: str) -> None:
+    wrong = {
+        path.relative_to(ROOT).as_posix(): sorted(imported(path) & HOUSE - ALLOWED[room] - {room})
+        for path in modules(room)
+        if imported(path) & HOUSE - ALLOWED[room] - {room}
+    }
+    assert modules(room), f"{room} has no modules"
+    assert not wrong
+
+
+@pytest.mark.parametrize("room", PURE)
+def test_pure_libraries_know_no_database_and_no_files(room: str) -> None:
+    for path in modules(room):
+        assert not imported(path) & FOREIGN, path
+        calls = {
+            node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call)
+        }
+        assert not calls & FILE_CALLS, (path, calls & FILE_CALLS)
+
+
+def test_submissions_know_no_dagster() -> None:
+    for path in modules("submissions"):
+        assert not imported(path) & {"dagster", "dbt"}, path
+
+
+def test_assembly_only_assembles() -> None:
+    source = (ROOT / "orchestration" / "definitions.py").read_text(encoding="utf-8")
+    decorators = [
+        ast.unparse(decorator)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef)
+        for decorator in node.decorator_list
+    ]
+    assert decorators == ["dg.definitions"], "assets, checks and resources are defined under orchestration/defs/"
+    assert len(source.splitlines()) <= 70
+
+
+@pytest.mark.parametrize("arguments", [["check", "--help"], ["submissions", "--help"], ["release", "list", "--help"], ["explain", "--help"]])
+def test_light_commands_load_nothing_heavy(arguments: list[str]) -> None:
+    probe = (
+        "import sys, json\n"
+        "from orchestration.command import main\n"
+        f"sys.argv = ['waymark', *{arguments!r}]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'dagster', 'dbt', 'great_expectations', 'pandas', 'geopandas', 'plotly'}\n"
+        "print(json.dumps(sorted(heavy & {name.split('.')[0] for name in sys.modules})))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert json.loads(result.stdout.splitlines()[-1]) == []
+
+
+def test_no_module_without_a_reason_is_longer_than_450_lines() -> None:
+    long = {
+        path.relative_to(ROOT).as_posix(): length
+        for room in HOUSE
+        for path in modules(room)
+        if (length := len(path.read_text(encoding="utf-8").splitlines())) > 450
+    }
+    assert not long
+
+
+def test_names_say_something() -> None:
+    vague = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "stuff"}
+    assert not [path for room in HOUSE for path in modules(room) if path.stem in vague or vague & set(path.parts)]
