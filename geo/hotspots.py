@@ -11,7 +11,24 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse, special
 
+from geo.completions import IntervalHotspots, getis_ord_interval
+from geo.emerging import CATEGORIES, EMERGING_TEXT, emerging
 from geo.neighbours import checked_weights
+
+__all__ = [
+    "CATEGORIES",
+    "EMERGING_TEXT",
+    "GetisOrd",
+    "GlobalMoran",
+    "IntervalHotspots",
+    "LocalMoran",
+    "emerging",
+    "getis_ord",
+    "getis_ord_interval",
+    "global_moran",
+    "local_moran",
+    "standardised_rates",
+]
 
 Floats = NDArray[np.float64]
 
