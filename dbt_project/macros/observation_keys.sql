@@ -1,0 +1,25 @@
+{# The dimensions of an observation, in the order of the contract language. #}
+{% macro key_dimensions() %}
+    {{ return([
+        "measure", "area", "area_role", "counterpart_area", "counterpart_role", "reporter", "period", "offence",
+        "exploitation", "sex", "age", "detail_kind", "detail", "unit",
+    ]) }}
+{% endmacro %}
+
+{# Columns as a comma list, each with the prefix of its relation, without those named in `leave_out`. #}
+{% macro columns_of(columns, relation=none, leave_out=[]) %}
+    {%- set chosen = [] -%}
+    {%- for column in columns if column not in leave_out -%}
+        {%- do chosen.append((relation ~ "." if relation else "") ~ column) -%}
+    {%- endfor -%}
+    {{ return(chosen | join(", ")) }}
+{% endmacro %}
+
+{# Equality of all columns between two relations; no key column is ever NULL. #}
+{% macro same(columns, left, right) %}
+    {%- set terms = [] -%}
+    {%- for column in columns -%}
+        {%- do terms.append(left ~ "." ~ column ~ " = " ~ right ~ "." ~ column) -%}
+    {%- endfor -%}
+    {{ return(terms | join(" and ")) }}
+{% endmacro %}

@@ -1,0 +1,25 @@
+-- grain: one dataset of a partner, as its contract in force describes it
+select
+    partner_id,
+    partner_name,
+    sector,
+    licence,
+    legal_basis,
+    audience,
+    minimum_cell,
+    already_public_minimum_cell,
+    cadence_months,
+    late_after_days,
+    dataset,
+    title,
+    source_type,
+    counting_unit,
+    period_basis,
+    age_basis,
+    population_basis,
+    coalesce(multi_response, '') as multi_response,
+    precedence,
+    {{ empty_to_null('jurisdiction') }} as jurisdiction,
+    replaces,
+    frequency
+from {{ source('lake', 'datasets') }}
