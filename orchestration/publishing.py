@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from orchestration import code_identity, progress
 from orchestration.building import Build
 from orchestration.parameters import parameters
 from submissions.errors import WaymarkError
-from submissions.home import Home
 
 SCHEMA_VERSION = 1
 FIELDS = code_identity.ROOT / "contracts" / "fields.yml"
@@ -212,20 +210,6 @@ def switch(shelf: Path, identifier: str) -> None:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(identifier, target_is_directory=True)
     os.replace(temporary, shelf / "latest")
-
-
-def releases(home: Home, audiences: Iterable[str]) -> list[dict[str, Any]]:
-    """The manifests of all releases that stand in a home, newest as_of first; `is_latest` marks the switch."""
-    found = []
-    for audience in audiences:
-        shelf = home.releases / audience
-        latest = os.readlink(shelf / "latest") if (shelf / "latest").is_symlink() else None
-        for folder in sorted(shelf.glob("[!.]*"), reverse=True) if shelf.is_dir() else []:
-            if folder.is_symlink() or not (folder / "manifest.json").is_file():
-                continue
-            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-            found.append({**manifest, "folder": str(folder), "is_latest": folder.name == latest})
-    return found
 
 
 def _stands(folder: Path) -> bool:

@@ -1,0 +1,126 @@
+"""Reading releases that stand in a home. Light: DuckDB at most, no Dagster, no dbt, no pandas."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from submissions.errors import WaymarkError
+from submissions.home import Home
+
+RESERVED = ("_T", "_Z")
+
+
+def releases(home: Home, audiences: Iterable[str]) -> list[dict[str, Any]]:
+    """The manifests of all releases of a home, newest first; `is_latest` marks where `latest` points, `folder` the place."""
+    found = []
+    for audience in audiences:
+        shelf = home.releases / audience
+        latest = os.readlink(shelf / "latest") if (shelf / "latest").is_symlink() else None
+        for folder in sorted(shelf.glob("[!.]*"), reverse=True) if shelf.is_dir() else []:
+            if folder.is_symlink() or not (folder / "manifest.json").is_file():
+                continue
+            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            found.append({**manifest, "audience": audience, "folder": str(folder), "is_latest": folder.name == latest})
+    return found
+
+
+def verify_files(folder: Path) -> list[str]:
+    """One line for each file that is missing, changed, or not in the manifest."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    stated = {**_digests(manifest["core"]), **_digests(manifest["renderings"])}
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {"manifest.json"}
+    problems = [f"missing: {name}" for name in sorted(stated.keys() - present)]
+    problems += [f"not in the manifest: {name}" for name in sorted(present - stated.keys())]
+    problems += [
+        f"changed: {name}"
+        for name in sorted(present & stated.keys())
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != stated[name]
+    ]
+    return problems
+
+
+def _digests(part: Any) -> dict[str, str]:
+    """File -> SHA-256 of one part of a manifest, whether listed or mapped."""
+    files = part.get("files", part) if isinstance(part, dict) else part
+    if isinstance(files, dict):
+        return {name: entry["sha256"] if isinstance(entry, dict) else entry for name, entry in files.items()}
+    return {entry["path"]: entry["sha256"] for entry in files}
+
+
+def difference(first: Path, second: Path) -> list[dict[str, Any]]:
+    """One row a table: rows of the first release that are gone, rows of the second that are new, rows in both.
+
+    A row that changed counts as one gone and one new. Raises WaymarkError where a table's columns differ.
+    """
+    import duckdb
+
+    names = sorted({path.stem for folder in (first, second) for path in (folder / "tables").glob("*.parquet")})
+    rows = []
+    with duckdb.connect() as connection:
+        for name in names:
+            paths = [folder / "tables" / f"{name}.parquet" for folder in (first, second)]
+            if not all(path.exists() for path in paths):
+                only = 0 if paths[0].exists() else 1
+                count = connection.execute("select count(*) from read_parquet(?)", [str(paths[only])]).fetchall()[0][0]
+                rows.append({"table": name, "removed": count if only == 0 else 0, "added": count if only else 0, "same": 0})
+                continue
+            columns = [
+                [row[0] for row in connection.execute("describe select * from read_parquet(?)", [str(path)]).fetchall()]
+                for path in paths
+            ]
+            if columns[0] != columns[1]:
+                raise WaymarkError(f"the table {name} has other columns in {second.name}", hint="the releases are of different schema versions")
+            # as_of differs in every row of two dates; it is the question, not a difference
+            kept = ", ".join(f'"{column}"' for column in columns[0] if column != "as_of")
+            counts = [
+                connection.execute(
+                    f"select count(*) from (select {kept} from read_parquet(?) except all select {kept} from read_parquet(?))",
+                    [str(a), str(b)],
+                ).fetchall()[0][0]
+                for a, b in (paths, reversed(paths))
+            ]
+            total = connection.execute("select count(*) from read_parquet(?)", [str(paths[0])]).fetchall()[0][0]
+            rows.append({"table": name, "removed": counts[0], "added": counts[1], "same": total - counts[0]})
+    return rows
+
+
+def explain(manifest: dict[str, Any], area: str, period: str, measure: str | None) -> list[dict[str, Any]]:
+    """Every published figure of an area and period: what it says, its source, dataset, issue, definition and submissions."""
+    import duckdb
+
+    table = Path(manifest["folder"]) / "tables" / "observations.parquet"
+    with duckdb.connect() as connection:
+        cursor = connection.execute(
+            "select * from read_parquet(?) where area_code = ? and period = ? and (?::varchar is null or measure = ?) order by all",
+            [str(table), area, period, measure, measure],
+        )
+        names = [column[0] for column in cursor.description or []]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    inputs = manifest["provenance"]["inputs"]
+    found = []
+    for row in rows:
+        split = {
+            name: row[name]
+            for name in ("offence", "exploitation", "sex", "age", "counterpart_area", "detail")
+            if row[name] not in RESERVED
+        }
+        found.append(
+            {
+                "figure": {name: row[name] for name in ("area_code", "area_name", "period", "measure", "unit", "value", "lower", "upper", "missing_reason")},
+                "split": split,
+                "came_from": {name: row[name] for name in ("source", "dataset", "issued_on", "derivation", "definition_id", "comparability")},
+                "denominator": {name: row.get(name) for name in ("rate_per_100k", "population_count", "population_period")},
+                "submissions": [
+                    each["submission"]
+                    for each in inputs
+                    if (each["partner_id"], each["dataset"], each["issued_on"]) == (row["source"], row["dataset"], str(row["issued_on"]))
+                ],
+                "code_version": manifest["provenance"]["code_version"],
+            }
+        )
+    return found
