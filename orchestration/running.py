@@ -164,12 +164,17 @@ def _instance(home: Home):
     """Dagster's own records live in the home's logs, so that the UI shows the runs of the command line too."""
     import dagster as dg
 
+    return dg.DagsterInstance.from_config(str(prepare_instance_folder(home)))
+
+
+def prepare_instance_folder(home: Home) -> Path:
+    """The folder of Dagster's records of a home, with the shipped settings in it."""
     folder = home.logs / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "dagster.yaml"
     if not settings.exists() or settings.read_text(encoding="utf-8") != DAGSTER_SETTINGS:
         write_whole(settings, DAGSTER_SETTINGS.encode())
-    return dg.DagsterInstance.from_config(str(folder))
+    return folder
 
 
 def _quiet() -> None:
