@@ -97,14 +97,21 @@ def test_light_commands_load_nothing_heavy(arguments: list[str]) -> None:
     assert json.loads(result.stdout.splitlines()[-1]) == []
 
 
+# modules over 450 lines, with the length they may not pass; this list may only shrink
+LONG = {
+    "submissions/contract.py": 660,  # the contract language in one place
+    "geo/scan.py": 500,  # two scans share their windows and their Monte Carlo
+}
+
+
 def test_no_module_without_a_reason_is_longer_than_450_lines() -> None:
-    long = {
-        path.relative_to(ROOT).as_posix(): length
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
         for room in HOUSE
         for path in modules(room)
-        if (length := len(path.read_text(encoding="utf-8").splitlines())) > 450
     }
-    assert not long
+    assert not {name: length for name, length in lengths.items() if length > LONG.get(name, 450)}
+    assert not {name for name in LONG if lengths.get(name, 0) <= 450}, "take it off the list"
 
 
 def test_names_say_something() -> None:

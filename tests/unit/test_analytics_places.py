@@ -1,0 +1,192 @@
+"""Hotspots, funnels, rates and corridors over whole frames: planted places are found, and what cannot be judged says why."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from orchestration.defs.analytics import corridors, hotspots, rates
+from orchestration.defs.analytics.rounding import significant
+from orchestration.parameters import parameters
+from scipy import stats
+from shapely.geometry import box
+
+SIDE = 8
+
+
+def squares() -> gpd.GeoDataFrame:
+    cells = [(column, row) for row in range(SIDE) for column in range(SIDE)]
+    return gpd.GeoDataFrame(
+        {"area_code": [f"QMA-{place:02}" for place in range(len(cells))]},
+        geometry=[box(column, row, column + 1, row + 1) for column, row in cells],
+        crs="EPSG:4326",
+    )
+
+
+def cells(rate: np.ndarray, years: int = 12, population: float = 50_000, seed: int = 7, **columns: object) -> pd.DataFrame:
+    """Annual totals of the 64 squares with Poisson counts at a relative rate (areas, years) or (areas,)."""
+    rng = np.random.default_rng(seed)
+    rate = np.broadcast_to(rate.reshape(len(rate), -1), (SIDE * SIDE, years))
+    counts = rng.poisson(40 * rate)
+    rows = [
+        {
+            "area_code": f"QMA-{area:02}", "area_level": "admin1", "area_set": "invented", "area_role": "detection",
+            "parent_code": "QMA", "region_code": "QM", "measure": "victims_detected", "exploitation": "_T", "reporter": "_T",
+            "source": "qma_police_example", "dataset": "victims", "frequency": "A", "period": str(2010 + year),
+            "period_start": pd.Timestamp(2010 + year, 1, 1), "value": float(counts[area, year]), "population_count": population,
+            **columns,
+        }
+        for area in range(SIDE * SIDE)
+        for year in range(years)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def block() -> np.ndarray:
+    """A planted 3 × 3 block of areas."""
+    planted = np.zeros((SIDE, SIDE), dtype=bool)
+    planted[1:4, 1:4] = True
+    return planted.ravel()
+
+
+def test_a_planted_persistent_block_is_hot_and_classed() -> None:
+    found = hotspots.compute(cells(np.where(block(), 3.0, 1.0)), {"invented": squares()}, parameters())
+    last = found[found["period"] == "2021"].set_index("area_code")
+    centre = "QMA-18"
+    assert last.loc[centre, "assessment"] == "hot"
+    assert last.loc[centre, "emerging_category"] == "Persistent Hot Spot"
+    hot = last.index[last["assessment"] == "hot"]
+    assert set(hot) >= {f"QMA-{row * SIDE + column:02}" for row in (1, 2, 3) for column in (1, 2, 3)}
+    assert last["family_count"].eq(64).all()
+    assert (found["method"] == "getis_ord_star").all()
+
+
+def test_few_people_with_a_wild_rate_are_not_hot() -> None:
+    frame = cells(np.ones(64))
+    frame.loc[frame["area_code"] == "QMA-27", ["population_count", "value"]] = [120.0, 2.0]
+    found = hotspots.compute(frame, {"invented": squares()}, parameters())
+    assert not (found["assessment"] == "hot").any()
+
+
+def test_a_map_of_few_areas_is_not_assessed() -> None:
+    frame = cells(np.ones(64))
+    few = frame[frame["area_code"] < "QMA-20"]
+    found = hotspots.compute(few, {"invented": squares()}, parameters())
+    assert (found["eligibility"] == "not_assessed").all()
+    assert found["eligibility_reason"].str.contains("20 areas report").all()
+    assert found["assessment"].isna().all()
+
+
+def test_an_area_without_population_or_figure_says_so() -> None:
+    frame = cells(np.ones(64))
+    frame.loc[frame["area_code"] == "QMA-00", "population_count"] = np.nan
+    frame.loc[frame["area_code"] == "QMA-63", "value"] = np.nan
+    found = hotspots.compute(frame, {"invented": squares()}, parameters()).set_index(["area_code", "period"])
+    assert "population" in found.loc[("QMA-00", "2015"), "eligibility_reason"]
+    assert "figure" in found.loc[("QMA-63", "2015"), "eligibility_reason"]
+    assert pd.isna(found.loc[("QMA-63", "2015"), "assessment"])
+
+
+def test_short_series_have_maps_and_no_class() -> None:
+    found = hotspots.compute(cells(np.where(block(), 3.0, 1.0), years=7), {"invented": squares()}, parameters())
+    assert (found["emerging_eligibility"] == "too_short").all()
+    assert found["emerging_reason"].str.contains("7 periods").all()
+    assert (found["assessment"] == "hot").any()
+
+
+def test_null_maps_claim_no_more_than_their_level() -> None:
+    """40 maps of equal rates: the share with any hot or cold area stays within Monte Carlo error of 5 %."""
+    frame = cells(np.ones(64), years=40, seed=5)
+    found = hotspots.compute(frame, {"invented": squares()}, parameters())
+    claims = found["assessment"].isin(["hot", "cold"]).groupby(found["family_id"]).any()
+    assert len(claims) == 40
+    assert claims.sum() <= stats.binom.ppf(0.999, 40, 0.05)
+
+
+def countries(values: list[float], populations: list[float]) -> pd.DataFrame:
+    frame = cells(np.ones(64), years=1).head(len(values)).copy()
+    return frame.assign(area_level="country", value=values, population_count=populations)
+
+
+def test_the_funnel_is_against_the_region() -> None:
+    rng = np.random.default_rng(4)
+    expected = np.full(20, 100.0)
+    values = [float(value) for value in rng.poisson(expected)]
+    values[0] = 400.0
+    found = hotspots.compute(countries(values, [1e6] * 20), {}, parameters()).set_index("area_code")
+    assert found.loc["QMA-00", "assessment"] == "above"
+    assert (found.drop("QMA-00")["assessment"] == "within").all()
+    assert found["expected_count"].to_numpy() == pytest.approx(sum(values) / 20)
+    assert (found["limit_lower_998"] <= found["limit_lower_95"]).all()
+    assert (found["limit_upper_95"] <= found["limit_upper_998"]).all()
+
+
+def test_a_region_of_few_countries_has_no_funnel() -> None:
+    found = hotspots.compute(countries([10.0, 20, 30], [1e6] * 3), {}, parameters())
+    assert (found["eligibility"] == "not_assessed").all()
+    assert found["eligibility_reason"].str.contains("fewer than 5 countries").all()
+
+
+def test_rates_have_exact_limits_and_intervals_keep_both_ends() -> None:
+    frame = pd.DataFrame(
+        {
+            "cell_id": ["a", "b", "c", "d"],
+            "value": [10.0, np.nan, 10.0, 0.0],
+            "lower": [10.0, 0, 10.0, 0.0],
+            "upper": [10.0, 4, 10.0, 0.0],
+            "population_count": [100_000, 100_000, np.nan, 200_000],
+            "frequency": ["A", "A", "A", "Q"],
+        }
+    )
+    found = rates.compute(frame, parameters()).set_index("cell_id")
+    assert list(found.index) == ["a", "b", "d"]
+    low, high = stats.chi2.ppf(0.025, 20) / 2, stats.chi2.ppf(0.975, 22) / 2
+    assert found.loc["a"].tolist() == pytest.approx([10, low, high])
+    assert found.loc["b"].tolist() == pytest.approx([np.nan, 0, stats.chi2.ppf(0.975, 10) / 2], nan_ok=True)
+    assert found.loc["d", "rate_upper_per_100k"] == pytest.approx(stats.chi2.ppf(0.975, 2) / 2 / 2 * 4)
+
+
+def flows(table: np.ndarray, **columns: object) -> pd.DataFrame:
+    names = [f"QM{letter}" for letter in "ABCDEF"]
+    return pd.DataFrame(
+        [
+            {
+                "measure": "victims_detected", "source": "qma_police_example", "dataset": "victims",
+                "counterpart_role": "citizenship", "period": "2020", "area_code": names[column],
+                "counterpart_area": names[row], "value": float(table[row, column]), **columns,
+            }
+            for row in range(6)
+            for column in range(6)
+            if row != column
+        ]
+    )  # fmt: skip
+
+
+def test_an_over_represented_corridor_stands_out() -> None:
+    rng = np.random.default_rng(2)
+    table = rng.poisson(np.outer([20, 30, 40, 25, 35, 20], [1.0, 1.5, 1, 2, 1, 1.2]))
+    table[0, 3] = 260
+    found = corridors.compute(flows(table), parameters()).set_index(["counterpart_area", "area_code"])
+    assert found.loc[("QMA", "QMD"), "q"] < 0.001
+    assert found["q"].idxmin() == ("QMA", "QMD")
+    assert (found["eligibility"] == "assessed").all()
+
+
+def test_protected_and_unknown_flows_are_no_flows() -> None:
+    frame = flows(np.full((6, 6), 30))
+    frame.loc[0, "value"] = np.nan
+    frame.loc[1, "counterpart_area"] = "_U"
+    found = corridors.compute(frame, parameters())
+    assert "_U" not in set(found["counterpart_area"])
+    row = found[(found["counterpart_area"] == frame.loc[0, "counterpart_area"]) & (found["area_code"] == frame.loc[0, "area_code"])]
+    assert row["eligibility"].item() == "not_assessed"
+    assert "protected" in row["eligibility_reason"].item()
+
+
+def test_rounding_keeps_nine_digits_and_what_is_not_a_number() -> None:
+    values = np.array([1 / 3, 123456789.123, -2e-12 / 3, 0.0, np.nan, np.inf])
+    rounded = significant(values, 9)
+    assert rounded.tolist()[:4] == [0.333333333, 123456789.0, -6.66666667e-13, 0.0]
+    assert np.isnan(rounded[4])
+    assert np.isinf(rounded[5])
