@@ -54,7 +54,8 @@ def farrington(
                        newest `past_excluded` periods left out, past outliers (standardised Anscombe residual above
                        `weights_threshold`) weighted down. "original" Farrington et al. (1996): only the windows, weights
                        below residual 1, n_periods, past_excluded and weights_threshold not used.
-    alpha              one-sided level of the limit.
+    alpha              level of the limit: one-sided for "flexible"; "original" has the upper end of a two-sided interval,
+                       as in surveillance.
     threshold          "delta": 2/3-power transformation with the error of the fit; "negative_binomial": the plug-in
                        quantile with mean as fitted and variance dispersion * mean ("flexible" only).
     limit54            (cases, periods): no verdict unless that many cases fell in that many newest periods.
@@ -86,7 +87,7 @@ def farrington(
     n_periods = min(n_periods, period - 2 * half_width) if flexible else 1
 
     expected, upper = np.full(series.shape, np.nan), np.full(series.shape, np.nan)
-    z = -special.ndtri(alpha)
+    z = -special.ndtri(alpha if flexible else alpha / 2)
     recent = np.nancumsum(series, axis=1)
     first = period * years_back + half_width if flexible else max(period * years_back - half_width - 1, 0)
     for now in range(first, series.shape[1]):
@@ -311,7 +312,8 @@ def cusum(
             upper = 2 * root * room + 5 * m - 2 * np.sqrt(4 * m**2 + 2 * m * root * room)
         else:
             upper = np.maximum(2 / 3 * m ** (1 / 6) * room + m ** (2 / 3), 0.0) ** 1.5
-    return _alerts(shape, m, np.maximum(upper, 0.0), score >= h, score)
+    upper = np.where(np.isnan(m), np.nan, np.nan_to_num(np.maximum(upper, 0.0)))
+    return _alerts(shape, m, upper, score >= h, score)
 
 
 def _counts(counts: ArrayLike) -> tuple[NDArray[np.float64], tuple[int, ...]]:

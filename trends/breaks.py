@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from trends.joinpoints import Joinpoints, joinpoint
 from trends.poisson_regression import fit_poisson
+
+__all__ = ["ChangePoints", "Joinpoints", "StepModel", "change_points", "joinpoint", "step_model"]
 
 # log-scale standard errors (before dispersion) beyond this mean that a regime holds no count above zero
 ENDLESS_STANDARD_ERROR = 50.0
@@ -118,4 +122,80 @@ def step_model(
         trend_high=trend_of(high),
         trend_p=trend_of(p),
         dispersion=fit.dispersion.reshape(shape)[()],
+    )
+
+
+@dataclass(frozen=True)
+class ChangePoints:
+    """Result of `change_points`, leading axes as y.
+
+    positions (..., max_changes) first index of each new regime, NaN beyond the last; levels (..., max_changes + 1) mean
+    of each regime, NaN beyond the last; llr (...) log-likelihood ratio of the chosen partition against no change, 0 when
+    there is none; dispersion (...) the factor by which a "poisson" ratio was divided for the choice, 1 for "normal".
+    """
+
+    positions: NDArray[np.float64]
+    levels: NDArray[np.float64]
+    llr: NDArray[np.float64]
+    dispersion: NDArray[np.float64]
+
+
+def change_points(
+    y: ArrayLike,
+    family: Literal["normal", "poisson"] = "normal",
+    max_changes: int = 5,
+    min_size: int = 2,
+    penalty: Literal["mbic", "bic"] | float = "mbic",
+) -> ChangePoints:
+    """Unknown changes of the level: the exact best partition of each series into regimes of constant level.
+
+    y            (..., t); NaN is left out, a regime then begins at its first observed period.
+    family       "normal": constant unknown variance (least squares); "poisson": counts, not negative.
+    max_changes  most changes looked for; min_size least observed periods of a regime.
+    penalty      "mbic": modified BIC of Zhang and Siegmund (2007), 3 k log n + sum log(n_i / n), against twice the
+                 log-likelihood ratio; "bic": 2 k log n. Both with the ratio times (n - 2k - 2) / n for "normal" (without
+                 it short series break far too often) and divided by the dispersion between neighbours, sum of squared
+                 differences over sum of neighbouring sums, when above 1, for "poisson". A number is the penalty of one
+                 change on the cost itself (residual squares, or -2 log-likelihood), as in PELT.
+
+    Segment neighbourhood by dynamic programming (Auger and Lawrence 1989; Jackson et al. 2005): exact for every number of
+    changes. A linear trend looks like steps to this method: look at the trend first.
+    Raises ValueError for infinite values, negative counts, or arguments out of range.
+    """
+    values = np.asarray(y, dtype=float)
+    if values.ndim == 0 or values.shape[-1] == 0:
+        raise ValueError(f"y needs a time axis with at least one period; its shape is {values.shape}")
+    if np.isinf(values).any():
+        raise ValueError("y holds infinite values; give NaN for what is missing")
+    if family not in ("normal", "poisson"):
+        raise ValueError(f'family must be "normal" or "poisson", not {family!r}')
+    if family == "poisson" and (values < 0).any():
+        raise ValueError("counts of family poisson must not be negative")
+    if max_changes < 0 or min_size < 1:
+        raise ValueError("max_changes must be at least 0 and min_size at least 1")
+    kinds = {"mbic": 0, "bic": 1}
+    if isinstance(penalty, str):
+        if penalty not in kinds:
+            raise ValueError(f'penalty must be "mbic", "bic" or a number, not {penalty!r}')
+        kind, amount = kinds[penalty], 0.0
+    else:
+        kind, amount = 2, float(penalty)
+        if not amount > 0:
+            raise ValueError("a penalty given as a number must be positive")
+    from trends import break_kernels
+
+    shape = values.shape[:-1]
+    positions, levels, ratio, dispersion = break_kernels.partitions(
+        np.ascontiguousarray(values.reshape(-1, values.shape[-1])),
+        max_changes,
+        min_size,
+        family == "poisson",
+        kind,
+        amount,
+    )
+    return ChangePoints(
+        positions=positions.reshape(*shape, max_changes),
+        levels=levels.reshape(*shape, max_changes + 1),
+        llr=ratio.reshape(shape)[()],
+        dispersion=dispersion.reshape(shape)[()],
     )
