@@ -344,7 +344,7 @@ def _map_rows(
         problems.append(document.problem(place, message, file=file, line=line))
 
     try:
-        text = file.read_text(encoding="utf-8-sig", newline="")
+        text = file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return wrong(1, f"is not UTF-8 text (byte {error.start + 1})")
     reader = csv.reader(text.splitlines(keepends=True), strict=True)

@@ -1,0 +1,2 @@
+def run(connection, contract, dataset):
+    return ()

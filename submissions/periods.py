@@ -1,0 +1,99 @@
+"""Periods and dates from a partner's text: ISO 8601 years, quarters and months, fiscal years, dates of issue."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from submissions.contract import Dataset, FileRule, IssueRule, PeriodRule, trimmed
+from submissions.problems import Refusal
+from submissions.reading import Reading
+
+EARLIEST_YEAR, LATEST_YEAR = 1900, 2100
+
+# A year may carry the decimals that spreadsheets add (2014.0).
+_FORMS = {
+    "year": re.compile(r"(?P<year>\d{4})(?:\.0+)?"),
+    "quarter": re.compile(r"(?P<year>\d{4})(?:\.0+)?[ /-]*[QqTt](?P<quarter>[1-4])|(?P<year_1>\d{4})(?:\.0+)?[ -]+(?P<quarter_1>[1-4])(?:\.0+)?|[QqTt](?P<quarter_2>[1-4])[ /-]*(?P<year_2>\d{4})"),
+    "month": re.compile(r"(?P<year>\d{4})(?:\.0+)?[ /-]?[Mm]?(?P<month>\d{2})|(?P<year_1>\d{4})(?:\.0+)?[ /-][Mm]?(?P<month_1>\d{1,2})(?:\.0+)?"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Period:
+    """`code` is ISO 8601 (2023, 2023-Q2, 2023-04); `start` its first day; `frequency` A, Q or M."""
+
+    code: str
+    start: date
+    frequency: str
+
+
+def parse(text: str, rule: PeriodRule, dataset: Dataset) -> Period | None:
+    """The period that a text states under a rule, or None when it does not have the declared form.
+
+    A fiscal year is coded by the calendar year of its first day (`named_after: end` says the text names the year it
+    ends in) and starts on that day; a fiscal quarter is coded as the calendar quarter it is.
+    """
+    if rule.form:
+        match = _FORMS[rule.form].fullmatch(text)
+        parts = {name.split("_")[0]: int(value) for name, value in match.groupdict().items() if value} if match else {}
+    else:
+        match = re.compile(rule.pattern or "").fullmatch(text)
+        parts = {name: int(value) for name, value in match.groupdict().items() if value and value.isdecimal()} if match else {}
+    year, quarter, month = parts.get("year"), parts.get("quarter"), parts.get("month")
+    if year is None or not EARLIEST_YEAR <= year <= LATEST_YEAR:
+        return None
+    if (month is not None and not 1 <= month <= 12) or (quarter is not None and not 1 <= quarter <= 4):
+        return None
+    if match is not None and rule.pattern and any(name in match.re.groupindex and name not in parts for name in ("quarter", "month")):
+        return None
+    first_month, first_day = dataset.fiscal_starts if rule.is_fiscal else (1, 1)
+    if rule.is_fiscal and dataset.fiscal_named_after == "end" and (first_month, first_day) != (1, 1):
+        year -= 1
+    if month is not None:
+        if rule.is_fiscal and month < first_month:
+            year += 1
+        return Period(f"{year:04d}-{month:02d}", date(year, month, 1), "M")
+    if quarter is not None:
+        months = year * 12 + first_month - 1 + 3 * (quarter - 1)
+        year, month = months // 12, months % 12 + 1
+        return Period(f"{year:04d}-Q{(month - 1) // 3 + 1}", date(year, month, 1), "Q")
+    return Period(f"{year:04d}", date(year, first_month, first_day), "A")
+
+
+def day(text: str, date_format: str) -> date | None:
+    """A calendar day in a declared form of strptime, or in ISO form (spreadsheets hand typed dates over so)."""
+    text = trimmed(text)
+    for form in (date_format, "%Y-%m-%d", "%Y-%m-%d %H:%M:%S"):
+        try:
+            return datetime.strptime(text, form).date()
+        except ValueError:
+            continue
+    return None
+
+
+def issue_of_file(rule: FileRule, file_name: str, reading: Reading) -> date | None:
+    """The date of issue of a whole file; None when the contract reads it from a column. Refuses a file without one."""
+    issue = rule.issued_on
+    if issue.kind == "column":
+        return None
+    if issue.kind == "date":
+        return issue.day
+    if issue.kind == "cell":
+        found = day(reading.cell(issue.cell or ""), issue.date_format or "")
+        where = f"cell {issue.cell}"
+    else:
+        match = re.search(issue.pattern or "", file_name)
+        found = day(match["date"], issue.date_format or "") if match else None
+        where = "the file name"
+    if found is None:
+        raise Refusal("F-issue-date", f"no date in {where} in the form {issue.date_format}")
+    return found
+
+
+def issue_of_label(label: str, rule: IssueRule) -> date | None:
+    """The date of issue that a cell of the issue column states."""
+    if rule.values:
+        return rule.values.get(trimmed(label))
+    return day(label, rule.date_format or "")
