@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse, special
 
+from geo import conditional
 from geo.completions import IntervalHotspots, getis_ord_interval
 from geo.emerging import CATEGORIES, EMERGING_TEXT, emerging
 from geo.neighbours import checked_weights
@@ -79,14 +80,6 @@ class GetisOrd:
         return np.where(self.direction > 0, self.p / 2, 1 - self.p / 2)
 
 
-def pearson_upper_tail(z: Floats, skewness: Floats) -> Floats:
-    """P(Z >= z) of a standardised Pearson III (shifted gamma) variable; normal where the skewness vanishes."""
-    shape = 4 / np.maximum(skewness**2, 1e-12)
-    at = np.maximum(shape + np.abs(z) * np.sqrt(shape) * np.sign(z * skewness), 0.0)
-    tail = np.where(skewness > 0, special.gammaincc(shape, at), special.gammainc(shape, at))
-    return np.where(np.abs(skewness) < 1e-6, special.ndtr(-z), tail)
-
-
 def getis_ord(
     values: ArrayLike,
     weights,
@@ -125,76 +118,58 @@ def getis_ord(
     if window not in ("period", "all"):
         raise ValueError(f"window must be 'period' or 'all', not {window!r}")
     links = checked_weights(weights, n, "binary" if transform == "B" else "given")
-    equal_weights = bool(np.all(links.data == 1.0))
-    axis = None if window == "all" else 0
-    counted = cells
-    even: Floats | None = None
-    if expected is not None:
-        counted, even = standardised_rates(cells, _like(expected, cells, shape), axis)
-    reporting = ~np.isnan(counted)
-    finite = np.where(reporting, counted, 0.0)
-    number = np.sum(reporting, axis=axis, keepdims=True).astype(float)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.sum(finite, axis=axis, keepdims=True) / number
-        deviation = np.where(reporting, counted - mean, 0.0)
-        second = np.sum(deviation**2, axis=axis, keepdims=True)
-        third = np.sum(deviation**3, axis=axis, keepdims=True)
-        is_count = bool(expected is None and np.all(finite == np.floor(finite)))
-        half = 0.5 if is_count and equal_weights else 0.0
-        mask = reporting.astype(float)
-        w1, w2, w3 = links @ mask, _power(links, 2) @ mask, _power(links, 3) @ mask
-        near = links @ deviation
-        if star:
-            own = np.ones(n)
-            filled = np.diff(links.indptr) > 0
-            own[filled] = np.maximum.reduceat(links.data, links.indptr[:-1][filled])
-            own = own[:, None]
-            total_w, total_w2 = w1 + own, w2 + own**2
-            scale = np.sqrt(second / number * (number * total_w2 - total_w**2) / (number - 1))
-            z = (near + own * deviation) / scale
-        others = number - 1
-        m = -deviation / others
-        s2 = (second - deviation**2) / others - m**2
-        m3 = (third - deviation**3) / others - 3 * m * s2 - m**3
-        variance = s2 * others / (others - 1) * (w2 - w1**2 / others)
-        spread = np.sqrt(variance)
-        third_w = w3 - 3 * w1 * w2 / others + 2 * w1**3 / others**2
-        skewness = others**2 / ((others - 1) * (others - 2)) * m3 * third_w / (variance * spread)
-        excess = near - w1 * m
-        if not star:
-            z = excess / spread
-        upper_at = pearson_upper_tail((excess - half) / spread, skewness)
-        upper_beyond = pearson_upper_tail((excess + half) / spread, skewness)
-        upper = (upper_at + upper_beyond) / 2
-        p = np.minimum(2 * np.minimum(upper, 1 - upper), 1.0)
-        bound = np.minimum(2 * np.minimum(upper_at, 1 - upper_beyond), 1.0)
-        undefined = ~reporting | ~(spread > 1e-12 * np.sqrt(second / number))
-        z = np.where(reporting & (second > 0), z, np.nan)
-        p, bound = np.where(undefined, np.nan, p), np.where(undefined, np.nan, bound)
-        p_normal = 2 * special.ndtr(-np.abs(z))
-    direction = np.where(undefined, 0, np.where(upper <= 0.5, 1, -1)).astype(np.int8)
-    if even is None and is_count and np.all(finite >= 0):
-        even = np.where(reporting, mean, 0.0)
-    code = _eligibility(reporting, links, star, number if axis == 0 else np.sum(reporting, 0, keepdims=True), even,
-                        undefined, min_areas, min_reporting, min_expected)
+    equal_weights = transform == "B" or bool(np.all(links.data == 1.0))
+    if expected is None:
+        even = np.zeros((1, 1))
+        whole, least = conditional.whole_numbers(cells)
+        counts = conditional.EVEN_COUNTS if whole and least >= 0 else conditional.NO_COUNTS
+    else:
+        cells, even = standardised_rates(cells, _like(expected, cells, shape), None if window == "all" else 0)
+        cells, even = np.ascontiguousarray(cells.T), np.ascontiguousarray(even.T)
+        whole, counts = False, conditional.GIVEN_COUNTS
+    if expected is None:
+        cells = np.ascontiguousarray(cells.T)
+    half = 0.5 if whole and equal_weights else 0.0
+    pooled = conditional.totals(cells) if window == "all" else (0.0, 0.0, 0.0, 0.0)
+    z, p, p_normal = np.empty(cells.shape), np.empty(cells.shape), np.empty(cells.shape)
+    bound = np.empty(cells.shape) if half else p
+    direction, code = np.empty(cells.shape, np.int8), np.empty(cells.shape, np.int8)
+    places, at, beyond, skewness = conditional.getis_ord_maps(
+        cells,
+        links.indptr,
+        links.indices,
+        links.data,
+        equal_weights,
+        pooled,
+        star,
+        half,
+        counts,
+        even,
+        (float(min_areas), float(min_reporting), float(min_expected)),
+        z,
+        p,
+        p_normal,
+        bound,
+        direction,
+        code,
+    )
+    if places.size:
+        _far_tails(places, at, beyond, skewness, p.reshape(-1), bound.reshape(-1), direction.reshape(-1))
     outputs = (z, p, p_normal, bound, direction, code == 0, code)
-    return GetisOrd(*(array.reshape(shape) for array in outputs))
+    return GetisOrd(*(array.T.reshape(shape) for array in outputs))
 
 
-def _eligibility(reporting, links, star, number, even, undefined, min_areas, min_reporting, min_expected):
-    binary = links.copy()
-    binary.data[:] = 1.0
-    neighbours = np.diff(links.indptr)[:, None]
-    reporting_near = binary @ reporting.astype(float) + (reporting if star else 0)
-    code = np.zeros(reporting.shape, np.int8)
-    code[undefined] = 6
-    if even is not None:
-        code[(binary @ even + (even if star else 0)) < min_expected * (1 - 1e-12)] = 5
-    code[reporting_near < min_reporting * (neighbours + (1 if star else 0)) - 1e-9] = 4
-    code[np.broadcast_to(neighbours == 0, code.shape)] = 3
-    code[np.broadcast_to(number < min_areas, code.shape)] = 2
-    code[~reporting] = 1
-    return code
+def _far_tails(places, at, beyond, skewness, p, bound, direction) -> None:
+    """Sets the results where the fast tail does not reach, from scipy's incomplete gamma functions."""
+    upper_at = conditional.pearson_upper_tail(at, skewness)
+    upper_beyond = conditional.pearson_upper_tail(beyond, skewness)
+    # the lower tail is the upper one of the mirrored variable; 1 - upper would lose a small one
+    lower_at = conditional.pearson_upper_tail(-at, -skewness)
+    lower_beyond = conditional.pearson_upper_tail(-beyond, -skewness)
+    upper, lower = upper_at + upper_beyond, lower_at + lower_beyond
+    bound[places] = np.minimum(2 * np.minimum(upper_at, lower_beyond), 1.0)
+    p[places] = np.minimum(np.minimum(upper, lower), 1.0)
+    direction[places] = np.where(upper <= lower, 1, -1)
 
 
 def standardised_rates(counts: Floats, exposure: Floats, axis: int | None = 0) -> tuple[Floats, Floats]:
@@ -252,55 +227,53 @@ def local_moran(
     n, maps = cells.shape
     _check_transform(transform)
     links = checked_weights(weights, n, "binary" if transform == "B" else "given")
-    reporting = ~np.isnan(cells)
-    mask = reporting.astype(float)
-    number = reporting.sum(axis=0, keepdims=True).astype(float)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        d = np.where(reporting, cells - np.where(reporting, cells, 0).sum(axis=0) / number, 0.0)
-        second = (d**2).sum(axis=0, keepdims=True)
-        m2 = second / (number - 1)
-        w1, w2, lag = links @ mask, _power(links, 2) @ mask, links @ d
-        if transform == "R":
-            lag, w2, w1 = lag / w1, w2 / w1**2, np.where(w1 > 0, 1.0, 0.0)
-        others = number - 1
-        i = d * lag / m2
-        expected = -(d**2) * w1 / (others * m2)
-        others_variance = (second - d**2) / others - (d / others) ** 2
-        variance = (d / m2) ** 2 * others / (others - 1) * others_variance * (w2 - w1**2 / others)
-        z = (i - expected) / np.sqrt(variance)
-        p = 2 * special.ndtr(-np.abs(z))
-        defined = reporting & (w1 > 0) & (second > 0)
-    quadrant = np.where(d > 0, np.where(lag > 0, 1, 4), np.where(lag > 0, 2, 3)).astype(np.int8)
-    quadrant[~defined] = 0
-    outputs = [np.where(defined, a, np.nan).reshape(shape) for a in (i, expected, variance, z, p)]
+    cells = np.ascontiguousarray(cells.T)
+    unweighted = transform == "B" or bool(np.all(links.data == 1.0))
+    i, expected, variance, z, p = (np.empty(cells.shape) for _ in range(5))
+    quadrant = np.empty(cells.shape, np.int8)
+    conditional.local_moran_maps(
+        cells,
+        links.indptr,
+        links.indices,
+        links.data,
+        unweighted,
+        transform == "R",
+        i,
+        expected,
+        variance,
+        z,
+        p,
+        quadrant,
+    )
     p_sim = None
     if permutations:
-        p_sim = _moran_permutations(d, lag, defined, reporting, links, transform, permutations, seed).reshape(shape)
-    return LocalMoran(*outputs, quadrant.reshape(shape), p_sim)
+        p_sim = _moran_permutations(cells.T, i.T, links, transform, permutations, seed).reshape(shape)
+    outputs = (array.T.reshape(shape) for array in (i, expected, variance, z, p, quadrant))
+    return LocalMoran(*outputs, p_sim)
 
 
-def _moran_permutations(d, lag, defined, reporting, links, transform, permutations, seed) -> Floats:
-    n, maps = d.shape
-    p_sim = np.full((n, maps), np.nan)
-    for column in range(maps):
+def _moran_permutations(cells, local, links, transform, permutations, seed) -> Floats:
+    p_sim = np.full(cells.shape, np.nan)
+    for column in range(cells.shape[1]):
         # the same stream for each map, so that a map's result does not depend on its company
         random = np.random.default_rng(seed)
-        present = np.flatnonzero(reporting[:, column])
-        values = d[present, column]
-        position = np.full(n, -1)
-        position[present] = np.arange(present.size)
-        for area in np.flatnonzero(defined[:, column]):
+        reporting = ~np.isnan(cells[:, column])
+        present = np.flatnonzero(reporting)
+        d = np.where(reporting, cells[:, column], 0.0)
+        d = np.where(reporting, d - d.sum() / max(present.size, 1), 0.0)
+        m2 = (d**2).sum() / (present.size - 1)
+        for area in np.flatnonzero(~np.isnan(local[:, column])):
             row = slice(links.indptr[area], links.indptr[area + 1])
-            near = reporting[links.indices[row], column]
+            near = reporting[links.indices[row]]
             weight = links.data[row][near]
             if transform == "R":
                 weight = weight / weight.sum()
-            others = np.delete(values, position[area])
+            others = d[present[present != area]]
             drawn = random.permuted(np.tile(others, (permutations, 1)), axis=1)[:, : weight.size] @ weight
-            local, simulated = d[area, column] * lag[area, column], d[area, column] * drawn
-            slack = 1e-12 * max(abs(local), 1e-300)
-            above = np.sum(simulated >= local - slack)
-            below = np.sum(simulated <= local + slack)
+            simulated = d[area] / m2 * drawn
+            slack = 1e-12 * abs(local[area, column])
+            above = np.sum(simulated >= local[area, column] - slack)
+            below = np.sum(simulated <= local[area, column] + slack)
             p_sim[area, column] = min(1.0, 2 * (min(above, below) + 1) / (permutations + 1))
     return p_sim
 
@@ -355,10 +328,6 @@ def _moran_moments(values: Floats, links: sparse.csr_array, transform: str) -> F
         variance = (first - other) / ((n - 1) * (n - 2) * (n - 3) * s0**2) - expected**2
         z = (i - expected) / np.sqrt(variance)
     return np.stack([i, expected, variance, z, 2 * special.ndtr(-np.abs(z))])
-
-
-def _power(links: sparse.csr_array, exponent: int) -> sparse.csr_array:
-    return sparse.csr_array((links.data**exponent, links.indices, links.indptr), shape=links.shape)
 
 
 def _maps(values: ArrayLike, name: str) -> tuple[Floats, tuple[int, ...]]:

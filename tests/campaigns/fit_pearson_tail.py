@@ -1,0 +1,104 @@
+"""Fits the polynomials of geo/pearson_tail.py anew and prints them with their largest errors.
+
+    python tests/campaigns/fit_pearson_tail.py
+
+With a = 4 / skewness^2, a gamma tail is a normal tail at w(z, skewness). In t = z skewness / 2, u = t / (2 + t) and
+q = skewness^2 / 4, w = z H(u) + skewness / 2 F(u, q): H(u) = sqrt(2 (t - log(1 + t))) / |t| is Temme's (1979) eta / t,
+and F is smooth and nearly constant, so that low polynomials reach nine digits. F is read off scipy's incomplete gamma
+functions at Chebyshev nodes; at q = 0 it is -log(H) / (t H) exactly.
+"""
+
+import numpy as np
+from numpy.polynomial import chebyshev, polynomial
+from scipy import special
+
+REACH = 0.7
+SMALL, LARGE = (0.012, 0.25), (0.25, 1.0)
+MIDDLE = 0.6
+"""q of the second polynomial is measured from here."""
+DEGREE_H = 29
+DEGREES_SMALL = (17, 13, 11, 9, 7)
+DEGREES_LARGE = (17, 13, 11, 9, 9, 7, 7)
+MILLS_AT, MILLS_TO, DEGREE_MILLS = 3.75, 27.5, 17
+
+
+def nodes(number, low, high):
+    return (np.cos(np.pi * (np.arange(number) + 0.5) / number) + 1) / 2 * (high - low) + low
+
+
+def h(u):
+    t = 2 * u / (1 - u)
+    near = np.abs(t) < 0.2
+    series = sum(2 * (-1) ** k * np.where(near, t, 0.0) ** k / (k + 2) for k in range(26))
+    far = np.where(near, 1.0, t)
+    return np.sqrt(np.where(near, series, 2 * (far - np.log1p(far)) / far**2))
+
+
+def deviate(u, q):
+    """Normal deviate with the tail of the gamma distribution, from scipy."""
+    a = 1 / q
+    x = a * (1 + u) / (1 - u)
+    upper, lower = special.gammaincc(a, x), special.gammainc(a, x)
+    return np.where(upper < lower, -special.ndtri(upper), special.ndtri(lower))
+
+
+def fit(values, at, degree):
+    """Monomial coefficients of the Chebyshev interpolant."""
+    scale = np.abs(at).max()
+    return chebyshev.cheb2poly(chebyshev.chebfit(at / scale, values, degree)) / scale ** np.arange(degree + 1)
+
+
+def fit_f(q_low, q_high, degrees, centre, with_zero):
+    u = nodes(60, -REACH, REACH)
+    q = nodes(len(degrees) - with_zero, q_low, q_high)
+    grid_u, grid_q = np.meshgrid(u, q, indexing="ij")
+    t = 2 * grid_u / (1 - grid_u)
+    f = (deviate(grid_u, grid_q) - t / np.sqrt(grid_q) * h(grid_u)) / np.sqrt(grid_q)
+    if with_zero:
+        limit = -np.log(h(u)) / (2 * u / (1 - u) * h(u))
+        q, f = np.append(q, 0.0), np.column_stack([f, limit])
+    in_q = polynomial.polyfit(q - centre, f.T, len(q) - 1)
+    return [fit(row, u, degree) for row, degree in zip(in_q, degrees, strict=True)]
+
+
+def coefficients():
+    u = nodes(400, -REACH, REACH)
+    v = nodes(200, -1, (MILLS_TO - MILLS_AT) / (MILLS_TO + MILLS_AT))
+    x = MILLS_AT * (1 + v) / (1 - v)
+    result = {"H": fit(h(u), u, DEGREE_H), "MILLS": fit(special.erfcx(x) * (x + MILLS_AT), v, DEGREE_MILLS)}
+    for name, (q_range, degrees, centre, with_zero) in {
+        "SMALL": (SMALL, DEGREES_SMALL, 0.0, True),
+        "LARGE": (LARGE, DEGREES_LARGE, MIDDLE, False),
+    }.items():
+        for power, values in enumerate(fit_f(*q_range, degrees, centre, with_zero)):
+            result[f"{name}_{power}"] = values
+    return result
+
+
+def errors(found):
+    random = np.random.default_rng(1)
+    u = random.uniform(-REACH, REACH, 400_000)
+    for name, low, high, number, centre in (
+        ("SMALL", 1e-4, 0.25, len(DEGREES_SMALL), 0.0),
+        ("LARGE", 0.25, 1.0, len(DEGREES_LARGE), MIDDLE),
+    ):
+        q = random.uniform(low, high, u.size)
+        exact = deviate(u, q)
+        f = sum(polynomial.polyval(u, found[f"{name}_{k}"]) * (q - centre) ** k for k in range(number))
+        t = 2 * u / (1 - u)
+        w = t / np.sqrt(q) * polynomial.polyval(u, found["H"]) + np.sqrt(q) * f
+        usable = np.isfinite(exact) & (np.abs(exact) < 37)
+        print(f"# {name}: largest error of w {np.abs(w - exact)[usable].max():.2e}")
+    x = np.linspace(0, MILLS_TO, 200_001)
+    mills = polynomial.polyval((x - MILLS_AT) / (x + MILLS_AT), found["MILLS"]) / (x + MILLS_AT)
+    print(f"# MILLS: largest relative error {np.abs(mills / special.erfcx(x) - 1).max():.2e}")
+
+
+if __name__ == "__main__":
+    found = coefficients()
+    errors(found)
+    for name, values in found.items():
+        print(f"{name} = (")
+        for value in values:
+            print(f"    {float(value)!r},")
+        print(")")
