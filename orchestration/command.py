@@ -72,9 +72,8 @@ def run(home_path: Path, inbox: Path | None, contracts: tuple[Path, ...], areas:
 def _run(home: Any, inbox: Path | None, contracts: tuple[Path, ...], areas: tuple[Path, ...], as_of: datetime | None, ledger: int | None, audience: tuple[str, ...], timings: bool, as_json: bool) -> None:
     from orchestration import progress, running
     from orchestration.building import Request
-    from orchestration.printing import print_summary
 
-    shown = progress.show(sys.stderr)
+    progress.show(sys.stderr)
     request = Request(
         home=home,
         as_of=as_of.date() if as_of else None,
@@ -83,7 +82,14 @@ def _run(home: Any, inbox: Path | None, contracts: tuple[Path, ...], areas: tupl
         contracts=tuple(path.resolve() for path in contracts),
         areas=tuple(path.resolve() for path in areas),
     )
-    summary = running.run(request, list(audience) or None)
+    _print(running.run(request, list(audience) or None), home, timings, as_json)
+
+
+def _print(summary: Any, home: Any, timings: bool, as_json: bool) -> None:
+    from orchestration import progress
+    from orchestration.printing import print_summary
+
+    shown = progress.current()
     if as_json:
         click.echo(json.dumps({**summary.document(), "timings": [vars(each) for each in shown.timings]}, indent=1, ensure_ascii=False))
     else:
@@ -98,12 +104,13 @@ def _run(home: Any, inbox: Path | None, contracts: tuple[Path, ...], areas: tupl
 @AS_JSON
 def demo(home_path: Path, timings: bool, as_json: bool) -> None:
     """Do the main job on the demonstration partners of an invented region."""
-    from orchestration.demonstration_run import prepare
+    from orchestration import demonstration_run, progress, running
     from submissions.home import Home
 
     home = Home.open(home_path, kind="demonstration", create=True)
-    contracts, areas = prepare(home)
-    _run(home, None, contracts, areas, None, None, (), timings, as_json)
+    progress.show(sys.stderr)
+    summary = running.prepare_and_run(demonstration_run.request(home), demonstration_run.prepare)
+    _print(summary, home, timings, as_json)
 
 
 @main.command()

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,21 +54,20 @@ def run(request: Request, audiences: Sequence[str] | None = None) -> Summary:
         return _run(request, chosen)
 
 
+def prepare_and_run(request: Request, prepare: Callable[[Request], None]) -> Summary:
+    """`run` with something done first under the same lock, as part of the same run."""
+    with request.home.lock(waiting=_tell_holder):
+        prepare(request)
+        return _run(request, _audiences(request.home, None))
+
+
 def _run(request: Request, audiences: Sequence[str]) -> Summary:
     from orchestration import intake
 
-    waiting = intake.waiting(request)
-    digest = building.state_digest(request, audiences, waiting.sources)
     state_file = request.home.builds / "last-run.json"
-    last = _last(state_file, digest)
-    if last is not None and not waiting.files:
-        return Summary(
-            "nothing_new",
-            as_of=last["as_of"],
-            files_without_contract=waiting.without_contract,
-            already_held=waiting.already_held,
-            releases=last["releases"],
-        )
+    last = _last(state_file, building.state_digest(request, audiences, intake.fingerprint(request)))
+    if last is not None:
+        return Summary("nothing_new", **{name: last[name] for name in ("as_of", "releases", "files_without_contract")})
     report, releases, as_of = _materialise(request, audiences)
     summary = Summary(
         "released",
@@ -84,8 +83,9 @@ def _run(request: Request, audiences: Sequence[str]) -> Summary:
         ],
         missing=sorted({what for each in releases for what in each.missing}),
     )
-    digest = building.state_digest(request, audiences, intake.waiting(request).sources)
-    stored = {**_states(state_file), digest: {"as_of": as_of, "releases": summary.releases}}
+    digest = building.state_digest(request, audiences, intake.fingerprint(request))
+    kept = {name: getattr(summary, name) for name in ("as_of", "releases", "files_without_contract")}
+    stored = {**_states(state_file), digest: kept}
     write_whole(state_file, json.dumps(dict(list(stored.items())[-20:]), indent=1).encode())
     return summary
 
@@ -113,7 +113,6 @@ def _materialise(request: Request, audiences: Sequence[str]):
                 ledger=request.ledger or 0,
             )
         }
-    intake.clear()
     publishing.clear()
     with instance:
         _checked(dg.materialize(first, instance=instance, resources=resources, raise_on_error=False))
