@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections import defaultdict
 from datetime import date
 from pathlib import Path
@@ -32,7 +33,7 @@ def validity(row: dict[str, str]) -> tuple[date, date]:
 def assert_no_overlap(periods: list[tuple[date, date]], what: object) -> None:
     periods = sorted(periods)
     assert all(start < end for start, end in periods), what
-    for (_, end), (start, _) in zip(periods, periods[1:], strict=False):
+    for (_, end), (start, _) in itertools.pairwise(periods):
         assert end <= start, f"{what}: two rows hold on {start}"
 
 
@@ -69,14 +70,15 @@ def test_definitions_of_a_provision_do_not_overlap_and_one_regime_holds_a_day() 
     for jurisdiction, periods in regimes.items():
         ordered = sorted(periods)
         # a change of law leaves no day without a regime
-        assert all(a[1] == b[0] for a, b in zip(ordered, ordered[1:], strict=False)), jurisdiction
+        assert all(a[1] == b[0] for a, b in itertools.pairwise(ordered)), jurisdiction
 
 
 def test_definitions_use_the_house_codes_and_say_what_was_read() -> None:
     forms = codes("exploitation", "exploitation")
     for row in rows("definitions"):
         assert set(row["purposes"].split(",")) <= forms, row["definition_id"]
-        assert row["source_mark"] in ("seen", "recalled") and row["date_source_mark"] in ("seen", "recalled")
+        assert row["source_mark"] in ("seen", "recalled")
+        assert row["date_source_mark"] in ("seen", "recalled")
         given = [bool(row[key]) for key in ("override_grade", "override_reason", "override_on")]
         assert all(given) or not any(given), f"{row['definition_id']}: an override needs grade, reason and date"
 
@@ -106,11 +108,19 @@ def test_the_published_formula_gives_the_grades_that_the_method_page_lists(defin
     assert ("A" if share >= 0.9 else "B" if share >= 0.6 else "C") == grade, share
     page = (REPOSITORY / "docs" / "methods" / "definitions.md").read_text(encoding="utf-8")
     listed = {"INT-PROTOCOL": "UN Protocol", "EUR-2024-1712": ""}.get(definition, definition[:3])
-    assert not listed or any(line.startswith(f"| {listed}") and line.endswith(f"| {share:.2f} | {grade} |") for line in page.splitlines())
+    assert not listed or any(
+        line.startswith(f"| {listed}") and line.endswith(f"| {share:.2f} | {grade} |") for line in page.splitlines()
+    )
 
 
 def test_maps_say_one_thing_at_a_time_and_each_relation_has_one_counting_rule() -> None:
-    rule = {"exactMatch": "add", "closeMatch": "add_flagged", "broadMatch": "add_to_target", "narrowMatch": "keep_at_parent", "relatedMatch": "do_not_add"}  # fmt: skip
+    rule = {
+        "exactMatch": "add",
+        "closeMatch": "add_flagged",
+        "broadMatch": "add_to_target",
+        "narrowMatch": "keep_at_parent",
+        "relatedMatch": "do_not_add",
+    }
     targets = {"ICCS": codes("iccs_offences", "offence"), "EXPLOITATION": codes("exploitation", "exploitation")}
     parents = {row["offence"]: row["parent_code"] for row in rows("iccs_offences")}
     periods = defaultdict(list)
@@ -119,7 +129,9 @@ def test_maps_say_one_thing_at_a_time_and_each_relation_has_one_counting_rule() 
         assert row["target_code"] in targets[row["target_scheme"]], row
         if row["relation"] == "narrowMatch" and row["target_scheme"] == "ICCS":
             assert parents[row["target_code"]], "a broader source needs a parent to stay at"
-        periods[row["source_scheme"], row["source_code"], row["jurisdiction"], row["target_scheme"]].append(validity(row))
+        periods[row["source_scheme"], row["source_code"], row["jurisdiction"], row["target_scheme"]].append(
+            validity(row)
+        )
     for what, found in periods.items():
         assert_no_overlap(found, what)
 
@@ -131,7 +143,8 @@ def test_each_status_triple_stands_once_and_only_missing_or_hidden_values_have_a
     for row in rows("statuses"):
         if row["missing_reason"]:
             assert reasons[row["missing_reason"]] == (row["obs_status"], row["conf_status"])
-            assert row["is_allowed"] == "true" and row["value_state"] != "exact"
+            assert row["is_allowed"] == "true"
+            assert row["value_state"] != "exact"
         if row["is_allowed"] == "true" and row["value_state"] == "none":
             assert row["missing_reason"], row
         assert bool(row["rule"]) == (row["is_allowed"] == "false"), row
@@ -143,8 +156,11 @@ def test_published_tables_have_at_most_three_splits_and_known_names() -> None:
     declared = set()
     for row in rows("published_tables"):
         dims = row["dims"].split(",")
-        assert dims[:2] == ["area", "period"] and len(dims) <= 5 and set(dims[2:]) <= splits, row["table_id"]
-        assert row["measure"] in measures and row["frequency"] in "AQM"
+        assert dims[:2] == ["area", "period"], row["table_id"]
+        assert len(dims) <= 5, row["table_id"]
+        assert set(dims[2:]) <= splits, row["table_id"]
+        assert row["measure"] in measures
+        assert row["frequency"] in "AQM"
         key = (row["measure"], tuple(sorted(dims)), row["area_level"], row["frequency"])
         assert key not in declared, row["table_id"]
         declared.add(key)
