@@ -97,7 +97,9 @@ def _write_lantern(folder: Path, national: np.ndarray, generator: np.random.Gene
             rows.append([name, year, labels.of("assisted_by_form", "exploitation", "_T"), total])
             for form, value in zip(FORMS, any_of[row, index].tolist(), strict=True):
                 rows.append([name, year, labels.of("assisted_by_form", "exploitation", form), value])
-            truth.append({"country": country, "year": year, "persons": total, "sum_of_forms": int(any_of[row, index].sum())})
+            truth.append(
+                {"country": country, "year": year, "persons": total, "sum_of_forms": int(any_of[row, index].sum())}
+            )
     write_text(folder / partner / "lantern_20250305.csv", rows)
     return truth
 
@@ -158,7 +160,9 @@ def _write_permits(folder: Path, geography: Geography, counts: Counts, generator
             verdict = labels.of("permits", "measure", measure)
             if country == "QMB":
                 split = generator.multinomial(table, np.full(4, 0.25))
-                periods = [(f"{year}-Q{q}", split[index, :, q - 1]) for index, year in enumerate(YEARS) for q in (1, 2, 3, 4)]
+                periods = [
+                    (f"{year}-Q{q}", split[index, :, q - 1]) for index, year in enumerate(YEARS) for q in (1, 2, 3, 4)
+                ]
             else:
                 periods = [(str(year), table[index]) for index, year in enumerate(YEARS)]
             for period, values in periods:
@@ -214,7 +218,9 @@ def _write_observatory(folder: Path, national: np.ndarray, counts: Counts) -> tu
                     *texts, value = entry
                     value = round(value * share)
                     suppressed += value < 5
-                    rows.append([labels.of("country_tables", "area", country), *texts, "<5" if value < 5 else f"{value:,}"])
+                    rows.append(
+                        [labels.of("country_tables", "area", country), *texts, "<5" if value < 5 else f"{value:,}"]
+                    )
                 if (country, year) in first and number == 1:
                     final = int(national[row, year_index(year)].sum())
                     before = round(final * first[country, year])

@@ -150,4 +150,3 @@ def on_file(counts: Counts, quarter: int, issue: int) -> np.ndarray:
 def multiple_forms(people: np.ndarray, generator: np.random.Generator, share: float) -> np.ndarray:
     """Persons by area, year and form who were exploited in a second form too: (areas, years, forms)."""
     return generator.binomial(people.sum(axis=(3, 4)), share)
-

@@ -50,7 +50,9 @@ def write_xlsx(path: Path, sheet: str, rows: Sequence[Row]) -> None:
     """
     lines = []
     for number, row in enumerate(rows, start=1):
-        cells = "".join(_cell(f"{_column(index)}{number}", value) for index, value in enumerate(row) if value is not None)
+        cells = "".join(
+            _cell(f"{_column(index)}{number}", value) for index, value in enumerate(row) if value is not None
+        )
         if cells:
             lines.append(f'<row r="{number}">{cells}</row>')
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -70,7 +72,8 @@ def write_xlsx(path: Path, sheet: str, rows: Sequence[Row]) -> None:
         f'<sheets><sheet name="{escape(sheet)}" sheetId="1" r:id="rId1"/></sheets></workbook>',
         "xl/_rels/workbook.xml.rels": f'{head}<Relationships xmlns="{package}/relationships">'
         f'<Relationship Id="rId1" Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
-        "xl/worksheets/sheet1.xml": f'{head}<worksheet xmlns="{main}"><sheetData>{"".join(lines)}</sheetData></worksheet>',
+        "xl/worksheets/sheet1.xml": f'{head}<worksheet xmlns="{main}"><sheetData>'
+        f"{''.join(lines)}</sheetData></worksheet>",
     }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

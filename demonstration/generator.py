@@ -1,4 +1,4 @@
-"""The demonstration: an invented region, its partners' files and the truth planted in them, the same bytes every time."""
+"""The demonstration: an invented region, its partners' files and the truth planted in them, always the same bytes."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -211,7 +212,8 @@ def _grow_countries(
             )
     sizes = np.maximum(np.bincount(area_of_cell[area_of_cell >= 0], minlength=count), 1)
     centres = np.stack(
-        [np.bincount(area_of_cell[area_of_cell >= 0], points[area_of_cell >= 0, axis], count) for axis in (0, 1)], axis=1
+        [np.bincount(area_of_cell[area_of_cell >= 0], points[area_of_cell >= 0, axis], count) for axis in (0, 1)],
+        axis=1,
     )
     centres /= sizes[:, None]
     is_mainland = np.array(islands_of_areas) < 0
@@ -256,7 +258,7 @@ def _chains(edges: dict[int, list[int]]) -> list[list[int]]:
             while len(edges[chain[-1]]) == 2 and chain[-1] != start:
                 first, second = edges[chain[-1]]
                 chain.append(second if first == chain[-2] else first)
-            for u, v in zip(chain, chain[1:], strict=False):
+            for u, v in pairwise(chain):
                 used.update(((u, v), (v, u)))
             chains.append(chain)
     return chains
@@ -304,7 +306,7 @@ def _neighbours(polygons: np.ndarray) -> tuple[tuple[int, ...], ...]:
         for part in shapely.get_parts(polygon):
             for ring in (part.exterior, *part.interiors):
                 vertices = shapely.get_coordinates(ring).tolist()
-                for first, second in zip(vertices, vertices[1:], strict=False):
+                for first, second in pairwise(vertices):
                     owners.setdefault(tuple(sorted((tuple(first), tuple(second)))), []).append(area)
     found: list[set[int]] = [set() for _ in polygons]
     for areas in owners.values():

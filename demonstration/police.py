@@ -45,8 +45,7 @@ YEARLY_ISSUES: dict[str, tuple[tuple[str, int, int], ...]] = {
 }
 # date of issue, first and last quarter in the file
 QUARTERLY_ISSUES: dict[str, tuple[tuple[str, tuple[int, int], tuple[int, int]], ...]] = {
-    country: (("20240212", (2015, 1), (2023, 4)), ("20250210", (2024, 1), (2024, 4))) for country in COUNTRIES
-} | {
+    **dict.fromkeys(COUNTRIES, (("20240212", (2015, 1), (2023, 4)), ("20250210", (2024, 1), (2024, 4)))),
     "QMB": (("20240219", (2015, 1), (2023, 4)), ("20250217", (2015, 1), (2024, 4))),
     "QMF": (("20240212", (2015, 1), (2023, 4)), ("20240513", (2024, 1), (2024, 1))),
     "QMG": (("20220214", (2015, 1), (2021, 4)),),
@@ -113,10 +112,8 @@ def write(folder: Path, geography: Geography, counts: Counts, generator: np.rand
     mismatches: list[dict] = []
     suppressed = 0
     for country, partner in PARTNERS.items():
-        desk = _Desk(
-            country, folder / partner, Labels(partner), np.flatnonzero(countries == country).tolist(), geography, counts,
-            combined,
-        )  # fmt: skip
+        areas = np.flatnonzero(countries == country).tolist()
+        desk = _Desk(country, folder / partner, Labels(partner), areas, geography, counts, combined)
         for issue, first, last in YEARLY_ISSUES[country]:
             cells = list(_yearly_cells(desk, issue, range(first, last + 1)))
             if country == "QMI":
@@ -468,7 +465,9 @@ def _gaps(cells: list[Cell]) -> list[dict]:
     parts: dict[tuple[str, int, str], int] = {}
     for cell in cells:
         splits = [
-            name for name, member in (("exploitation", cell.form), ("sex", cell.sex), ("age", cell.age)) if member != "_T"
+            name
+            for name, member in (("exploitation", cell.form), ("sex", cell.sex), ("age", cell.age))
+            if member != "_T"
         ]
         if not splits:
             totals[cell.area, cell.year] = cell.value

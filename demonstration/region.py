@@ -1,4 +1,4 @@
-"""The invented region's fixed frame: countries, years and quarters, code lists used by its partners, and populations."""
+"""The invented region's fixed frame: countries, years and quarters, code lists of its partners, and populations."""
 
 from __future__ import annotations
 

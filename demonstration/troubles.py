@@ -83,8 +83,9 @@ def _write_broken(folder: Path) -> list[dict]:
     told = [[*row, remark] for row, remark in zip(table(2023, 2023), remarks, strict=True)]
     write_text(home / "quayside_20240308.csv", [[*header, "remarks"], *told])
 
-    ragged = "anio,forna,numeru\r\n2023,totalu,70\r\n2023,sessala,41,,7\r\n2023,travalu\r\n2023,mendika,-3\r\n2023,crimena,about ten\r\n"
-    write_bytes(home / "quayside_20240315.csv", ragged.encode("utf-8"))
+    ragged: list[Row] = [header, [2023, form("_T"), 70], [2023, form("SEX"), 41, "", 7], [2023, form("LAB")]]
+    ragged += [[2023, form("BEG"), -3], [2023, form("CRIM"), "about ten"]]
+    write_text(home / "quayside_20240315.csv", ragged)
 
     write_text(home / "quayside_undated.csv", [header, *table(2023, 2023)])
     write_bytes(home / "quayside_20240401.csv", b"")
@@ -95,7 +96,11 @@ def _write_broken(folder: Path) -> list[dict]:
         ("quayside_20240215.csv", "refused", "a column that the contract reads is missing"),
         ("quayside_20240301.csv", "refused", "columns with names, birth dates, addresses and telephone numbers"),
         ("quayside_20240308.csv", "refused", "a column of remarks that tells of persons"),
-        ("quayside_20240315.csv", "rows_quarantined", "rows with too many or too few cells, a negative and a written number"),
+        (
+            "quayside_20240315.csv",
+            "rows_quarantined",
+            "rows with too many or too few cells, a negative and a written number",
+        ),
         ("quayside_undated.csv", "refused", "no date of issue in the file name"),
         ("quayside_20240401.csv", "refused", "no byte in the file"),
         ("quayside_20240408.csv", "refused", "years after the date of issue, so that no row can be accepted"),

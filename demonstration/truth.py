@@ -85,7 +85,7 @@ def planted_truth(
             **planting.REGIONAL_TREND,
             "countries": list(REGIONS[planting.REGIONAL_TREND["region"]][1]),
             "direction": "rose",
-            "beware": "one of its countries stops reporting after 2021, so the plain sum falls; the balanced panel does not",
+            "beware": "one of its countries stops after 2021: the plain sum falls, the balanced panel does not",
         },
         "expected_ratio_per_year": {
             country: round(ratio, 4)
@@ -114,7 +114,10 @@ def planted_truth(
         "totals_not_adding_up": police.mismatches,
         "several_forms": {"partner_id": PARTNERS["QMJ"], "member": "LAB+SEX", "persons": police.combined},
         "any_of_forms": {"partner_id": "int_ngo_lantern", "persons": companions.lantern},
-        "overlapping_sources": {"partner_ids": [PARTNERS["QMA"], "qma_ngo_shelters"], "persons": companions.shelter_overlap},
+        "overlapping_sources": {
+            "partner_ids": [PARTNERS["QMA"], "qma_ngo_shelters"],
+            "persons": companions.shelter_overlap,
+        },
         "suppressed_by_publisher": {
             "rows_count": police.suppressed_count + companions.suppressed_count,
             "partners": [PARTNERS["QMB"], PARTNERS["QMK"], "int_io_observatory"],
@@ -126,7 +129,8 @@ def planted_truth(
         "bad_files": bad_files,
         "without_contract": without_contract,
         "area_totals": {
-            code: dict(zip(map(str, YEARS), counts.yearly[area].tolist(), strict=True)) for area, code in enumerate(codes)
+            code: dict(zip(map(str, YEARS), counts.yearly[area].tolist(), strict=True))
+            for area, code in enumerate(codes)
         },
     }
     return PlantedTruth(content)
@@ -150,7 +154,9 @@ def _reporting_delays(geography: Geography, counts: Counts) -> dict:
     issues = [
         {
             "issued_on": f"{issue[:4]}-{issue[4:6]}-{issue[6:]}",
-            "shown": {names[quarter]: int(on_file(counts, quarter, last)[members].sum()) for quarter in list(span)[-6:]},
+            "shown": {
+                names[quarter]: int(on_file(counts, quarter, last)[members].sum()) for quarter in list(span)[-6:]
+            },
         }
         for issue, last, span in slow_issues()
     ]
