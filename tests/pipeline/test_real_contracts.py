@@ -422,6 +422,28 @@ def test_nrm_combinations_become_one_sorted_member() -> None:
     assert int(ours.loc[ours["exploitation"] == "CRIM+LAB", "value"].sum()) == int(wanted)
 
 
+@needs_inbox
+def test_nrm_totals_since_2009_are_the_last_vintage() -> None:
+    found = result("gbr_immigration_nrm", "uk_nrm_referrals_longitudinal.csv")
+    assert found.total("rows_in") == found.total("rows_accepted") == 885
+    totals = found.observations[found.observations["detail"] == "_T"].groupby("period")["value"].sum()
+    assert len(totals) == 59
+    assert totals.index.min() == "2009-Q2"
+    # the published figures of the last vintage, which differ from those first published
+    published = {
+        "2022-Q2": 4_157,
+        "2022-Q3": 4_578,
+        "2022-Q4": 4_413,
+        "2023-Q1": 4_738,
+        "2023-Q2": 3_993,
+        "2023-Q3": 4_131,
+        "2023-Q4": 4_142,
+    }
+    assert {period: int(totals[period]) for period in published} == published
+    parts = found.observations[found.observations["detail_kind"] == "location"].groupby("period")["value"].sum()
+    assert (parts == totals).all()
+
+
 # --- FBI and populations ---
 
 
