@@ -379,7 +379,8 @@ def _parsed(
         ),
         statuses AS (
             SELECT *, coalesce(given_obs_status, {_status_of_reason(MISSING_STATUS)}, 'A') AS obs_status_code,
-                   coalesce(given_conf_status, {_status_of_reason(CONFIDENTIAL)}, 'F') AS conf_status_code
+                   coalesce(given_conf_status, {_status_of_reason(CONFIDENTIAL)},
+                            CASE WHEN low < high THEN 'C' END, 'F') AS conf_status_code
             FROM stated
         )
         SELECT * EXCLUDE (is_number_and_number), list_filter([{", ".join(codes)}], code -> code IS NOT NULL) AS codes

@@ -256,7 +256,12 @@ def roots(contracts: Iterable[Path] | Path | None, home: Path | None) -> list[Pa
     return [*found, REPOSITORY_CONTRACTS]
 
 
-def load(file: Path) -> Contract:
+def load_snapshot(folder: Path, partner: str) -> Contract:
+    """Reads a contract as the lake keeps it: in a folder named by its digest."""
+    return load(folder / "contract.yml", folder_name=partner)
+
+
+def load(file: Path, folder_name: str | None = None) -> Contract:
     """Reads contract.yml and the CSV files it names. Raises DocumentError with every problem found."""
     file = Path(file)
     if file.is_dir():
@@ -264,7 +269,7 @@ def load(file: Path) -> Contract:
     document = read(file, "contract.schema.json")
     content = document.content
     problems: list[DocumentProblem] = []
-    if file.parent.name != content["partner"] and file.name == "contract.yml":
+    if content["partner"] != (folder_name or file.parent.name):
         problems.append(document.problem(("partner",), f"differs from the name of its folder, '{file.parent.name}'"))
     maps = _maps(document, problems)
     datasets = {name: _dataset(document, name, maps, problems) for name in content["datasets"]}

@@ -53,6 +53,7 @@ class Received:
     left_alone: tuple[LeftAlone, ...]
     position: int
     has_new: bool
+    messages: tuple[str, ...] = ()
 
     @property
     def balance(self) -> dict[str, int]:
@@ -64,15 +65,30 @@ class Received:
 
 
 def receive(
-    home: Home, inbox: Path | None, contracts: Iterable[Path] | Path | None = None, progress: Progress | None = None
+    home: Home,
+    inbox: Path | None,
+    contracts: Iterable[Path] | Path | None = None,
+    area_files: Iterable[Path] = (),
+    progress: Progress | None = None,
 ) -> Received:
-    """Takes in every file of `inbox`/<partner>/ that a contract describes. Files held already cost one reading."""
+    """Takes in every file of `inbox`/<partner>/ that a contract describes. Files held already cost one reading.
+
+    `contracts` are folders searched before the home's and the repository's; `area_files` are boundary files or folders.
+    Changed contracts, area sets and definitions are recorded first, so that the ledger's position decides them too.
+    """
+    from submissions import areas, definitions
+
     say = progress or (lambda message: None)
     ledger = Ledger.of(home)
     before = ledger.position
     finish_erasures(home, state(ledger.entries()))
     _clear_unfinished(home)
-    found = contracts_module.find(contracts_module.roots(contracts, home.path))
+    roots = contracts_module.roots(contracts, home.path)
+    # an invented region never shares its home with the real world, so the shipped area sets stay out of it
+    own_roots = [root for root in roots if root != contracts_module.REPOSITORY_CONTRACTS or home.kind == "real"]
+    messages = areas.record(home, own_roots, area_files, say)
+    definitions.record(home, own_roots)
+    found = contracts_module.find(roots)
     files = list(_inbox_files(inbox)) if inbox is not None else []
     partners = {partner for partner, _ in files} | state(ledger.entries()).contracts.keys()
     record_contracts(home, [contract for partner, contract in found.items() if partner in partners and isinstance(contract, Contract)])
@@ -93,7 +109,7 @@ def receive(
             left_alone.append(LeftAlone(f"{partner}/{name}", "no file pattern of the contract fits the name"))
         else:
             receipts.append(_receive_file(home, ledger, contract, path, say))
-    return Received(tuple(receipts), tuple(left_alone), ledger.position, ledger.position > before)
+    return Received(tuple(receipts), tuple(left_alone), ledger.position, ledger.position > before, tuple(messages))
 
 
 def _inbox_files(inbox: Path) -> Iterator[tuple[str, Path]]:
