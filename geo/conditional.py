@@ -18,12 +18,19 @@ NO_COUNTS, EVEN_COUNTS, GIVEN_COUNTS = range(3)
 """How a neighbourhood's expected count is known: not at all, the map's mean an area, or given area by area."""
 
 
-def pearson_upper_tail(z, skewness):
-    """P(Z >= z) of a standardised Pearson III (shifted gamma) variable, by scipy; normal where skewness vanishes."""
-    shape = 4 / np.maximum(np.square(skewness), 1e-12)
-    at = np.maximum(shape * (1 + np.asarray(z) * skewness / 2), 0.0)
-    tail = np.where(np.asarray(skewness) > 0, special.gammaincc(shape, at), special.gammainc(shape, at))
-    return np.where(np.abs(skewness) < 1e-6, special.ndtr(-np.asarray(z)), tail)
+def pearson_tails(z, skewness):
+    """P(Z >= z) and P(Z <= z) of a standardised Pearson III (shifted gamma) variable, by scipy.
+
+    Both are computed, because 1 minus the one loses the other where it is small. Normal where skewness vanishes.
+    """
+    z, skewness = np.asarray(z, dtype=float), np.asarray(skewness, dtype=float)
+    shape = 4 / np.maximum(np.square(skewness), 1e-8)
+    at = np.maximum(shape * (1 + z * skewness / 2), 0.0)
+    beyond, until = special.gammaincc(shape, at), special.gammainc(shape, at)
+    right = skewness > 0
+    normal = np.abs(skewness) < 1e-4
+    upper = np.where(normal, special.ndtr(-z), np.where(right, beyond, until))
+    return upper, np.where(normal, special.ndtr(z), np.where(right, until, beyond))
 
 
 @njit(cache=True, error_model="numpy")
@@ -102,57 +109,147 @@ def _lag(indptr, indices, data, values, unweighted, out):
             out[i] = total
 
 
+# The loops below write one array each: with more, the compiler can no longer prove them apart and stops computing several
+# values at once, which costs a factor of five.
+
+
 @njit(cache=True, error_model="numpy")
-def _scores(d, near, w1, w2, w3, own, number, second, third, star, half, z, at, beyond, skewness):
-    """Textbook score, and the conditional ones of the sum less and plus `half` with their skewness."""
+def _per_spread(d, w1, w2, number, second, out):
+    """One over the conditional standard deviation of each local sum."""
     others = number - 1.0
     to_mean, to_variance = 1.0 / others, others / (others - 1.0)
+    least = 1e-24 * second
+    for i in range(len(d)):
+        m = d[i] * to_mean
+        s2 = (second - d[i] * d[i]) * to_mean - m * m
+        variance = s2 * to_variance * (w2[i] - w1[i] * w1[i] * to_mean)
+        # what rounding leaves of a neighbourhood without variation is not a variance
+        out[i] = 1.0 / np.sqrt(variance if variance > least else 0.0)
+
+
+@njit(cache=True, error_model="numpy")
+def _skewness(d, w1, w2, w3, per_spread, number, second, third, out):
+    others = number - 1.0
+    to_mean = 1.0 / others
     to_third = others * others / ((others - 1.0) * (others - 2.0))
-    per_number = 1.0 / number
     for i in range(len(d)):
         m = -d[i] * to_mean
         s2 = (second - d[i] * d[i]) * to_mean - m * m
         m3 = (third - d[i] * d[i] * d[i]) * to_mean - 3.0 * m * s2 - m * m * m
-        variance = s2 * to_variance * (w2[i] - w1[i] * w1[i] * to_mean)
-        # what rounding leaves of a neighbourhood without variation is not a variance
-        variance = variance if variance > 1e-24 * second else 0.0
-        spread = np.sqrt(variance)
-        per_spread = 1.0 / spread
         w = w3[i] - 3.0 * w1[i] * w2[i] * to_mean + 2.0 * w1[i] * w1[i] * w1[i] * to_mean * to_mean
-        skewness[i] = m3 * to_third * w * per_spread * per_spread * per_spread
-        excess = near[i] - w1[i] * m
-        at[i] = (excess - half) * per_spread
-        beyond[i] = (excess + half) * per_spread
+        out[i] = m3 * to_third * w * per_spread[i] * per_spread[i] * per_spread[i]
+
+
+@njit(cache=True, error_model="numpy")
+def _conditional_score(d, near, w1, per_spread, number, shift, out):
+    """Standardised local sum, moved by `shift`."""
+    to_mean = 1.0 / (number - 1.0)
+    for i in range(len(d)):
+        out[i] = (near[i] + w1[i] * d[i] * to_mean + shift) * per_spread[i]
+
+
+@njit(cache=True, error_model="numpy")
+def _star_score(d, near, w1, w2, own, number, second, out):
+    """Ord and Getis (1995) Gi*."""
+    scale = second / number / (number - 1.0)
+    for i in range(len(d)):
         total, total2 = w1[i] + own[i], w2[i] + own[i] * own[i]
-        scale = np.sqrt(second * per_number * (number * total2 - total * total) / (number - 1.0))
-        z[i] = (near[i] + own[i] * d[i]) / scale if star else excess * per_spread
+        out[i] = (near[i] + own[i] * d[i]) / np.sqrt(scale * (number * total2 - total * total))
 
 
 @njit(cache=True, error_model="numpy")
-def _plain_tails(z, at, skewness, p, p_normal, direction, outside):
-    for i in range(len(z)):
-        w = normal_deviate(at[i], skewness[i])
-        p[i] = 2.0 * normal_tail(abs(w))
-        direction[i] = 1 if w >= 0 else -1
-        outside[i] = not inside(at[i], skewness[i])
-        p_normal[i] = 2.0 * normal_tail(abs(z[i]))
+def _deviates(score, skewness, out):
+    for i in range(len(score)):
+        out[i] = normal_deviate(score[i], skewness[i])
 
 
 @njit(cache=True, error_model="numpy")
-def _mid_tails(z, at, beyond, skewness, p, p_normal, bound, direction, outside):
-    for i in range(len(z)):
-        w_at, w_beyond = normal_deviate(at[i], skewness[i]), normal_deviate(beyond[i], skewness[i])
-        tail_at, tail_beyond = normal_tail(abs(w_at)), normal_tail(abs(w_beyond))
-        upper_at = tail_at if w_at >= 0 else 1.0 - tail_at
-        lower_at = 1.0 - tail_at if w_at >= 0 else tail_at
-        upper_beyond = tail_beyond if w_beyond >= 0 else 1.0 - tail_beyond
-        lower_beyond = 1.0 - tail_beyond if w_beyond >= 0 else tail_beyond
-        upper, lower = upper_at + upper_beyond, lower_at + lower_beyond
-        p[i] = min(min(upper, lower), 1.0)
-        bound[i] = min(2.0 * min(upper_at, lower_beyond), 1.0)
-        direction[i] = 1 if upper <= lower else -1
-        outside[i] = not (inside(at[i], skewness[i]) & inside(beyond[i], skewness[i]))
-        p_normal[i] = 2.0 * normal_tail(abs(z[i]))
+def _beyond_reach(score, skewness, out):
+    for i in range(len(score)):
+        out[i] = not inside(score[i], skewness[i])
+
+
+@njit(cache=True, error_model="numpy")
+def _two_sided(w, out):
+    for i in range(len(w)):
+        out[i] = 2.0 * normal_tail(abs(w[i]))
+
+
+@njit(cache=True, error_model="numpy")
+def _mid_two_sided(w_at, w_beyond, out):
+    """Two-sided p of the mean of both tails, negative where it is the lower tail that is small."""
+    for i in range(len(out)):
+        tail_at, tail_beyond = normal_tail(abs(w_at[i])), normal_tail(abs(w_beyond[i]))
+        upper = (tail_at if w_at[i] >= 0 else 1.0 - tail_at) + (tail_beyond if w_beyond[i] >= 0 else 1.0 - tail_beyond)
+        lower = (1.0 - tail_at if w_at[i] >= 0 else tail_at) + (1.0 - tail_beyond if w_beyond[i] >= 0 else tail_beyond)
+        out[i] = min(upper, 1.0) if upper <= lower else -min(lower, 1.0)
+
+
+@njit(cache=True, error_model="numpy")
+def _half_count_bound(w_at, w_beyond, out):
+    for i in range(len(out)):
+        tail_at, tail_beyond = normal_tail(abs(w_at[i])), normal_tail(abs(w_beyond[i]))
+        upper = tail_at if w_at[i] >= 0 else 1.0 - tail_at
+        lower = 1.0 - tail_beyond if w_beyond[i] >= 0 else tail_beyond
+        out[i] = min(2.0 * min(upper, lower), 1.0)
+
+
+@njit(cache=True, error_model="numpy")
+def _sign_of_p(signed, score, out):
+    for i in range(len(out)):
+        out[i] = -1 if (signed[i] < 0) | ((signed[i] == 0) & (score[i] < 0)) else 1
+
+
+@njit(cache=True, error_model="numpy")
+def _absolute(values):
+    for i in range(len(values)):
+        values[i] = abs(values[i])
+
+
+@njit(cache=True, error_model="numpy")
+def _sign_of_deviate(w, out):
+    for i in range(len(out)):
+        out[i] = -1 if w[i] < 0 else 1
+
+
+# Reasons, the weaker ones first: a later one overwrites an earlier one, so that the first thing to mend is named.
+
+
+@njit(cache=True, error_model="numpy")
+def _few_expected(near, itself, mean, least, code):
+    for i in range(len(code)):
+        few = (mean * (near[i] + itself) < least) & (code[i] == ASSESSED)
+        code[i] = FEW_EXPECTED if few else code[i]
+
+
+@njit(cache=True, error_model="numpy")
+def _few_given(near, own, itself, least, code):
+    for i in range(len(code)):
+        few = (near[i] + itself * own[i] < least) & (code[i] == ASSESSED)
+        code[i] = FEW_EXPECTED if few else code[i]
+
+
+@njit(cache=True, error_model="numpy")
+def _few_report(near, degree, itself, share, code):
+    for i in range(len(code)):
+        few = (near[i] + itself < share * (degree[i] + itself) - 1e-9) & (code[i] != NO_NEIGHBOURS)
+        code[i] = FEW_REPORT if few else code[i]
+
+
+@njit(cache=True)
+def _any(flags):
+    count = 0
+    for flag in flags:
+        count += flag
+    return count > 0
+
+
+@njit(cache=True, error_model="numpy")
+def _any_not_finite(values):
+    count = 0
+    for value in values:
+        count += value - value != 0.0
+    return count > 0
 
 
 @njit(cache=True, error_model="numpy")
@@ -175,10 +272,15 @@ def getis_ord_maps(
         degree[i] = indptr[i + 1] - indptr[i]
         if star:
             own[i] = largest[i] if degree[i] > 0 else 1.0
+    itself = 1.0 if star else 0.0
+    without_neighbours = np.zeros(n, np.int8)
+    for i in range(n):
+        without_neighbours[i] = NO_NEIGHBOURS if degree[i] == 0 else ASSESSED
     part1, part2, part3, part_near = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     d, near, even_near = np.empty(n), np.empty(n), np.empty(n)
-    at, beyond, skewness = np.empty(n), np.empty(n), np.empty(n)
-    outside = np.empty(n, np.bool_)
+    per_spread, skewness = np.empty(n), np.empty(n)
+    at, beyond, w_at, w_beyond = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    outside, outside_beyond = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
     room, found = 1024, 0
     places, far_at, far_beyond, far_skewness = np.empty(room, np.int64), np.empty(room), np.empty(room), np.empty(room)
     for k in range(maps):
@@ -196,51 +298,61 @@ def getis_ord_maps(
         else:
             w1, w2, w3, count_near = part1, part2, part3, part_near
             _reporting_weights(indptr, indices, data, values, w1, w2, w3, count_near)
-        _scores(d, near, w1, w2, w3, own, number, second, third, star, half, z[k], at, beyond, skewness)
-        if half > 0:
-            _mid_tails(z[k], at, beyond, skewness, p[k], p_normal[k], bound[k], direction[k], outside)
+        _per_spread(d, w1, w2, number, second, per_spread)
+        _skewness(d, w1, w2, w3, per_spread, number, second, third, skewness)
+        _conditional_score(d, near, w1, per_spread, number, -half, at)
+        _beyond_reach(at, skewness, outside)
+        _deviates(at, skewness, w_at)
+        if star:
+            _star_score(d, near, w1, w2, own, number, second, z[k])
         else:
-            _plain_tails(z[k], at, skewness, p[k], p_normal[k], direction[k], outside)
-        if counts == GIVEN_COUNTS:
+            _conditional_score(d, near, w1, per_spread, number, 0.0, z[k])
+        _two_sided(z[k], p_normal[k])
+        if half > 0:
+            _conditional_score(d, near, w1, per_spread, number, half, beyond)
+            _beyond_reach(beyond, skewness, outside_beyond)
+            _deviates(beyond, skewness, w_beyond)
+            _mid_two_sided(w_at, w_beyond, p[k])
+            _half_count_bound(w_at, w_beyond, bound[k])
+        else:
+            _two_sided(w_at, p[k])
+        if half > 0:
+            _sign_of_p(p[k], at, direction[k])
+            _absolute(p[k])
+        else:
+            _sign_of_deviate(w_at, direction[k])
+        code[k] = without_neighbours
+        if counts == EVEN_COUNTS:
+            _few_expected(count_near, itself, mean, min_expected * (1 - 1e-12), code[k])
+        elif counts == GIVEN_COUNTS:
             _lag(indptr, indices, data, even[k], True, even_near)
-        few = reporting < min_areas
-        flat = not second > 0
-        itself = 1.0 if star else 0.0
-        for i in range(n):
-            reason = ASSESSED
-            missing = not values[i] == values[i]
-            undefined = missing or flat or not skewness[i] - skewness[i] == 0.0
-            if undefined:
-                reason = NO_VARIATION
-                p[k, i] = np.nan
-                direction[k, i] = 0
-                if half > 0:
-                    bound[k, i] = np.nan
-                if missing or flat or (not star) or not (z[k, i] - z[k, i] == 0.0):
-                    z[k, i], p_normal[k, i] = np.nan, np.nan
-            if counts == EVEN_COUNTS:
-                if mean * (count_near[i] + itself) < min_expected * (1 - 1e-12):
-                    reason = FEW_EXPECTED
-            elif counts == GIVEN_COUNTS:
-                if even_near[i] + itself * even[k, i] < min_expected * (1 - 1e-12):
-                    reason = FEW_EXPECTED
-            if count_near[i] + itself < min_reporting * (degree[i] + itself) - 1e-9:
-                reason = FEW_REPORT
-            if degree[i] == 0:
-                reason = NO_NEIGHBOURS
-            if few:
-                reason = FEW_AREAS
-            if missing:
-                reason = MISSING
-            code[k, i] = reason
-            if outside[i] and not undefined:
-                if found == room:
-                    room *= 2
-                    places, far_at = _grown(places, room), _grown(far_at, room)
-                    far_beyond, far_skewness = _grown(far_beyond, room), _grown(far_skewness, room)
-                places[found], far_at[found] = k * n + i, at[i]
-                far_beyond[found], far_skewness[found] = beyond[i], skewness[i]
-                found += 1
+            _few_given(even_near, even[k], itself, min_expected * (1 - 1e-12), code[k])
+        if not complete:
+            _few_report(count_near, degree, itself, min_reporting, code[k])
+        if reporting < min_areas:
+            code[k, :] = FEW_AREAS
+        if not complete or _any_not_finite(per_spread):
+            for i in range(n):
+                missing = values[i] != values[i]
+                if missing or not np.isfinite(per_spread[i]):
+                    p[k, i], bound[k, i] = np.nan, np.nan
+                    direction[k, i], outside[i], outside_beyond[i] = 0, False, False
+                    if missing or not star or not second > 0 or not np.isfinite(z[k, i]):
+                        z[k, i], p_normal[k, i] = np.nan, np.nan
+                    if missing:
+                        code[k, i] = MISSING
+                    elif code[k, i] == ASSESSED:
+                        code[k, i] = NO_VARIATION
+        if _any(outside) or _any(outside_beyond):
+            for i in range(n):
+                if outside[i] or outside_beyond[i]:
+                    if found == room:
+                        room *= 2
+                        places, far_at = _grown(places, room), _grown(far_at, room)
+                        far_beyond, far_skewness = _grown(far_beyond, room), _grown(far_skewness, room)
+                    places[found], far_at[found], far_skewness[found] = k * n + i, at[i], skewness[i]
+                    far_beyond[found] = beyond[i] if half > 0 else at[i]
+                    found += 1
     return places[:found], far_at[:found], far_beyond[:found], far_skewness[:found]
 
 
@@ -249,6 +361,44 @@ def _grown(array, room):
     longer = np.empty(room, array.dtype)
     longer[: len(array)] = array
     return longer
+
+
+@njit(cache=True, error_model="numpy")
+def _moran_i(d, lag, per_m2, out):
+    for i in range(len(d)):
+        out[i] = d[i] * per_m2 * lag[i]
+
+
+@njit(cache=True, error_model="numpy")
+def _moran_expected(d, w1, standardise, number, second, out):
+    for i in range(len(d)):
+        # (number - 1) of the moment and of the mean of the others cancel
+        out[i] = -d[i] * d[i] / second * (1.0 if standardise else w1[i])
+
+
+@njit(cache=True, error_model="numpy")
+def _moran_variance(d, w1, w2, standardise, number, second, out):
+    others = number - 1.0
+    to_mean, to_variance, per_m2 = 1.0 / others, others / (others - 1.0), others / second
+    for i in range(len(d)):
+        scale = 1.0 / w1[i] if standardise else 1.0
+        sum1, sum2 = w1[i] * scale, w2[i] * scale * scale
+        around = (second - d[i] * d[i]) * to_mean - d[i] * d[i] * to_mean * to_mean
+        share = d[i] * per_m2
+        out[i] = share * share * to_variance * around * (sum2 - sum1 * sum1 * to_mean)
+
+
+@njit(cache=True, error_model="numpy")
+def _moran_score(i_, expected, variance, out):
+    for i in range(len(i_)):
+        out[i] = (i_[i] - expected[i]) / np.sqrt(variance[i])
+
+
+@njit(cache=True, error_model="numpy")
+def _quadrant(d, lag, out):
+    for i in range(len(d)):
+        high, high_near = d[i] > 0, lag[i] > 0
+        out[i] = (1 if high_near else 4) if high else (2 if high_near else 3)
 
 
 @njit(cache=True, error_model="numpy")
@@ -269,31 +419,16 @@ def local_moran_maps(cells, indptr, indices, data, unweighted, standardise, i_, 
         if number < n:
             w1, w2 = part1, part2
             _reporting_weights(indptr, indices, data, values, w1, w2, part3, part_near)
-        _local_moran(
-            d, lag, w1, w2, number, second, standardise, i_[k], expected[k], variance[k], z[k], p[k], quadrant[k]
-        )
+        if standardise:
+            for i in range(n):
+                lag[i] /= w1[i]
+        _moran_i(d, lag, (number - 1.0) / second, i_[k])
+        _moran_expected(d, w1, standardise, number, second, expected[k])
+        _moran_variance(d, w1, w2, standardise, number, second, variance[k])
+        _moran_score(i_[k], expected[k], variance[k], z[k])
+        _two_sided(z[k], p[k])
+        _quadrant(d, lag, quadrant[k])
         for i in range(n):
             if not (values[i] == values[i] and w1[i] > 0 and second > 0):
                 i_[k, i], expected[k, i], variance[k, i] = np.nan, np.nan, np.nan
                 z[k, i], p[k, i], quadrant[k, i] = np.nan, np.nan, 0
-
-
-@njit(cache=True, error_model="numpy")
-def _local_moran(d, lag, w1, w2, number, second, standardise, i_, expected, variance, z, p, quadrant):
-    others = number - 1.0
-    per_m2 = others / second
-    to_mean, to_variance = 1.0 / others, others / (others - 1.0)
-    for i in range(len(d)):
-        scale = 1.0 / w1[i] if standardise else 1.0
-        sum1, sum2, near = w1[i] * scale, w2[i] * scale * scale, lag[i] * scale
-        share = d[i] * per_m2
-        i_[i] = share * near
-        expected[i] = -d[i] * share * sum1 * to_mean
-        around = (second - d[i] * d[i]) * to_mean - d[i] * d[i] * to_mean * to_mean
-        spread2 = share * share * to_variance * around * (sum2 - sum1 * sum1 * to_mean)
-        variance[i] = spread2
-        score = (i_[i] - expected[i]) / np.sqrt(spread2)
-        z[i] = score
-        p[i] = 2.0 * normal_tail(abs(score))
-        high, high_near = d[i] > 0, near > 0
-        quadrant[i] = (1 if high_near else 4) if high else (2 if high_near else 3)

@@ -154,18 +154,20 @@ def getis_ord(
         code,
     )
     if places.size:
-        _far_tails(places, at, beyond, skewness, p.reshape(-1), bound.reshape(-1), direction.reshape(-1))
+        flat_p = p.reshape(-1)
+        flat_bound = bound.reshape(-1) if half else flat_p
+        _far_tails(places, at, beyond, skewness, flat_p, flat_bound, direction.reshape(-1))
     outputs = (z, p, p_normal, bound, direction, code == 0, code)
     return GetisOrd(*(array.T.reshape(shape) for array in outputs))
 
 
 def _far_tails(places, at, beyond, skewness, p, bound, direction) -> None:
     """Sets the results where the fast tail does not reach, from scipy's incomplete gamma functions."""
-    upper_at = conditional.pearson_upper_tail(at, skewness)
-    upper_beyond = conditional.pearson_upper_tail(beyond, skewness)
-    # the lower tail is the upper one of the mirrored variable; 1 - upper would lose a small one
-    lower_at = conditional.pearson_upper_tail(-at, -skewness)
-    lower_beyond = conditional.pearson_upper_tail(-beyond, -skewness)
+    upper_at, lower_at = conditional.pearson_tails(at, skewness)
+    if bound is p:
+        upper_beyond, lower_beyond = upper_at, lower_at
+    else:
+        upper_beyond, lower_beyond = conditional.pearson_tails(beyond, skewness)
     upper, lower = upper_at + upper_beyond, lower_at + lower_beyond
     bound[places] = np.minimum(2 * np.minimum(upper_at, lower_beyond), 1.0)
     p[places] = np.minimum(np.minimum(upper, lower), 1.0)
