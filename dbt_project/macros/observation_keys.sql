@@ -23,3 +23,19 @@
     {%- endfor -%}
     {{ return(terms | join(" and ")) }}
 {% endmacro %}
+
+{# The dimensions of a published row, in the order of the published tables. #}
+{% macro dimension_columns() %}
+    {{ return([
+        "area_code", "area_role", "period", "measure", "unit", "reporter", "offence", "exploitation", "sex", "age",
+        "counterpart_area", "counterpart_role", "detail_kind", "detail",
+    ]) }}
+{% endmacro %}
+
+{# What makes figures of different areas and periods one panel: everything of the key but area and period. #}
+{% macro panel_columns() %}
+    {{ return([
+        "source", "dataset", "source_type", "area_role", "measure", "unit", "reporter", "offence", "exploitation", "sex", "age",
+        "counterpart_area", "counterpart_role", "detail_kind", "detail", "frequency",
+    ]) }}
+{% endmacro %}

@@ -1,0 +1,42 @@
+{# The columns that every published table of figures has, in the published order. `rates` names the relation of rates, or none. #}
+{% macro common_columns(relation, rates) %}
+    {{ relation }}.area_code,
+    {{ relation }}.area_name,
+    {{ relation }}.area_level,
+    {{ relation }}.area_role,
+    {{ relation }}.period,
+    {{ relation }}.period_start,
+    {{ relation }}.measure,
+    {{ relation }}.unit,
+    {{ relation }}.reporter,
+    {{ relation }}.offence,
+    {{ relation }}.exploitation,
+    {{ relation }}.sex,
+    {{ relation }}.age,
+    {{ relation }}.counterpart_area,
+    {{ relation }}.counterpart_role,
+    {{ relation }}.detail_kind,
+    {{ relation }}.detail,
+    {{ relation }}.value,
+    {{ relation }}.lower,
+    {{ relation }}.upper,
+    {{ rates }}.rate_per_100k,
+    {{ relation }}.obs_status,
+    {{ relation }}.conf_status,
+    {{ relation }}.missing_reason,
+    {{ relation }}.derivation,
+    {{ relation }}.source,
+    {{ relation }}.dataset,
+    {{ relation }}.definition_id,
+    {{ relation }}.comparability,
+    {{ relation }}.issued_on,
+    parameters.as_of
+{% endmacro %}
+
+{# The full key in the order in which published tables of figures are written. #}
+{% macro published_order(relation) %}
+    {{ return(columns_of(
+        ["measure", "area_code", "area_role", "period", "source", "dataset", "unit", "reporter", "offence", "exploitation", "sex",
+         "age", "counterpart_area", "counterpart_role", "detail_kind", "detail"], relation
+    )) }}
+{% endmacro %}

@@ -1,0 +1,75 @@
+-- grain: one area, measure, form, source, period and method with the answer of the hotspot methods
+with figures as (
+    select
+        cells.area_code,
+        cells.area_level,
+        cells.measure,
+        cells.exploitation,
+        cells.source,
+        cells.dataset,
+        cells.period,
+        rates.rate_per_100k,
+        rates.rate_lower_per_100k,
+        rates.rate_upper_per_100k,
+        cells.comparability,
+        cells.issued_on,
+        row_number() over (
+            partition by cells.area_code, cells.measure, cells.exploitation, cells.source, cells.dataset, cells.period
+            order by cells.offence, cells.area_role, cells.reporter, cells.unit
+        ) as choice
+    from {{ ref("int_cells_protected") }} as cells
+    left join {{ source("analytics", "rates") }} as rates on cells.cell_id = rates.cell_id
+    where cells.sex = '_T' and cells.age = '_T' and cells.counterpart_area = '_T' and cells.detail = '_T'
+)
+
+select
+    hotspots.area_code,
+    hotspots.area_level,
+    hotspots.area_set,
+    hotspots.measure,
+    hotspots.exploitation,
+    hotspots.source,
+    hotspots.dataset,
+    hotspots.period,
+    hotspots.method,
+    hotspots.value,
+    hotspots.population_count,
+    hotspots.expected_count,
+    hotspots.ratio,
+    hotspots.z,
+    hotspots.p,
+    hotspots.p_upper_bound,
+    hotspots.p_normal,
+    hotspots.q_bh,
+    hotspots.q_by,
+    hotspots.family_id,
+    hotspots.family_count,
+    hotspots.limit_lower_95,
+    hotspots.limit_upper_95,
+    hotspots.limit_lower_998,
+    hotspots.limit_upper_998,
+    hotspots.assessment,
+    hotspots.eligibility,
+    hotspots.eligibility_reason,
+    hotspots.emerging_category,
+    hotspots.emerging_eligibility,
+    hotspots.emerging_reason,
+    hotspots.method_version,
+    areas.area_name,
+    areas.parent_code,
+    figures.rate_per_100k,
+    figures.rate_lower_per_100k,
+    figures.rate_upper_per_100k,
+    figures.comparability,
+    figures.issued_on,
+    parameters.as_of
+from {{ source("analytics", "hotspots") }} as hotspots
+inner join {{ ref("dim_areas") }} as areas on hotspots.area_code = areas.area_code
+left join
+    figures
+    on figures.choice = 1
+    and {{ same(["area_code", "measure", "exploitation", "source", "dataset", "period"], "hotspots", "figures") }}
+cross join {{ ref("stg_lake__build_parameters") }} as parameters
+order by
+    hotspots.measure, hotspots.exploitation, hotspots.area_set, hotspots.area_code, hotspots.source, hotspots.dataset,
+    hotspots.period, hotspots.method
