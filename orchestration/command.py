@@ -128,7 +128,7 @@ def check(files: tuple[Path, ...], partner: str, home_path: Path | None, contrac
     home = Home.open(home_path) if home_path else None
     receipts = [check_file(path, partner, contracts=list(contracts) or None, home=home) for path in files]
     if as_json:
-        documents = [receipt.document() for receipt in receipts]
+        documents = [receipt.as_dict() for receipt in receipts]
         click.echo(json.dumps(documents if len(documents) > 1 else documents[0], indent=1, ensure_ascii=False))
     else:
         for receipt in receipts:

@@ -23,6 +23,7 @@ class Report:
 
     files: dict[tuple[str, str], Receipt] = field(default_factory=dict)
     left_alone: dict[str, str] = field(default_factory=dict)
+    boundaries_missing: list[str] = field(default_factory=list)
 
     @property
     def receipts(self) -> list[Receipt]:
@@ -62,10 +63,12 @@ def last_report() -> Report:
 
 def receive_waiting(request: Request) -> Report:
     """Take in areas, definitions and every waiting file; add to this run's report. The caller holds the home's lock."""
-    from submissions import areas, receiving
+    from submissions import areas, contract, definitions, receiving
 
     say = progress.current().tick
-    areas.record(request.home, request.contracts, request.areas, progress=say)
+    roots = contract.roots(request.contracts, request.home.path)
+    _report.boundaries_missing = areas.record(request.home, roots, request.areas, progress=say)
+    definitions.record(request.home, roots)
     received = receiving.receive(
         request.home, request.inbox if request.inbox and request.inbox.is_dir() else None, request.contracts, progress=say
     )

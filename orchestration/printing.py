@@ -71,7 +71,7 @@ def print_summary(summary: Summary, home: Path) -> None:
 
 
 def print_receipt(receipt: Any) -> None:
-    click.echo("\n".join(printable(line) for line in receipt.text().splitlines()))
+    click.echo("\n".join(printable(line) for line in receipt.as_text().splitlines()))
 
 
 def print_release(manifest: Mapping[str, Any]) -> None:

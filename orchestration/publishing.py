@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,29 +80,39 @@ def release_id(build: Build, digests: dict[str, str]) -> str:
 
 
 def write_layers(build: Build) -> None:
-    """Map layers of every area set that the published tables use, projected and simplified for drawing."""
+    """A map layer for every level of every area set that the published tables use, projected and simplified for drawing."""
     from geo import layers
-    from submissions.areas import boundaries
+    from orchestration.defs.analytics.boundaries import shapes
 
     folder = build.published / "layers"
     folder.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(build.database), read_only=True) as connection:
-        sets = connection.execute(
-            "select distinct a.area_set from pub_areas as a inner join pub_observations using (area_code) where a.has_polygon order by 1"
+        used = connection.execute(
+            """
+            select areas.area_set, areas.area_level, list(areas.area_code order by areas.area_code)
+            from pub_areas as areas
+            where areas.has_polygon and areas.area_level in (select area_level from pub_observations)
+                and areas.area_set in (select a.area_set from pub_observations inner join pub_areas as a using (area_code))
+            group by all order by all
+            """
         ).fetchall()
         names = dict(connection.execute("select area_code, area_name from pub_areas").fetchall())
-    for (area_set,) in sets:
-        shapes = boundaries(build.home, area_set, build.ledger_position)
-        if shapes is None or shapes.empty:
+    by_set = shapes(build, sorted({row[0] for row in used}))
+    levels = Counter(area_set for area_set, _, _ in used if area_set in by_set)
+    for area_set, level, codes in used:
+        if area_set not in by_set:
             continue
-        shapes = shapes.assign(area_name=shapes["area_code"].map(names).fillna(shapes["area_code"]))
+        drawn = by_set[area_set]
+        drawn = drawn[drawn["area_code"].isin(codes)].sort_values("area_code", ignore_index=True)
+        name = area_set if levels[area_set] == 1 else f"{area_set}_{level}"
         document = layers.layer(
-            shapes.sort_values("area_code", ignore_index=True),
-            name=area_set,
-            title=str(shapes.attrs.get("title", area_set)),
-            attribution=str(shapes.attrs.get("attribution", "")),
+            drawn.assign(area_name=drawn["area_code"].map(names).fillna(drawn["area_code"])),
+            name=name,
+            title=by_set[area_set].attrs["title"],
+            attribution=by_set[area_set].attrs["attribution"],
         )
-        (folder / f"{area_set}.json").write_text(json.dumps(document, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+        text = json.dumps({**document, "area_level": level}, ensure_ascii=False, separators=(",", ":"))
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
 
 
 def describe(build: Build, identifier: str) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _run(request: Request, audiences: Sequence[str]) -> Summary:
             {"audience": each.audience, "release_id": each.release_id, "index": str(each.index), "is_new": each.is_new}
             for each in releases
         ],
-        missing=sorted({what for each in releases for what in each.missing}),
+        missing=[*report.boundaries_missing, *sorted({what for each in releases for what in each.missing})],
     )
     digest = building.state_digest(request, audiences, intake.fingerprint(request))
     kept = {name: getattr(summary, name) for name in ("as_of", "releases", "files_without_contract")}

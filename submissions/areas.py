@@ -80,7 +80,8 @@ def record(
         if progress is not None:
             progress(f"area set {area_set.name}")
         _write_snapshot(area_set, folder, digest)
-        write_whole(folder / f"{digest}.json", json.dumps(inputs, sort_keys=True, indent=1).encode())
+        said = {key: area_set.document.content.get(key, "") for key in ("title", "attribution", "licence")}
+        write_whole(folder / f"{digest}.json", json.dumps(inputs | said, sort_keys=True, indent=1).encode())
         entries.append({"kind": "areas", "area_set": area_set.name, "digest": digest})
     ledger.append(entries)
     return messages

@@ -39,7 +39,7 @@ def read_trends(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataF
 
 
 def read_hotspots(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
-    from submissions.areas import boundaries
+    from orchestration.defs.analytics.boundaries import shapes
 
     totals = connection.execute(
         f"""
@@ -50,8 +50,8 @@ def read_hotspots(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.Dat
         order by cell_id
         """
     ).df()
-    shapes = {name: frame for name in sorted(totals["area_set"].unique()) if (frame := boundaries(build.home, name, build.ledger_position)) is not None}
-    return hotspots.compute(totals, shapes, parameters())
+    wanted = sorted(totals.loc[totals["area_level"] != "country", "area_set"].unique())
+    return hotspots.compute(totals, shapes(build, wanted), parameters())
 
 
 def read_corridors(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
