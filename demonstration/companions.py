@@ -32,6 +32,9 @@ LANTERN_SHARE = 0.4
 LANTERN_SECOND_FORM_SHARE = 0.3
 OBSERVATORY_ISSUES = (("20240422", 2022), ("20250320", 2023))
 OBSERVATORY_REVISED = (("QMD", 2021, 0.88), ("QMJ", 2022, 0.90), ("QMA", 2022, 0.95))
+UNMAPPED_CITIZENSHIP = "Stateless"  # stands in no map
+HELD_FILE = "lantern_20250312.csv"
+HELD_COUNTRIES_COUNT = 5
 POPULATION_ISSUES = (("20230630", 2022), ("20250115", 2024))
 
 
@@ -101,6 +104,8 @@ def _write_lantern(folder: Path, national: np.ndarray, generator: np.random.Gene
                 {"country": country, "year": year, "persons": total, "sum_of_forms": int(any_of[row, index].sum())}
             )
     write_text(folder / partner / "lantern_20250305.csv", rows)
+    kept = set([labels.of("assisted_by_form", "area", country) for country in COUNTRIES][:HELD_COUNTRIES_COUNT])
+    write_text(folder / partner / HELD_FILE, [rows[0], *(row for row in rows[1:] if row[0] in kept)])
     return truth
 
 
@@ -244,7 +249,10 @@ def _observatory_lines(
     for form, value in zip(FORMS, people.sum(axis=(1, 2)).tolist(), strict=True):
         yield detected, "by form", labels.of("country_tables", "exploitation", form), sexes["_T"], year, value
     citizenships = [labels.of("country_tables", "counterpart_area", code) for code in (*COUNTRIES, "_U")]
-    for label, value in zip(citizenships, counts.citizens[row, at].tolist(), strict=True):
+    *inside, outside = counts.citizens[row, at].tolist()
+    stateless = outside // 3
+    values = [*inside, outside - stateless, stateless]
+    for label, value in zip([*citizenships, UNMAPPED_CITIZENSHIP], values, strict=True):
         yield detected, "by citizenship", label, sexes["_T"], year, value
     for measure, table in (("persons_prosecuted", counts.prosecuted), ("persons_convicted", counts.convicted)):
         indicator = labels.of("country_tables", "measure", measure)

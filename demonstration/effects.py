@@ -21,7 +21,7 @@ CIRCLE = {"country": "QMK", "near": (-113.9, -10.4), "areas_count": 10, "ratio":
 # the ten years should give, and the rate ratio of each year against the same areas without the effect
 CLUSTERS = (
     ("growing", "QMJ", (-118.5, -8.0), 10, "intensifying", tuple(3.0 * (5.0 / 3.0) ** (t / 9) for t in range(10))),
-    ("fading", "QME", (-116.3, -4.4), 10, "diminishing", tuple(5.2 * (3.4 / 5.2) ** (t / 9) for t in range(10))),
+    ("fading", "QME", (-116.3, -4.4), 10, "diminishing", tuple(5.6 * (3.8 / 5.6) ** (t / 9) for t in range(10))),
     ("sudden", "QMB", (-118.5, -0.1), 6, "new", (1.0,) * 9 + (4.0,)),
 )
 

@@ -60,6 +60,8 @@ NATIONAL_MISMATCH = {2018: 14, 2021: 23}
 NOT_REPORTED_YEAR = 2015
 NOT_REPORTED_AREAS_COUNT = 2
 COMBINED_SHARE = 0.15
+# A form that one partner began to count apart without telling: its label stands in no map.
+UNMAPPED_FORM = {"country": "QMK", "label": "servitu", "first_year": 2023, "share_of": "OTH", "share": 0.5}
 
 
 @dataclass(frozen=True)
@@ -214,11 +216,28 @@ def _write_yearly_rows(desk: _Desk, issue: str, cells: list[Cell]) -> int:
         elif desk.country == "QMK" and cell.form != "_T" and cell.value < 5:
             value = "<5"
             suppressed += 1
+        apart = _counted_apart(desk, cell)
+        if apart is not None:
+            suppressed += apart < 5
+            value = cell.value - apart
+            suppressed += (value < 5) - (cell.value < 5)
+            labels = [*_row(desk, cell)]
+            labels[2] = UNMAPPED_FORM["label"]
+            rows.append([*labels, "<5" if apart < 5 else apart])
+            value = "<5" if value < 5 else value
         rows.append([*_row(desk, cell), value])
     if desk.country == "QME":
         rows += _subtotals(desk, cells)
     write_text(desk.folder / f"{stem}_{issue}.{ending}", rows, delimiter=delimiter, encoding=encoding)
     return suppressed
+
+
+def _counted_apart(desk: _Desk, cell: Cell) -> int | None:
+    """Persons of a cell under the label that no map holds; None where that label is not in use."""
+    rule = UNMAPPED_FORM
+    if (desk.country, cell.form) != (rule["country"], rule["share_of"]) or cell.year < rule["first_year"]:
+        return None
+    return int(cell.value * rule["share"])
 
 
 def _subtotals(desk: _Desk, cells: list[Cell]) -> Iterator[Row]:

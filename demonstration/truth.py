@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from demonstration import effects as planting
-from demonstration.companions import CompanionTruth
+from demonstration.companions import HELD_FILE, UNMAPPED_CITIZENSHIP, CompanionTruth
 from demonstration.counts import (
     COMPLETENESS,
     COMPOSITION_CHANGE,
@@ -20,7 +20,7 @@ from demonstration.counts import (
     restated_areas,
 )
 from demonstration.geography import Geography
-from demonstration.police import PARTNERS, RESTATING_ISSUE, PoliceTruth, slow_issues
+from demonstration.police import PARTNERS, RESTATING_ISSUE, UNMAPPED_FORM, PoliceTruth, slow_issues
 from demonstration.region import COUNTRIES, QUARTERS, REGIONS, WHOLE_REGION, YEARS, year_index
 
 DEFAULT_AS_OF = "2025-03-20"
@@ -123,6 +123,15 @@ def planted_truth(
             "partners": [PARTNERS["QMB"], PARTNERS["QMK"], "int_io_observatory"],
         },
         "not_reported": {"partner_id": PARTNERS["QMB"], "cells": police.not_reported},
+        "unmapped_labels": [
+            {
+                "partner_id": PARTNERS[UNMAPPED_FORM["country"]],
+                "column": "exploitation",
+                "label": UNMAPPED_FORM["label"],
+            },
+            {"partner_id": "int_io_observatory", "column": "counterpart_area", "label": UNMAPPED_CITIZENSHIP},
+        ],
+        "held_files": [{"partner_id": "int_ngo_lantern", "file_name": HELD_FILE, "because": "most countries vanish"}],
         "restricted_partners": ["qma_ngo_shelters"],
         "renamed_area": {"partner_id": PARTNERS["QMH"], "area": "QMH-04", "old_label": "Vecchania", "until": "2018"},
         "withdrawals": withdrawals,
