@@ -1,0 +1,211 @@
+"""The declared set of finished charts: one frame, one list; each chart with its data, caption and provenance.
+
+A chart is made from published tables only. `charts/<id>.csv` and `.json` hold its data and belong to the core of the
+release; the picture files are made from the same figure in reports.rendering.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+
+from reports import palette
+from reports.tables import write_csv
+
+if TYPE_CHECKING:
+    from reports.pages import Site
+
+WIDTH, HEIGHT = 1200, 675
+FONT = "DejaVu Sans, Liberation Sans, Arial, sans-serif"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a chart function returns: title, caption, traces and axes (plotly JSON), the data, and its provenance."""
+
+    title: str
+    caption: str
+    traces: list[dict[str, Any]]
+    layout: dict[str, Any]
+    data: pd.DataFrame
+    facts: dict[str, str]
+    height: int = HEIGHT
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A finished chart: id, texts, complete plotly figure and data."""
+
+    id: str
+    title: str
+    caption: str
+    figure: dict[str, Any]
+    data: pd.DataFrame
+    facts: dict[str, str]
+    width: int
+    height: int
+
+
+class NothingToShow(Exception):
+    """A declared chart has no data in this release; the text says why."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """An entry of the declared set."""
+
+    id: str
+    title: str
+    table: str
+    make: Callable[[Site], Drawing]
+
+
+def declared() -> list[Declared]:
+    """The declared set, in the order of the downloads page."""
+    from reports import figures_places, figures_time
+
+    return [
+        Declared("detections-over-time", "Detections over time", "series", figures_time.overall),
+        Declared("detections-by-area", "Detections over time by area", "series", figures_time.by_area),
+        Declared("trend-by-area", "Change a year by area", "trends", figures_time.changes_a_year),
+        Declared("hotspots-map", "Where rates stand out", "hotspots", figures_places.hotspots_map),
+        Declared("rates-map", "Rates of detection", "hotspots", figures_places.rates_map),
+        Declared("course-map", "How hotspots developed", "hotspots", figures_places.course_map),
+        Declared("rates-funnel", "Rates against the size of the area", "hotspots", figures_places.funnel),
+        Declared("forms-of-exploitation", "Forms of exploitation over time", "observations", figures_time.forms),
+        Declared("sex-and-age", "Detected victims by sex and age", "observations", figures_time.sex_and_age),
+        Declared("corridors", "Flows between areas", "corridors", figures_places.corridors),
+        Declared("definitions-timeline", "Legal definitions over time", "comparability", figures_places.definitions),
+        Declared("revisions", "Largest revisions", "changes", figures_places.revisions),
+    ]
+
+
+def charts(site: Site) -> tuple[list[Chart], list[dict[str, str]]]:
+    """All charts of the declared set that have data, and those that have none with the reason."""
+    made, absent = [], []
+    for entry in declared():
+        if site.published.table(entry.table).empty:
+            absent.append({"id": entry.id, "title": entry.title, "reason": f"no table {entry.table} in this release"})
+            continue
+        try:
+            drawing = entry.make(site)
+        except NothingToShow as nothing:
+            absent.append({"id": entry.id, "title": entry.title, "reason": str(nothing)})
+            continue
+        made.append(_framed(entry.id, drawing, site.published.is_invented))
+    return made, absent
+
+
+def write_data(chart: Chart, directory: Path) -> dict[str, Any]:
+    """Write the chart's CSV and JSON; returns the record for the downloads page."""
+    csv, text = directory / f"{chart.id}.csv", directory / f"{chart.id}.json"
+    write_csv(pa.Table.from_pandas(chart.data, preserve_index=False), csv)
+    content = {
+        "id": chart.id,
+        "title": chart.title,
+        "caption": chart.caption,
+        "source": chart.facts["source"],
+        "as_of": chart.facts["as_of"],
+        "newest_data": chart.facts["newest"],
+        "licence": chart.facts["licence"],
+        "figure": chart.figure,
+    }
+    text.write_text(json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return {
+        "id": chart.id,
+        "title": chart.title,
+        "caption": chart.caption,
+        "csv_bytes": csv.stat().st_size,
+        "json_bytes": text.stat().st_size,
+    }
+
+
+def plain(text: Any) -> str:
+    """A text from outside for plotly, which reads some tags."""
+    return escape(str(text), quote=False)
+
+
+def shortened(text: str, length: int) -> str:
+    return plain(text if len(text) <= length else text[: length - 1] + "…")
+
+
+def axis(title: str = "", **more: Any) -> dict[str, Any]:
+    return {
+        "title": {"text": title, "font": {"size": 13, "color": palette.MUTED}, "standoff": 8},
+        "gridcolor": palette.GRID,
+        "linecolor": palette.GRID,
+        "zeroline": False,
+        "tickfont": {"size": 12, "color": palette.INK},
+        "automargin": True,
+        **more,
+    }
+
+
+def hidden_axes(bounds: list[float]) -> dict[str, Any]:
+    """Axes of a map: invisible, equal steps both ways, a little room at the edges."""
+    x0, y0, x1, y1 = bounds
+    pad_x, pad_y = (x1 - x0) * 0.01, (y1 - y0) * 0.01
+    return {
+        "xaxis": {"visible": False, "range": [x0 - pad_x, x1 + pad_x], "constrain": "domain"},
+        "yaxis": {
+            "visible": False, "range": [y0 - pad_y, y1 + pad_y], "scaleanchor": "x", "scaleratio": 1,
+            "constrain": "domain",
+        },
+    }  # fmt: skip
+
+
+def _framed(chart_id: str, drawing: Drawing, invented: bool) -> Chart:
+    """Title and caption above, provenance below, the mark of invented data in the picture itself."""
+    facts = drawing.facts
+    newest = f" Newest data: {facts['newest']}." if facts["newest"] else ""
+    line = f"Source: {facts['source']}. As of {facts['as_of']}.{newest} Licence: {facts['licence']}."
+    foot = "<br>".join(plain(part) for part in textwrap.wrap(line, 165)[:3])
+    caption = "<br>".join(plain(part) for part in textwrap.wrap(drawing.caption, 150)[:2])
+    top = 92 if "<br>" not in caption else 110
+    annotations = list(drawing.layout.get("annotations", []))
+    annotations.append(
+        _note(foot, x=0, y=0, xanchor="left", yanchor="top", yshift=-62, font={"size": 11, "color": palette.MUTED})
+    )
+    if invented:
+        annotations.append(
+            _note(
+                "Invented data", x=1, y=1, xanchor="right", yanchor="bottom", yshift=top - 36, bgcolor="#fff3cd",
+                bordercolor="#8a6d00", borderpad=5, font={"size": 14, "color": "#5f4b00"},
+            )
+        )  # fmt: skip
+    layout = {
+        "width": WIDTH,
+        "height": drawing.height,
+        "paper_bgcolor": palette.PAPER,
+        "plot_bgcolor": palette.PAPER,
+        "font": {"family": FONT, "size": 13, "color": palette.INK},
+        "title": {
+            "text": f"<b>{plain(drawing.title)}</b><br><span style='font-size:14px;color:{palette.MUTED}'>{caption}</span>",
+            "x": 0, "xref": "paper", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top",
+            "pad": {"t": 18}, "font": {"size": 22, "color": palette.INK}, "automargin": False,
+        },
+        "margin": {"l": 70, "r": 30, "t": top, "b": 112},
+        "showlegend": False,
+        "hovermode": "closest",
+        **{name: value for name, value in drawing.layout.items() if name != "annotations"},
+        "annotations": annotations,
+    }  # fmt: skip
+    if "margin" in drawing.layout:
+        layout["margin"] = {"t": top, "b": 112, "l": 70, "r": 30} | drawing.layout["margin"]
+    traces = [{"uid": f"{chart_id}-{index}", **trace} for index, trace in enumerate(drawing.traces)]
+    figure = {"data": traces, "layout": layout}
+    return Chart(
+        chart_id, drawing.title, drawing.caption, figure, drawing.data, drawing.facts, WIDTH, drawing.height
+    )  # fmt: skip
+
+
+def _note(text: str, **more: Any) -> dict[str, Any]:
+    return {"text": text, "showarrow": False, "xref": "paper", "yref": "paper", "align": "left", **more}

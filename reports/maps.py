@@ -1,0 +1,341 @@
+"""What the interactive map shows: views (one level, one measure, one source) over periods, ready for the page.
+
+A view holds, a period and an area: figure, rate with interval, one letter for the assessment, one letter for the
+comparability of the definition, q value and, where nothing is assessed, the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reports import palette
+from reports.tables import Published
+
+VIEW_KEY = ["area_set", "area_level", "measure", "exploitation", "source", "dataset"]
+SPATIAL, FUNNEL = "getis_ord_star", "funnel"
+STATE_LETTERS = {"hot": "h", "cold": "c", "not_significant": "n", "above": "a", "below": "b", "within": "w"}
+MEASURE_ORDER = ("victims_detected", "victims_referred", "victims_identified", "victims_assisted", "cases_reported")
+
+# an area smaller than this share of the map's width is drawn as a disc of that size, or nobody would find it
+SMALLEST_SHARE = 0.0045
+
+
+@dataclass(frozen=True)
+class View:
+    """One map over time. Arrays are (periods, areas); `states` and `reasons` by method."""
+
+    key: dict[str, str]
+    layer: str | None
+    codes: list[str]
+    names: list[str]
+    periods: list[str]
+    value: np.ndarray
+    rate: np.ndarray
+    rate_lower: np.ndarray
+    rate_upper: np.ndarray
+    comparability: np.ndarray
+    states: dict[str, np.ndarray]
+    reasons: dict[str, np.ndarray]
+    q: dict[str, np.ndarray]
+    expected: dict[str, np.ndarray]
+    limits: dict[str, np.ndarray]
+    families: dict[str, int]
+    emerging: np.ndarray
+    issued_on: str
+
+    @property
+    def methods(self) -> list[str]:
+        return [method for method in (SPATIAL, FUNNEL) if method in self.states]
+
+    def assessed_count(self, method: str, period: int = -1) -> int:
+        return int(np.isin(self.states[method][period], list("hcnabw")).sum())
+
+    @property
+    def main_method(self) -> str:
+        """The method that judged most areas in the last period; on a tie the spatial one."""
+        return max(self.methods, key=lambda method: (self.assessed_count(method), method == SPATIAL))
+
+    def latest(self) -> int:
+        """The last period in which anything was assessed, else the last with a figure."""
+        for index in range(len(self.periods) - 1, -1, -1):
+            if any(self.assessed_count(method, index) for method in self.methods):
+                return index
+        for index in range(len(self.periods) - 1, -1, -1):
+            if np.isfinite(self.value[index]).any():
+                return index
+        return len(self.periods) - 1
+
+
+def views(published: Published) -> list[View]:
+    """All views of the hotspots table, main measures and all forms together first."""
+    table = published.table("hotspots")
+    if table.empty:
+        return []
+    missing = _missing_reasons(published)
+    made = [
+        _view(published, dict(zip(VIEW_KEY, key, strict=True)), group, missing)
+        for key, group in table.groupby(VIEW_KEY, sort=True)
+    ]
+    return sorted(made, key=_order)
+
+
+def _order(view: View) -> tuple:
+    measure = view.key["measure"]
+    rank = MEASURE_ORDER.index(measure) if measure in MEASURE_ORDER else len(MEASURE_ORDER)
+    spatial = any(view.assessed_count(method, view.latest()) for method in view.methods if method == SPATIAL)
+    assessed = any(view.assessed_count(method, view.latest()) for method in view.methods)
+    return (
+        view.layer is None, not assessed, not spatial, view.key["exploitation"] != "_T", rank, measure,
+        view.key["exploitation"], view.key["area_level"], view.key["source"], view.key["dataset"],
+    )  # fmt: skip
+
+
+def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missing: dict[tuple, str]) -> View:
+    layer = _layer_of(published, set(group["area_code"]))
+    names = dict(zip(group["area_code"], group["area_name"], strict=True))
+    if layer is not None:
+        for area in published.layers[layer]["areas"]:
+            names.setdefault(area["area_code"], area["area_name"])
+    codes = sorted(names, key=lambda code: (names[code].casefold(), code))
+    periods = sorted(set(group["period"]))
+    column, row = {code: i for i, code in enumerate(codes)}, {period: i for i, period in enumerate(periods)}
+    shape = (len(periods), len(codes))
+    numbers = {
+        name: np.full(shape, np.nan)
+        for name in ("value", "rate_per_100k", "rate_lower_per_100k", "rate_upper_per_100k")
+    }
+    comparability = np.full(shape, "", dtype=object)
+    states, reasons, q, expected, limits, families = {}, {}, {}, {}, {}, {}
+    for method, part in group.groupby("method", sort=True):
+        at = (part["period"].map(row).to_numpy(), part["area_code"].map(column).to_numpy())
+        for name, array in numbers.items():
+            if name in part:
+                array[at] = part[name]
+        if "comparability" in part:
+            comparability[at] = part["comparability"]
+        letters = part["assessment"].map(STATE_LETTERS).fillna("x").to_numpy(dtype=object)
+        letters[(part["eligibility"] != "assessed").to_numpy()] = "x"
+        why = part["eligibility_reason"].to_numpy(dtype=object)
+        unknown = part["value"].isna().to_numpy()
+        for index in np.flatnonzero(unknown):
+            record = (part["area_code"].iat[index], part["period"].iat[index])
+            reason = missing.get((*record, key["measure"], key["exploitation"], key["source"], key["dataset"]))
+            reason = reason or (why[index] if why[index] in ("suppressed", "not_reported", "not_collected") else "")
+            if reason.startswith("suppressed"):
+                letters[index] = "s"
+            elif reason:
+                letters[index] = "m"
+        states[method] = np.full(shape, "m", dtype=object)
+        states[method][at] = letters
+        reasons[method] = np.full(shape, "", dtype=object)
+        reasons[method][at] = why
+        q[method] = _grid(shape, at, part["q_bh"])
+        expected[method] = _grid(shape, at, part["expected_count"])
+        families[method] = int(part["family_count"].max()) if part["family_count"].notna().any() else 0
+        if method == FUNNEL:
+            limits = _limits(shape, at, part)
+    emerging = np.full(len(codes), "", dtype=object)
+    if "emerging_category" in group:
+        last = group[group["emerging_category"] != ""].sort_values("period").groupby("area_code").tail(1)
+        emerging[last["area_code"].map(column).to_numpy(dtype=int)] = last["emerging_category"]
+    return View(
+        key, layer, codes, [names[code] for code in codes], periods, numbers["value"], numbers["rate_per_100k"],
+        numbers["rate_lower_per_100k"], numbers["rate_upper_per_100k"], comparability, states, reasons, q, expected,
+        limits, families, emerging, max(group["issued_on"], default="") if "issued_on" in group else "",
+    )  # fmt: skip
+
+
+def _grid(shape: tuple[int, int], at: tuple[np.ndarray, np.ndarray], column: pd.Series) -> np.ndarray:
+    grid = np.full(shape, np.nan)
+    grid[at] = column
+    return grid
+
+
+def _limits(shape: tuple[int, int], at: tuple[np.ndarray, np.ndarray], part: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Funnel limits as ratios to the expected count; limits given as counts enclose the expected count instead of 1."""
+    names = ("limit_lower_95", "limit_upper_95", "limit_lower_998", "limit_upper_998")
+    known = part[part["limit_lower_95"].notna() & part["expected_count"].gt(0)]
+    as_ratios = bool(((known["limit_lower_95"] <= 1) & (known["limit_upper_95"] >= 1)).all())
+    scale = 1.0 if as_ratios else part["expected_count"]
+    return {name: _grid(shape, at, part[name] / scale) for name in names}
+
+
+def _missing_reasons(published: Published) -> dict[tuple, str]:
+    """Why a figure is missing, for the cells that the maps show (totals of sex and age)."""
+    table = published.table("observations")
+    needed = {"value", "missing_reason", "area_code", "period", "measure", "exploitation", "source", "dataset"}
+    if not needed <= set(table.columns):
+        return {}
+    gone = table[table["value"].isna() & (table["missing_reason"] != "")]
+    for dimension in ("sex", "age", "counterpart_area", "detail", "offence"):
+        if dimension in gone:
+            gone = gone[gone[dimension].isin(["_T", "_Z", ""])]
+    keys = zip(
+        gone["area_code"], gone["period"], gone["measure"], gone["exploitation"], gone["source"], gone["dataset"],
+        strict=True,
+    )  # fmt: skip
+    return dict(zip(keys, gone["missing_reason"], strict=True))
+
+
+def _layer_of(published: Published, codes: set[str]) -> str | None:
+    """The layer that draws most of these areas; None when no layer draws a third of them."""
+    shares = {
+        name: len(codes & {area["area_code"] for area in layer["areas"]}) / max(len(codes), 1)
+        for name, layer in published.layers.items()
+    }
+    best = max(sorted(shares), key=lambda name: shares[name], default=None)
+    return best if best is not None and shares[best] >= 1 / 3 else None
+
+
+def rate_classes(view: View, count: int = 5) -> list[float]:
+    """Inner class limits of the rate map: fifths of all rates of the view over time, rounded to two digits.
+
+    One set for every period, so that colours can be compared when the period changes.
+    """
+    rates = view.rate[np.isfinite(view.rate)]
+    if len(rates) < count or np.ptp(rates) == 0:
+        return []
+    limits = np.quantile(rates, np.linspace(0, 1, count + 1)[1:-1])
+    return sorted({_two_digits(limit) for limit in limits if limit > 0})
+
+
+def rate_class(rate: float, limits: list[float]) -> int:
+    """Class of a rate in a ramp of five colours (spread out when there are fewer classes)."""
+    position = int(np.searchsorted(limits, rate, side="right"))
+    return round(position / max(len(limits), 1) * (len(palette.RAMP) - 1)) if limits else 2
+
+
+def drawable(layer: dict[str, Any]) -> dict[str, Any]:
+    """The layer with very small areas replaced by a disc around their middle (the caption says so)."""
+    x0, y0, x1, y1 = layer["bounds"]
+    radius = max(x1 - x0, y1 - y0) * SMALLEST_SHARE
+    areas = []
+    for area in layer["areas"]:
+        points = np.array([point for ring in area["rings"] for point in ring]) if area["rings"] else np.zeros((0, 2))
+        if len(points) and np.hypot(*np.ptp(points, axis=0)) < 2 * radius:
+            middle = (points.min(axis=0) + points.max(axis=0)) / 2
+            turn = np.linspace(0, -2 * np.pi, 13)
+            disc = middle + radius * np.column_stack([np.cos(turn), np.sin(turn)])
+            disc[-1] = disc[0]
+            area = {**area, "rings": [np.round(disc, 2).tolist()], "is_disc": True}
+        areas.append(area)
+    return {**layer, "areas": areas}
+
+
+def payload(published: Published, chosen: list[View], pages: set[str], limit_bytes: int) -> tuple[dict[str, Any], int]:
+    """Data of the map page and the number of views left out because the page would grow beyond `limit_bytes`."""
+    words = published.words
+    layers: dict[str, Any] = {}
+    content, used, left_out = [], 0, 0
+    for view in chosen:
+        record = _view_record(published, view)
+        weight = len(json.dumps(record, separators=(",", ":")))
+        if view.layer and view.layer not in layers:
+            layers[view.layer] = _layer_record(drawable(published.layers[view.layer]))
+            weight += len(json.dumps(layers[view.layer], separators=(",", ":")))
+        if content and used + weight > limit_bytes:
+            left_out += 1
+            continue
+        used += weight
+        content.append(record)
+    kept = {record["layer"] for record in content}
+    return (
+        {
+            "views": content,
+            "layers": {name: layer for name, layer in layers.items() if name in kept},
+            "states": palette.STATES,
+            "emergingGroups": palette.EMERGING_GROUPS,
+            "ramp": palette.RAMP,
+            "pages": sorted(pages),
+            "methods": {method: words.label("method", method) for method in (SPATIAL, FUNNEL)},
+            "invented": published.is_invented,
+        },
+        left_out,
+    )
+
+
+def _view_record(published: Published, view: View) -> dict[str, Any]:
+    words = published.words
+    reasons = sorted({words.reason("not_assessed", text) for grid in view.reasons.values() for text in set(grid.flat)})
+    position = {text: index for index, text in enumerate(reasons)}
+    unit = published.table("observations")
+    unit_code = ""
+    if "unit" in unit:
+        units = unit.loc[unit["measure"] == view.key["measure"], "unit"]
+        unit_code = units.iat[0] if len(units) else ""
+    return {
+        "level": words.label("area_level", view.key["area_level"]),
+        "set": view.key["area_set"],
+        "measure": words.measure(view.key["measure"], view.key["exploitation"]),
+        "source": published.source_name(view.key["source"]),
+        "dataset": view.key["dataset"],
+        "unit": unit_code.replace("_", " ") or "cases",
+        "layer": view.layer,
+        "codes": view.codes,
+        "names": view.names,
+        "periods": view.periods,
+        "start": view.latest(),
+        "issued": view.issued_on,
+        "value": _rounded(view.value, 6),
+        "rate": _rounded(view.rate, 4),
+        "low": _rounded(view.rate_lower, 4),
+        "high": _rounded(view.rate_upper, 4),
+        "comparability": ["".join(code[:1] or " " for code in row) for row in view.comparability],
+        "classes": rate_classes(view),
+        "methods": {
+            method: {
+                "states": ["".join(row) for row in view.states[method]],
+                "q": _rounded(view.q[method], 3),
+                "expected": _rounded(view.expected[method], 4),
+                "reasons": [
+                    {
+                        str(index): position[words.reason("not_assessed", text)]
+                        for index, text in enumerate(row)
+                        if view.states[method][period][index] == "x"
+                    }
+                    for period, row in enumerate(view.reasons[method])
+                ],
+                "family": view.families[method],
+            }
+            for method in view.methods
+        },
+        "limits": {name: _rounded(grid, 4) for name, grid in view.limits.items()},
+        "main": view.main_method,
+        "reasons": reasons,
+        "emerging": list(view.emerging) if (view.emerging != "").any() else [],
+        "emergingGroups": [palette.emerging_group(text) for text in view.emerging],
+    }
+
+
+def _layer_record(layer: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "title": layer.get("title", ""),
+        "attribution": layer.get("attribution", ""),
+        "bounds": layer["bounds"],
+        "hasDiscs": any(area.get("is_disc") for area in layer["areas"]),
+        "areas": [
+            {"code": area["area_code"], "rings": [[c for point in ring for c in point] for ring in area["rings"]]}
+            for area in layer["areas"]
+        ],
+    }
+
+
+def _rounded(grid: np.ndarray, digits: int) -> list[list[float | int | None]]:
+    return [[_short(value, digits) for value in row] for row in grid.tolist()]
+
+
+def _short(value: float, digits: int) -> float | int | None:
+    if not math.isfinite(value):
+        return None
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short == int(short) else short
+
+
+def _two_digits(value: float) -> float:
+    return float(f"{value:.2g}")

@@ -1,0 +1,363 @@
+"""One page an area: only what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from reports import palette
+from reports.pages_quality import change_row, definition_row
+from reports.series import Series, sentence, step_sentence, verdict
+from reports.words import day, interval, number, percent, period_label, probability
+
+if TYPE_CHECKING:
+    from reports.pages import Site
+
+CHARTS_PER_AREA = 8
+OTHER_SOURCES = 3
+PERIODS_SHOWN = 5
+FLOWS_SHOWN = 60
+CHANGES_SHOWN = 40
+PART_SPLITS = {"exploitation": "Form of exploitation", "sex": "Sex", "age": "Age"}
+OTHER_SPLITS = ("counterpart_area", "detail", "offence")
+TOTALS = ["_T", "_Z", ""]
+
+
+def contents(site: Site) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(code, file name without ending, content) for every area with a page, by code."""
+    lookup = _Lookup(site)
+    for code, stem in site.area_pages.items():
+        yield code, stem, _content(site, lookup, code)
+
+
+class _Lookup:
+    """The tables cut by area once, so that each page is a few dictionary reads."""
+
+    def __init__(self, site: Site) -> None:
+        published = site.published
+        areas = published.table("areas")
+        self.areas = {row["area_code"]: row for row in areas.to_dict("records")} if len(areas) else {}
+        self.children: dict[str, list[tuple[str, str]]] = {}
+        for code, row in self.areas.items():
+            if row["parent_code"]:
+                self.children.setdefault(row["parent_code"], []).append((code, row["area_name"]))
+        self.coverage = _by(published.table("coverage"), "area_code")
+        self.changes = _by(published.table("changes"), "area_code")
+        self.definitions = _by(published.table("comparability"), "jurisdiction")
+        self.parts = _parts_by_area(published.table("observations"))
+        self.assessments: dict[str, list[tuple[Any, int, int]]] = {}
+        for view in site.views:
+            period = view.latest()
+            for position, view_code in enumerate(view.codes):
+                self.assessments.setdefault(view_code, []).append((view, period, position))
+        self.flows = _flows_by_area(published.table("corridors"))
+
+
+def _by(table: pd.DataFrame, column: str) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in table.to_dict("records") if len(table) else []:
+        found.setdefault(str(row[column]), []).append(row)
+    return found
+
+
+def _parts_by_area(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """Cells that are split by exactly one of form, sex and age."""
+    if table.empty:
+        return {}
+    splits = sum((~table[name].isin(TOTALS)).astype(int) for name in PART_SPLITS)
+    others = np.logical_and.reduce([table[name].isin(TOTALS) for name in OTHER_SPLITS if name in table])
+    kept = table[(splits == 1) & others]
+    wanted = [
+        "area_code", "period", "measure", "exploitation", "sex", "age", "value", "lower", "upper", "missing_reason",
+        "source", "dataset", "reporter", "frequency",
+    ]  # fmt: skip
+    return _by(kept[[name for name in wanted if name in kept]], "area_code")
+
+
+def _flows_by_area(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    if table.empty:
+        return found
+    last = table[table["period"] == table.groupby(["measure", "source", "dataset"])["period"].transform("max")]
+    for row in last.sort_values(["counterpart_area_name", "area_name"]).to_dict("records"):
+        for code in {row["area_code"], row["counterpart_area"]}:
+            found.setdefault(code, []).append(row)
+    return found
+
+
+def _content(site: Site, lookup: _Lookup, code: str) -> dict[str, Any]:
+    words, book = site.published.words, site.book
+    area = lookup.areas.get(code, {"area_name": code, "area_level": "", "parent_code": ""})
+    series = book.by_area.get(code, [])
+    main = _main_series(series)
+    charts = [_chart(site, item, series) for item in main[:CHARTS_PER_AREA]]
+    crumbs, parent = [], area["parent_code"]
+    while parent and parent in lookup.areas and len(crumbs) < 6:
+        crumbs.insert(0, (parent, lookup.areas[parent]["area_name"]))
+        parent = lookup.areas[parent]["parent_code"]
+    breaks = [
+        {
+            "day": day(entry["break_on"]),
+            "kind": words.label("kind", entry["kind"]),
+            "measure": words.label("measure", entry["measure"]) if entry["measure"] not in ("", "_T") else "",
+            "evidence": entry["evidence"],
+            "inherited": "" if entry["area_code"] == code else f"in {entry['area_name']}",
+        }
+        for entry in book.breaks_of(code)
+    ]
+    name = area["area_name"] or code
+    return {
+        "name": name,
+        "level": _one_of(words.label("area_level", area["area_level"])),
+        "crumbs": crumbs,
+        "lead": _lead(site, series, lookup.coverage.get(code, [])),
+        "facts": _facts(site, main, lookup.assessments.get(code, [])),
+        "assessments": [_assessment(site, *entry) for entry in lookup.assessments.get(code, [])],
+        "charts": charts,
+        "has_marks": any(chart["has_marks"] for chart in charts),
+        "has_gaps": any(chart["has_gaps"] for chart in charts),
+        "parts": _parts(site, lookup.parts.get(code, []), series),
+        "corridors": [_flow(row) for row in lookup.flows.get(code, [])[:FLOWS_SHOWN]],
+        "breaks": breaks,
+        "definitions": [
+            definition_row(row)
+            for row in sorted(
+                lookup.definitions.get(code, []), key=lambda row: (row["valid_from"], row["definition_id"])
+            )
+        ],
+        "coverage": [_report(row) for row in lookup.coverage.get(code, [])],
+        "changes": [
+            change_row(site, row)
+            for row in lookup.changes.get(code, [])
+            if row["kind"] != "revised" or row["difference"]
+        ][:CHANGES_SHOWN],
+        "children": sorted(lookup.children.get(code, []), key=lambda entry: (entry[1].casefold(), entry[0])),
+    }
+
+
+def _main_series(series: list[Series]) -> list[Series]:
+    """Selected totals, main measures first, years before quarters."""
+    order = ("victims_detected", "victims_referred", "victims_identified", "persons_convicted")
+    chosen = [item for item in series if item.is_total and item.key.get("is_selected")]
+    return sorted(
+        chosen,
+        key=lambda item: (
+            order.index(item.key["measure"]) if item.key["measure"] in order else len(order),
+            item.key["measure"], item.key["frequency"] != "A", item.key["source"], item.key["series_id"],
+        ),
+    )  # fmt: skip
+
+
+def _chart(site: Site, item: Series, series: list[Series]) -> dict[str, Any]:
+    book, words = site.book, site.published.words
+    others = [
+        other
+        for other in series
+        if other is not item
+        and other.is_total
+        and not other.key.get("is_selected")
+        and other.key["derivation"] != "chain_linked"
+        and all(other.key[name] == item.key[name] for name in ("measure", "frequency", "unit", "area_role"))
+    ][:OTHER_SOURCES]
+    points = book.points(item)
+    colours = [palette.ACCENT, *(palette.LINES[index % len(palette.LINES)] for index in range(1, len(others) + 1))]
+    label = words.label("measure", item.key["measure"])
+    role = words.label("area_role", item.key.get("area_role", ""))
+    period = points[-1].text.split(":")[0] if points else ""
+    return {
+        "title": f"{label}, {words.label('frequency', item.key['frequency'])}" + (f", {role}" if role else ""),
+        "svg": Markup(book.chart(item, width=680, height=230, others=others)),
+        "legend": [
+            (colour, index > 0, book.describe(member))
+            for index, (colour, member) in enumerate(zip(colours, [item, *others], strict=True))
+        ]
+        if others
+        else [],
+        "text": sentence(item.trend, words, item.key["unit"]) if item.trend else "",
+        "step": step_sentence(item.trend),
+        "has_marks": bool(book.marks(item)),
+        "has_gaps": any(point.value is None for point in points),
+        "facts": site.provenance([item.key["source"], *(other.key["source"] for other in others)], period),
+    }
+
+
+def _lead(site: Site, series: list[Series], coverage: list[dict[str, Any]]) -> str:
+    sources = {item.key["source"] for item in series} | {row["source"] for row in coverage}
+    if not series:
+        return "No series is published for this area itself; what is known about it stands below."
+    periods = [period for item in series for period in site.book.columns["period"][item.rows]]
+    measures = {item.key["measure"] for item in series}
+    text = f"{_count(len(measures), 'measure')} from {_count(len(sources), 'source')}"
+    first, last = min(periods)[:4], max(periods)[:4]
+    return f"{text}, {first} to {last}." if first != last else f"{text}, {first}."
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count} {word}{'s' if count != 1 else ''}"
+
+
+def _facts(site: Site, main: list[Series], assessments: list[tuple[Any, int, int]]) -> list[tuple[str, str, str]]:
+    book, words, facts, seen = site.book, site.published.words, [], set()
+    for item in main:
+        if item.key["measure"] in seen or len(facts) == 4:
+            continue
+        seen.add(item.key["measure"])
+        last = book.last_point(item)
+        label = words.label("measure", item.key["measure"])
+        if last is None:
+            reasons = {reason for reason in book.columns["missing_reason"][item.rows] if reason}
+            why = words.label("missing_reason", sorted(reasons)[0]) if len(reasons) == 1 else "no exact figure"
+            facts.append((label, "–", why))
+            continue
+        period, value = last
+        small = period_label(period)
+        rates = book.columns.get("rate_per_100k")
+        if rates is not None:
+            at = book.columns["period"][item.rows].index(period)
+            rate = rates[item.rows][at]
+            small += f" · {number(rate)} per 100,000" if rate == rate else ""
+        facts.append((label, number(value), small))
+    trend = next((item for item in main if item.trend), None)
+    if trend is not None:
+        label = words.label("measure", trend.key["measure"])
+        facts.append((f"Trend, {label.lower()}", _short_verdict(trend, words), ""))
+    for view, period, position in assessments[:1]:
+        letter = view.states[view.main_method][period][position]
+        facts.append(("Compared with chance", _short_state(letter), period_label(view.periods[period])))
+    return facts
+
+
+def _short_verdict(series: Series, words: Any) -> str:
+    trend = series.trend or {}
+    if trend.get("eligibility") == "assessed":
+        return {"rose": "Rose", "fell": "Fell"}.get(trend["direction"], "No clear change")
+    return {"too_short": "Too short to judge"}.get(trend.get("eligibility", ""), "Not assessed")
+
+
+def _short_state(letter: str) -> str:
+    return {
+        "h": "High", "c": "Low", "n": "No pattern", "a": "Above range", "b": "Below range", "w": "Within range",
+        "x": "Not assessed", "s": "Hidden", "m": "Not reported",
+    }[letter]  # fmt: skip
+
+
+def _assessment(site: Site, view: Any, period: int, position: int) -> dict[str, Any]:
+    words, method = site.published.words, view.main_method
+    letter = view.states[method][period][position]
+    reason = words.reason("not_assessed", view.reasons[method][period][position])
+    return {
+        "measure": words.measure(view.key["measure"], view.key["exploitation"]),
+        "period": period_label(view.periods[period]),
+        "rate": number(view.rate[period][position]),
+        "interval": interval(view.rate_lower[period][position], view.rate_upper[period][position]),
+        "assessment": f"{reason[:1].upper()}{reason[1:]}" if letter == "x" else palette.STATES[letter]["label"],
+        "q": probability(view.q[method][period][position]) if letter in "hcnabw" else "–",
+        "emerging": view.emerging[position] or "–",
+        "method": words.label("method", method),
+    }
+
+
+def _parts(site: Site, rows: list[dict[str, Any]], series: list[Series]) -> list[dict[str, Any]]:
+    words = site.published.words
+    trends = {
+        (
+            item.key["measure"],
+            *(item.key[name] for name in PART_SPLITS),
+            item.key["source"],
+            item.key["frequency"],
+        ): item
+        for item in series
+        if len(item.split_by) == 1 and item.trend is not None
+    }
+    groups: dict[tuple, list[dict[str, Any]]] = {}
+    for row in rows:
+        split = next(name for name in PART_SPLITS if row[name] not in TOTALS)
+        key = (
+            row["measure"],
+            list(PART_SPLITS).index(split),
+            row["source"],
+            row.get("dataset", ""),
+            row.get("frequency", "A"),
+        )
+        groups.setdefault(key, []).append(row)
+    made = []
+    for (measure, index, source, _, frequency), members in sorted(groups.items()):
+        split = list(PART_SPLITS)[index]
+        periods = sorted({row["period"] for row in members})[-PERIODS_SHOWN:]
+        cells = {(row[split], row["period"]): row for row in members}
+        lines = []
+        for member in sorted(
+            {row[split] for row in members}, key=lambda code: (code.startswith("_"), words.label(split, code))
+        ):
+            key = dict.fromkeys(PART_SPLITS, "_T") | {split: member}
+            item = trends.get((measure, *key.values(), source, frequency))
+            lines.append(
+                {
+                    "name": words.label(split, member),
+                    "cells": [_cell(cells.get((member, period)), words) for period in periods],
+                    "trend": verdict(item.trend, words) if item else "–",
+                }
+            )
+        made.append(
+            {
+                "title": f"{words.label('measure', measure)} by {PART_SPLITS[split].lower()} ({site.published.source_name(source)})",
+                "head": PART_SPLITS[split],
+                "periods": [period_label(period) for period in periods],
+                "rows": lines,
+            }
+        )
+    return made
+
+
+def _cell(row: dict[str, Any] | None, words: Any) -> str:
+    if row is None:
+        return "–"
+    if row["value"] == row["value"]:
+        return number(row["value"])
+    if row["lower"] == row["lower"] and row["upper"] == row["upper"] and row["upper"] > row["lower"]:
+        return interval(row["lower"], row["upper"])
+    return {"suppressed": "hidden"}.get(
+        row["missing_reason"], words.label("missing_reason", row["missing_reason"]) or "–"
+    )
+
+
+def _flow(row: dict[str, Any]) -> dict[str, Any]:
+    value = number(row["value"])
+    if row["value"] != row["value"] and "suppressed" in str(row["eligibility_reason"]):
+        value = "hidden"
+    return {
+        "origin": row["counterpart_area"],
+        "origin_name": row["counterpart_area_name"],
+        "target": row["area_code"],
+        "target_name": row["area_name"],
+        "period": period_label(row["period"]),
+        "value": value,
+        "expected": number(row["expected_count"]),
+        "q": probability(row["q"]),
+    }
+
+
+def _report(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "source": row["source_name"] or row["source"],
+        "dataset": row["dataset_name"] or row["dataset"],
+        "reported": number(row["periods_reported_count"]),
+        "expected": number(row["periods_expected_count"]),
+        "span": f"{period_label(row['first_period'])} to {period_label(row['last_period'])}",
+        "issued": day(row["last_issued_on"]),
+        "late": f"{number(row['days_late'])} days late" if row["is_late"] else "",
+        "share": percent(row["coverage_share"]),
+    }
+
+
+def _one_of(label: str) -> str:
+    """The singular of a level's name, for the line above the title."""
+    singular = {
+        "Countries": "Country", "Regions": "Region", "Subregions": "Subregion", "Police force areas": "Police force area",
+        "States": "State", "Districts and provinces": "District or province", "Municipalities": "Municipality",
+    }  # fmt: skip
+    return singular.get(label, label)

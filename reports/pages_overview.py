@@ -1,0 +1,402 @@
+"""Contents of the pages that answer what is new: findings, map, trends, corridors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from markupsafe import Markup
+
+from reports import maps, palette
+from reports.drawings import area_map, swatch
+from reports.findings import FAIR, LIMITED, STRONG, findings
+from reports.series import (
+    STEP_KINDS,
+    Series,
+    is_clear,
+    sentence,
+    step_sentence,
+    verdict,
+    yearly_change,
+)
+from reports.tables import linked_data
+from reports.words import interval, number, percent, period_label, probability, signed
+
+if TYPE_CHECKING:
+    from reports.pages import Site
+
+MAP_PAGE_BYTES = 2_500_000
+CHARTS_PER_SECTION = 48
+ROWS_PER_TABLE = 600
+HEAT_ROWS, HEAT_COLUMNS = 25, 18
+STRONG_WORDS = {STRONG: "●●●", FAIR: "●●○", LIMITED: "●○○"}
+
+
+def index(site: Site) -> dict[str, Any]:
+    from reports.pages import script_json
+
+    published, release = site.published, site.published.release
+    balance = release.get("balance") or {}
+    datasets, areas = published.table("datasets"), published.table("areas")
+    facts = [("Sources", number(len(site.published.source_names)), ""), ("Areas", number(len(areas)), "")]
+    observations = published.table("observations")
+    if len(observations):
+        periods = sorted(set(observations["period"]), key=lambda period: (period[:4], period))
+        facts.append(("Published figures", number(len(observations)), f"{periods[0][:4]} to {periods[-1][:4]}"))
+        hidden = int((observations["missing_reason"] == "suppressed").sum())
+        facts.append(("Hidden to protect people", percent(hidden / len(observations), 1), f"{number(hidden)} figures"))
+    if balance:
+        facts.append(("Rows received", number(balance.get("rows_in")), f"in {number(balance.get('files'))} files"))
+    text = ""
+    if balance:
+        text = (
+            f"Of {number(balance.get('rows_in'))} rows received, {number(balance.get('accepted'))} were accepted, "
+            f"{number(balance.get('quarantined'))} held back with a reason and {number(balance.get('excluded'))} left "
+            "out as agreed with the partner. None was lost."
+        )
+    levels: dict[str, list[tuple[str, str]]] = {}
+    if {"area_code", "area_level", "area_name"} <= set(areas.columns):
+        for row in areas.sort_values(["area_name", "area_code"]).itertuples():
+            if row.area_code in site.area_pages:
+                levels.setdefault(str(row.area_level), []).append((str(row.area_code), str(row.area_name)))
+    names = sorted(published.source_names.values())
+    lead = f"Statistics of {len(names)} source{'s' if len(names) != 1 else ''}"
+    lead += f" on {number(len(areas))} areas" if len(areas) else ""
+    lead += ", brought to common definitions, tested and protected. Detected, not prevalence."
+    return {
+        "lead": lead,
+        "findings": findings(published, site.book, site.views),
+        "dots": STRONG_WORDS,
+        "thumbnail": _thumbnail(site),
+        "trend_charts": _overall_charts(site),
+        "facts": facts,
+        "balance_sentence": text,
+        "linked_data": script_json(linked_data(published, site.table_records)),
+        "area_groups": [
+            {"label": published.words.label("area_level", level), "areas": levels[level]}
+            for level in sorted(levels, key=lambda level: (site.book.level_rank(level), level))
+        ],
+        "has_datasets": len(datasets) > 0,
+    }
+
+
+def _thumbnail(site: Site) -> dict[str, Any] | None:
+    view = next((view for view in site.views if view.layer is not None), None)
+    if view is None:
+        return None
+    published, period, method = site.published, view.latest(), view.main_method
+    letters = view.states[method][period]
+    styles = {
+        code: (palette.STATES[letter]["colour"], palette.STATES[letter]["hatch"])
+        for code, letter in zip(view.codes, letters, strict=True)
+    }
+    titles = {}
+    for position, code in enumerate(view.codes):
+        rate = view.rate[period][position]
+        figure = f", {number(rate)} per 100,000" if np.isfinite(rate) else ""
+        titles[code] = f"{view.names[position]}{figure}: {palette.STATES[letters[position]]['label']}"
+    what = published.words.measure(view.key["measure"], view.key["exploitation"])
+    when = period_label(view.periods[period])
+    layer = maps.drawable(published.layers[str(view.layer)])
+    links = {code: f"areas/{stem}.html" for code, stem in site.area_pages.items()}
+    title = f"{what}, {when}: where rates stand out"
+    order = ("h", "n", "c", "a", "w", "b", "x", "s", "m")
+    return {
+        "title": title,
+        "svg": Markup(area_map(layer, styles, titles, title, width=560, links=links)),
+        "legend": [
+            (
+                Markup(swatch(palette.STATES[letter]["colour"], palette.STATES[letter]["hatch"])),
+                palette.STATES[letter]["label"],
+            )
+            for letter in order
+            if letter in set(letters)
+        ],
+        "caption": "Detected, not prevalence.",
+        "facts": site.provenance([view.key["source"]], view.periods[period], "tables/hotspots.csv"),
+    }
+
+
+def _overall_charts(site: Site) -> list[dict[str, Any]]:
+    """The widest level's totals, one chart a measure and way of adding up, at most six."""
+    book, words = site.book, site.published.words
+    candidates = [series for series in book.all() if series.is_total and series.trend is not None]
+    if not candidates:
+        return []
+    top = min(book.level_rank(series.key["area_level"]) for series in candidates)
+    if top > book.level_rank("subregion"):
+        return []
+    shown = [
+        series
+        for series in candidates
+        if book.level_rank(series.key["area_level"]) == top
+        and (series.key.get("is_selected") or series.key["derivation"] in ("balanced_panel", "chain_linked"))
+    ]
+    order = ("balanced_panel", "chain_linked")
+    shown.sort(
+        key=lambda series: (
+            _measure_rank(series.key["measure"]),
+            series.key["area_name"],
+            order.index(series.key["derivation"]) if series.key["derivation"] in order else 2,
+        )
+    )
+    return [
+        {
+            "title": f"{words.label('measure', series.key['measure'])}, {series.key['area_name']}",
+            "svg": Markup(book.chart(series)),
+            "text": sentence(series.trend, words, series.key["unit"]),
+            "source": book.describe(series),
+        }
+        for series in shown[:6]
+    ]
+
+
+def hotspots(site: Site) -> dict[str, Any]:
+    from reports.pages import script_json
+
+    if not site.views:
+        return {"has_views": False, "payload": "", "first": None, "left_out": 0}
+    content, left_out = maps.payload(site.published, site.views, set(site.area_pages), MAP_PAGE_BYTES)
+    return {
+        "has_views": True,
+        "payload": script_json(content),
+        "first": _first_view(site, site.views[0]),
+        "left_out": left_out,
+    }
+
+
+def _first_view(site: Site, view: maps.View) -> dict[str, Any]:
+    words, period, method = site.published.words, view.latest(), view.main_method
+    rows = []
+    for position, (code, name) in enumerate(zip(view.codes, view.names, strict=True)):
+        letter, value = view.states[method][period][position], view.value[period][position]
+        reason = words.reason("not_assessed", view.reasons[method][period][position])
+        rows.append(
+            {
+                "code": code,
+                "name": name,
+                "value": number(value) if np.isfinite(value) else "hidden" if letter == "s" else "–",
+                "rate": number(view.rate[period][position]),
+                "interval": interval(view.rate_lower[period][position], view.rate_upper[period][position]),
+                "assessment": f"{reason[:1].upper()}{reason[1:]}" if letter == "x" else palette.STATES[letter]["label"],
+                "emerging": view.emerging[position] or "–",
+                "comparability": view.comparability[period][position] or "–",
+            }
+        )
+    level = words.label("area_level", view.key["area_level"]).lower()
+    return {
+        "title": f"{words.measure(view.key['measure'], view.key['exploitation'])}, "
+        f"{period_label(view.periods[period])}, {level}",
+        "source": site.published.source_name(view.key["source"]),
+        "facts": site.provenance([view.key["source"]], view.periods[period]),
+        "rows": rows,
+    }
+
+
+def trends(site: Site) -> dict[str, Any]:
+    book, words = site.book, site.published.words
+    groups: dict[tuple, list[Series]] = {}
+    for series in book.all():
+        if series.is_total and series.trend is not None:
+            key = (series.key["area_level"], series.key["measure"], series.key["frequency"])
+            groups.setdefault(key, []).append(series)
+    order = sorted(groups, key=lambda key: (book.level_rank(key[0]), key[0], _measure_rank(key[1]), key[2]))
+    sections = []
+    for level, measure, frequency in order:
+        members = groups[level, measure, frequency]
+        members.sort(
+            key=lambda series: (
+                series.key["area_name"].casefold(), series.key["area_code"], not series.key.get("is_selected"),
+                series.key["derivation"], series.key["source"], series.key["series_id"],
+            )
+        )  # fmt: skip
+        title = f"{words.label('measure', measure)}, {words.label('area_level', level).lower()}"
+        title += f", {words.label('frequency', frequency)}"
+        main = [series for series in members if series.key.get("is_selected")] or members
+        wide = book.level_rank(level) <= book.level_rank("subregion")
+        if wide:
+            main = members
+        charted, note = main, "Every series of this section, by name."
+        if len(main) > CHARTS_PER_SECTION:
+            charted = [series for series in main if is_clear(series.trend) or step_sentence(series.trend)]
+            note = "Drawn: the series with a clear change or a measured break, by name. The table holds all."
+            if len(charted) > CHARTS_PER_SECTION:
+                note = f"Drawn: the first {CHARTS_PER_SECTION} of {len(charted)} series with a clear change, by name."
+                charted = charted[:CHARTS_PER_SECTION]
+        sections.append(
+            {
+                "id": f"{level}-{measure}-{frequency}".replace("_", "-").lower(),
+                "title": title,
+                "short": title,
+                "summary": _trend_summary(main, words),
+                "charts": [
+                    {
+                        "code": series.key["area_code"],
+                        "name": series.key["area_name"],
+                        "svg": Markup(book.chart(series)),
+                        "text": sentence(series.trend, words, series.key["unit"]),
+                        "step": step_sentence(series.trend),
+                        "source": book.describe(series) if wide or not series.key.get("is_selected") else "",
+                    }
+                    for series in charted
+                ],
+                "chart_note": note,
+                "facts": site.provenance(
+                    [series.key["source"] for series in members],
+                    max((series.trend["last_period"] for series in members if series.trend), default=""),
+                    "tables/trends.csv",
+                ),
+                "rows": [_trend_row(book, series, words) for series in members[:ROWS_PER_TABLE]],
+                "total": len(members),
+            }
+        )
+    return {"sections": sections}
+
+
+def _trend_summary(members: list[Series], words: Any) -> str:
+    states = [verdict(series.trend, words) for series in members]
+    rose, fell = states.count("rose"), states.count("fell")
+    assessed = sum(series.trend is not None and series.trend["eligibility"] == "assessed" for series in members)
+    if not assessed:
+        reasons = sorted(set(states))
+        listed = "; ".join(reasons[:3])
+        return f"None of {len(members)} series can be judged yet ({listed})."
+    text = f"{assessed} of {len(members)} series could be tested: {rose} rose, {fell} fell, "
+    return text + f"{assessed - rose - fell} showed no clear change."
+
+
+def _trend_row(book: Any, series: Series, words: Any) -> dict[str, Any]:
+    trend = series.trend or {}
+    assessed = trend.get("eligibility") == "assessed"
+    steps = [entry for entry in book.breaks_of(series.key["area_code"]) if entry["kind"] in STEP_KINDS]
+    steps = [entry for entry in steps if entry["measure"] in ("", "_T", series.key["measure"])]
+    step = ", ".join(f"{entry['kind']} {entry['break_on'][:4]}" for entry in steps)
+    if trend.get("step_on") and trend["step_ratio"] == trend["step_ratio"]:
+        step = f"{step or trend['step_on'][:4]} (level × {number(trend['step_ratio'], 2)})"
+    variant = "" if series.key.get("is_selected") else book.describe(series)
+    return {
+        "code": series.key["area_code"],
+        "name": series.key["area_name"],
+        "variant": variant,
+        "verdict": verdict(series.trend, words),
+        "change": yearly_change(series.trend),
+        "slope": signed(trend.get("slope_per_year")) if assessed else "–",
+        "interval": _signed_interval(trend) if assessed else "–",
+        "q": probability(trend.get("q_bh")) if assessed else "–",
+        "q_strict": probability(trend.get("q_by")) if assessed else "–",
+        "periods": number(trend.get("periods_count")),
+        "step": step or "–",
+    }
+
+
+def _signed_interval(trend: dict[str, Any]) -> str:
+    low, high = trend["slope_lower_per_year"], trend["slope_upper_per_year"]
+    return f"{signed(low)} to {signed(high)}" if low == low and high == high else "–"
+
+
+def corridors(site: Site) -> dict[str, Any]:
+    table = site.published.table("corridors")
+    if table.empty:
+        return {"sections": []}
+    words = site.published.words
+    sections = []
+    keys = ["measure", "counterpart_role", "source", "dataset"]
+    for key, group in table.groupby(keys, sort=True):
+        measure, role, source, dataset = key
+        period = group["period"].max()
+        now = group[group["period"] == period].sort_values(
+            ["counterpart_area_name", "area_name", "counterpart_area", "area_code"], ignore_index=True
+        )
+        assessed = now[now["eligibility"] == "assessed"]
+        strong = assessed[(assessed["q"] < 0.05) & (assessed["residual"] > 0)]
+        title = f"{words.label('counterpart_role', role)} and place of detection: {words.label('measure', measure).lower()}, {period_label(period)}"
+        sections.append(
+            {
+                "id": "-".join(str(part) for part in (measure, role, source, dataset)).replace("_", "-").lower(),
+                "title": title,
+                "summary": f"{len(now)} flows, {len(assessed)} of them large enough to assess, {len(strong)} larger than "
+                "origin and destination alone would give.",
+                "heat": _heat(now, words.label("counterpart_role", role)),
+                "rows": [_flow_row(words, row) for row in now.head(ROWS_PER_TABLE).to_dict("records")],
+                "total": len(now),
+                "facts": site.provenance([source], period, "tables/corridors.csv"),
+            }
+        )
+    return {"sections": sections}
+
+
+def _flow_row(words: Any, row: dict[str, Any]) -> dict[str, Any]:
+    assessed = row["eligibility"] == "assessed"
+    stands_out = assessed and row["q"] < 0.05 and row["residual"] > 0
+    value = number(row["value"])
+    if value == "–" and row.get("lower") == row.get("lower") and row.get("lower") is not None:
+        value = interval(row["lower"], row["upper"])
+    return {
+        "origin": row["counterpart_area"],
+        "origin_name": row["counterpart_area_name"],
+        "target": row["area_code"],
+        "target_name": row["area_name"],
+        "value": value,
+        "expected": number(row["expected_count"]),
+        "share": percent(row["share"], 1),
+        "quotient": number(row["location_quotient"], 2),
+        "q": probability(row["q"]),
+        "assessment": ("larger than expected" if stands_out else "as expected")
+        if assessed
+        else words.reason(row["eligibility"], row["eligibility_reason"]),
+        "period": period_label(row["period"]),
+    }
+
+
+def _heat(now: Any, corner: str) -> dict[str, Any]:
+    """A table of the larger origins and destinations (by their visible sum), both in the order of names."""
+    rows = now.groupby("counterpart_area")["value"].sum().sort_values(ascending=False, kind="stable")
+    columns = now.groupby("area_code")["value"].sum().sort_values(ascending=False, kind="stable")
+    names = dict(zip(now["counterpart_area"], now["counterpart_area_name"], strict=True))
+    targets = dict(zip(now["area_code"], now["area_name"], strict=True))
+    origins = sorted(rows.index[:HEAT_ROWS], key=lambda code: (names[code].casefold(), code))
+    destinations = sorted(columns.index[:HEAT_COLUMNS], key=lambda code: (targets[code].casefold(), code))
+    cells = {(row["counterpart_area"], row["area_code"]): row for row in now.to_dict("records")}
+    highest = max((row["value"] for row in cells.values() if row["value"] == row["value"]), default=1) or 1
+    made = []
+    for origin in origins:
+        line = []
+        for target in destinations:
+            row = cells.get((origin, target))
+            if row is None:
+                line.append({"text": "", "style": "", "kind": "", "title": ""})
+                continue
+            known = row["value"] == row["value"]
+            level = min(int((row["value"] / highest) ** 0.5 * 5), 4) if known else 0
+            ink = "#ffffff" if level >= 3 else palette.INK
+            out = row["eligibility"] == "assessed" and row["q"] < 0.05 and row["residual"] > 0
+            line.append(
+                {
+                    "text": number(row["value"]) if known else "×",
+                    "style": f"background:{palette.RAMP[level]};color:{ink}" if known else "",
+                    "kind": "hidden-value" if not known else "out" if out else "",
+                    "title": f"{names[origin]} to {targets[target]}: "
+                    + (
+                        f"{number(row['value'])}, expected {number(row['expected_count'])}"
+                        if known
+                        else "hidden or not assessed"
+                    ),
+                }
+            )
+        made.append({"name": names[origin], "cells": line})
+    cut = ""
+    if len(rows) > HEAT_ROWS or len(columns) > HEAT_COLUMNS:
+        cut = f" Shown: the {len(origins)} origins and {len(destinations)} destinations with the largest visible sums."
+    return {
+        "corner": f"{corner} ↓ · detected in →",
+        "caption": "Flows in the last period",
+        "columns": [targets[code] for code in destinations],
+        "rows": made,
+        "note": "Darker: larger figure. Framed in red: larger than expected beyond chance. ×, hatched: hidden to protect "
+        "people, or too small to show. Empty: none reported. Detected, not prevalence." + cut,
+    }
+
+
+def _measure_rank(measure: str) -> tuple[int, str]:
+    order = maps.MEASURE_ORDER
+    return (order.index(measure) if measure in order else len(order), measure)

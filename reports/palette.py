@@ -1,0 +1,64 @@
+"""Colours and patterns of all pictures: one place, safe for colour-blind readers and for grey print.
+
+Orange against blue for high and low (told apart with every common colour deficiency), one blue-green ramp for amounts
+(ColorBrewer YlGnBu), and greys with different hatching for what is not known.
+"""
+
+INK = "#1c2733"
+MUTED = "#5b6875"
+GRID = "#dde2e6"
+ACCENT = "#0b5c73"
+PAPER = "#ffffff"
+
+LINES = ("#0b5c73", "#b35806", "#5e3c99", "#1b7837", "#c51b7d", "#4d4d4d")
+
+RAMP = ("#e8f6c8", "#a9ddb7", "#5fc1c0", "#2c8fba", "#1f4e97")
+
+HIGH = "#d95f02"
+LOW = "#2b6cb0"
+BETWEEN = "#efece1"
+
+# How an area was assessed. One letter a state keeps map pages light; order = order in legends.
+STATES = {
+    "h": {"label": "Significantly high, with its neighbours", "colour": HIGH, "hatch": ""},
+    "c": {"label": "Significantly low, with its neighbours", "colour": LOW, "hatch": ""},
+    "n": {"label": "No significant pattern", "colour": BETWEEN, "hatch": ""},
+    "a": {"label": "Above the range of its region", "colour": HIGH, "hatch": ""},
+    "b": {"label": "Below the range of its region", "colour": LOW, "hatch": ""},
+    "w": {"label": "Within the range of its region", "colour": BETWEEN, "hatch": ""},
+    "x": {"label": "Not assessed (too little to judge)", "colour": "#c9ced3", "hatch": "/"},
+    "s": {"label": "Hidden to protect people", "colour": "#aab1b8", "hatch": "x"},
+    "m": {"label": "Not reported", "colour": "#ffffff", "hatch": "."},
+}
+
+# The 17 emerging-hot-spot categories in groups that an eye can tell apart; the hover names the exact one.
+EMERGING_GROUPS = {
+    "growing": {"label": "High and new or growing", "colour": "#b30000", "hatch": ""},
+    "lasting": {"label": "High most of the time", "colour": "#f16913", "hatch": ""},
+    "fading": {"label": "High before, fading now", "colour": "#fdc086", "hatch": ""},
+    "changing": {"label": "High on and off", "colour": "#fde6c8", "hatch": ""},
+    "cold": {"label": "Low (any course)", "colour": LOW, "hatch": ""},
+    "none": {"label": "No lasting pattern", "colour": BETWEEN, "hatch": ""},
+    "x": STATES["x"],
+    "m": STATES["m"],
+}
+
+COMPARABILITY = {"A": "#1f4e97", "B": "#5fc1c0", "C": "#fdc086", "": "#c9ced3"}
+
+
+def emerging_group(category: str) -> str:
+    """Legend group of an emerging-hot-spot category name (`persistent hot spot` is `lasting`)."""
+    text = category.lower()
+    if not text:
+        return "x"
+    if "cold" in text:
+        return "cold"
+    for group, names in (
+        ("growing", ("new", "consecutive", "intensifying")),
+        ("lasting", ("persistent",)),
+        ("fading", ("diminishing", "historical")),
+        ("changing", ("sporadic", "oscillating")),
+    ):
+        if any(name in text for name in names):
+            return group
+    return "none"

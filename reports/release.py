@@ -1,0 +1,304 @@
+"""Write, verify and compare releases.
+
+A published directory holds `release.json` (what, for whom, as of when, parameters, sources, balance, field texts),
+`tables/<name>.parquet` and `layers/<layer>.json`. From it alone a release folder is made: pages, charts, tables, data
+package and manifest; self-contained, readable from a file system without network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pandas as pd
+
+from reports import rendering
+from reports.figures import charts, write_data
+from reports.pages import Site, write_pages
+from reports.tables import data_package, linked_data, read, write_tables
+from reports.words import size
+
+MANIFEST = "manifest.json"
+MANIFEST_VERSION = 1
+RENDERED_ENDINGS = (".svg", ".png", ".pdf", ".pptx")
+RENDERINGS_SCRIPT = "charts/renderings.js"
+ASSETS = Path(__file__).parent / "assets"
+
+
+@dataclass(frozen=True)
+class ReleaseResult:
+    """What was written: page paths, chart ids, and what is missing with the way to get it."""
+
+    path: Path
+    pages: list[str]
+    charts: list[str]
+    missing: list[str]
+
+
+@dataclass(frozen=True)
+class ReleaseDifference:
+    """Two releases compared: `files` (path, change), `tables` (counts a table), `rows` (changed rows a table)."""
+
+    files: pd.DataFrame
+    tables: pd.DataFrame
+    rows: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        return self.files.empty and self.tables.empty
+
+
+def write(
+    published: Path,
+    destination: Path,
+    progress: Callable[[str], None] | None = None,
+    browser: str | Path | None = None,
+) -> ReleaseResult:
+    """Write a complete release folder.
+
+    Parameters
+    ----------
+    published : the published directory (see above); its optional `inputs.json` goes into the manifest as it is.
+    destination : a folder that does not exist yet; the caller builds aside and switches when this has returned.
+    progress : called with a short text before each step.
+    browser : path of a Chromium browser; None looks for one. Without one the pictures are left out and `.missing`
+        says what and how to get it; every other file has the same bytes either way.
+    """
+    if destination.exists() and any(destination.iterdir()):
+        raise FileExistsError(f"{destination} exists and is not empty: a release is written into a new folder")
+    say = progress or (lambda text: None)
+    source = read(published)
+    destination.mkdir(parents=True, exist_ok=True)
+    (destination / "charts").mkdir()
+
+    say("tables")
+    records = write_tables(source, destination / "tables")
+    say("charts")
+    site = Site(source, records, [], [])
+    made, absent = charts(site)
+    site.chart_records = [write_data(chart, destination / "charts") for chart in made]
+    site.charts_not_made = absent
+    pages = write_pages(site, destination, say)
+    _copy_assets(destination / "assets")
+
+    hashes = {
+        f"tables/{record['name']}.csv": _sha256(destination / f"tables/{record['name']}.csv") for record in records
+    }
+    _write_json(destination / "datapackage.json", data_package(source, records, hashes))
+    _write_json(destination / "dataset.jsonld", linked_data(source, records))
+
+    rendered = rendering.render(made, destination / "charts", browser, say)
+    _write_renderings_script(destination, rendered, {chart.id: (chart.width, chart.height) for chart in made})
+    say("manifest")
+    _write_manifest(source.path, destination, source.release, rendered)
+    return ReleaseResult(destination, pages, [chart.id for chart in made], rendered.missing)
+
+
+def verify(folder: Path) -> list[str]:
+    """Problems of a release folder, as sentences; an empty list means that it is sound.
+
+    Checked: every file of the manifest with size and checksum, no file beside it, every link and resource of every
+    page exists inside the folder, the tables of the data package exist.
+    """
+    manifest_path = folder / MANIFEST
+    if not manifest_path.is_file():
+        return [f"{manifest_path} is missing: not a release folder, or not finished"]
+    try:
+        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+        listed = {**manifest["core"], **manifest["renderings"]["files"]}
+    except (ValueError, KeyError, TypeError) as problem:
+        return [f"{manifest_path} cannot be read: {problem}"]
+    problems = []
+    for path, entry in sorted(listed.items()):
+        file = folder / path
+        if not file.is_file():
+            problems.append(f"{path} is missing")
+        elif file.stat().st_size != entry["bytes"]:
+            problems.append(f"{path} has {file.stat().st_size} bytes, the manifest says {entry['bytes']}")
+        elif _sha256(file) != entry["sha256"]:
+            problems.append(f"{path} was changed: its checksum differs from the manifest")
+    present = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    problems += [f"{path} is not in the manifest" for path in sorted(present - set(listed) - {MANIFEST})]
+    for page in sorted(path for path in present if path.endswith(".html")):
+        problems += _broken_links(folder, page, present)
+    if "datapackage.json" in present:
+        package = json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
+        problems += [
+            f"datapackage.json names {resource['path']}, which is missing"
+            for resource in package["resources"]
+            if resource["path"] not in present
+        ]
+    return problems
+
+
+def difference(folder_a: Path, folder_b: Path) -> ReleaseDifference:
+    """Compare two releases: core files that differ, and row by row the tables that do.
+
+    Rows are matched by every column that is not a figure or a status; `change` is added, removed or changed, and
+    changed columns stand as `<column>_before` and `<column>_after`.
+    """
+    cores = [json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["core"] for folder in (folder_a, folder_b)]
+    changes = []
+    for path in sorted(set(cores[0]) | set(cores[1])):
+        before, after = cores[0].get(path), cores[1].get(path)
+        if before is None or after is None:
+            changes.append((path, "added" if before is None else "removed"))
+        elif before["sha256"] != after["sha256"]:
+            changes.append((path, "changed"))
+    summary, rows = [], {}
+    for path, _ in changes:
+        found = re.fullmatch(r"tables/(.+)\.parquet", path)
+        if not found:
+            continue
+        name = found.group(1)
+        frames = [
+            pd.read_parquet(folder / path) if (folder / path).is_file() else pd.DataFrame()
+            for folder in (folder_a, folder_b)
+        ]
+        compared = _compare(*frames)
+        counts = compared["change"].value_counts() if len(compared) else {}
+        summary.append((name, *(int(counts.get(kind, 0)) for kind in ("added", "removed", "changed"))))
+        rows[name] = compared
+    return ReleaseDifference(
+        pd.DataFrame(changes, columns=["path", "change"]),
+        pd.DataFrame(summary, columns=["table", "added", "removed", "changed"]),
+        rows,
+    )
+
+
+# Key columns of tables end here: everything that is not one of these, nor a float, identifies a row.
+STATUS_COLUMNS = frozenset(
+    "obs_status conf_status missing_reason issued_on previous_issued_on as_of definition_id comparability derivation "
+    "precedence is_selected eligibility eligibility_reason assessment emerging_category emerging_eligibility "
+    "emerging_reason direction method_version family_id family_count periods_count regimes_count verdict is_late "
+    "days_late unmapped_count last_issued_on due_on quality_note first_period last_period periods_reported_count "
+    "periods_expected_count population_period is_population_carried is_overlapping area_name counterpart_area_name "
+    "top_contributor_area areas_reporting_count areas_panel_count step_on evidence citation review_status penalties "
+    "override_reason source_name dataset_name licence legal_basis previous_value difference lower upper value".split()
+)
+
+
+def _compare(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    if before.empty or after.empty:
+        frame, change = (after, "added") if before.empty else (before, "removed")
+        return frame.assign(change=change)
+    shared = [column for column in before.columns if column in after.columns]
+    keys = [
+        column
+        for column in shared
+        if column not in STATUS_COLUMNS
+        and not pd.api.types.is_float_dtype(before[column])
+        and not _is_decimal(before[column])
+    ]
+    values = [column for column in shared if column not in keys and column != "as_of"]
+    texts = [frame[keys].astype(str).assign(occurrence=_occurrence(frame, keys)) for frame in (before, after)]
+    joined = pd.concat([texts[0], before[values].add_suffix("_before")], axis=1).merge(
+        pd.concat([texts[1], after[values].add_suffix("_after")], axis=1),
+        how="outer", on=[*keys, "occurrence"], indicator="change", sort=True,
+    )  # fmt: skip
+    joined["change"] = (
+        joined["change"].map({"left_only": "removed", "right_only": "added", "both": "changed"}).astype(str)
+    )
+    same = pd.Series(joined["change"] == "changed", index=joined.index)
+    for column in values:
+        left, right = joined[f"{column}_before"], joined[f"{column}_after"]
+        same &= (left == right) | (left.isna() & right.isna())
+    return joined[~same].drop(columns="occurrence").reset_index(drop=True)
+
+
+def _occurrence(frame: pd.DataFrame, keys: list[str]) -> pd.Series:
+    return frame.groupby(keys, dropna=False).cumcount() if keys else pd.Series(range(len(frame)), index=frame.index)
+
+
+def _is_decimal(column: pd.Series) -> bool:
+    known = column.dropna()
+    return len(known) > 0 and type(known.iloc[0]).__name__ == "Decimal"
+
+
+def _copy_assets(directory: Path) -> None:
+    import plotly
+
+    directory.mkdir()
+    for asset in sorted(ASSETS.iterdir()):
+        if asset.suffix in (".css", ".js"):
+            shutil.copyfile(asset, directory / asset.name)
+    bundle = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    if not bundle.is_file():
+        raise FileNotFoundError(f"{bundle} is missing: the plotly package is incomplete, install it again")
+    shutil.copyfile(bundle, directory / "plotly.min.js")
+
+
+def _write_renderings_script(
+    destination: Path, rendered: rendering.Rendered, sizes: dict[str, tuple[int, int]]
+) -> None:
+    """Which pictures exist, for the downloads page: beside the core, because it depends on the machine."""
+    entries: dict[str, Any] = {}
+    for chart_id, files in sorted(rendered.files.items()):
+        width, height = sizes[chart_id]
+        entries[chart_id] = {"width": width, "height": height} | {
+            ending: {"file": path.name, "size": size(path.stat().st_size)} for ending, path in sorted(files.items())
+        }
+    text = json.dumps(entries, sort_keys=True, separators=(",", ":"))
+    (destination / RENDERINGS_SCRIPT).write_text(f"window.WAYMARK_RENDERINGS={text};\n", encoding="utf-8")
+
+
+def _write_manifest(published: Path, destination: Path, release: dict[str, Any], rendered: rendering.Rendered) -> None:
+    core, pictures = {}, {}
+    for file in sorted(destination.rglob("*")):
+        if not file.is_file():
+            continue
+        path = file.relative_to(destination).as_posix()
+        entry = {"bytes": file.stat().st_size, "sha256": _sha256(file)}
+        is_picture = file.suffix in RENDERED_ENDINGS or path == RENDERINGS_SCRIPT
+        (pictures if is_picture else core)[path] = entry
+    inputs_path = published / "inputs.json"
+    facts = {name: value for name, value in release.items() if name not in ("fields", "labels")}
+    manifest = {
+        "manifest_version": MANIFEST_VERSION,
+        "release": facts,
+        "inputs": json.loads(inputs_path.read_text(encoding="utf-8")) if inputs_path.is_file() else {},
+        "core": core,
+        "renderings": {"files": pictures, "versions": rendered.versions, "missing": rendered.missing},
+    }
+    _write_json(destination / MANIFEST, manifest)
+
+
+def _broken_links(folder: Path, page: str, present: set[str]) -> list[str]:
+    text = (folder / page).read_text(encoding="utf-8")
+    problems = []
+    base = (folder / page).parent
+    for found in sorted(set(re.findall(r'<(?:a|link|script|img)\b[^>]*?\s(?:href|src)="([^"]*)"', text))):
+        target = unescape(found)
+        if target.startswith(("#", "data:,")):
+            continue
+        if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//", target):
+            problems.append(f"{page} points outside the folder: {target}")
+            continue
+        file = (base / unquote(target.split("#")[0].split("?")[0])).resolve()
+        try:
+            inside = file.relative_to(folder.resolve()).as_posix()
+        except ValueError:
+            problems.append(f"{page} points outside the folder: {target}")
+            continue
+        if inside not in present:
+            problems.append(f"{page} points to {target}, which is missing")
+    return problems
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(
+        json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n"
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

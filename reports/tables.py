@@ -1,0 +1,328 @@
+"""Published tables: reading them, and writing them out as CSV and Parquet with a Frictionless data package.
+
+A release holds each table twice: `tables/<name>.parquet` is the published file itself, `tables/<name>.csv` the same
+rows for spreadsheets, where a text that a spreadsheet would run as a formula gets a leading apostrophe.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from reports.words import Words
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+# What a table is about, in the order in which people look for them.
+TABLE_TITLES = {
+    "observations": "Every published figure",
+    "series": "Figures over time, with the chosen and the alternative sources",
+    "trends": "Trend of each series",
+    "hotspots": "Assessment of each area",
+    "clusters": "Clusters found by the scan",
+    "alerts": "Alerts",
+    "corridors": "Flows between areas",
+    "breaks": "Breaks in series",
+    "comparability": "Legal definitions compared",
+    "coverage": "What was reported and what is missing",
+    "reconciliation": "Totals against the sum of their parts",
+    "changes": "Figures against their previous version",
+    "areas": "Areas",
+    "datasets": "Datasets and their counting rules",
+}
+
+
+@dataclass(frozen=True)
+class Published:
+    """The published directory: release facts, map layers and tables (read when first asked for)."""
+
+    path: Path
+    release: dict[str, Any]
+    layers: dict[str, dict[str, Any]]
+    table_paths: dict[str, Path]
+    _frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def has(self, name: str) -> bool:
+        return name in self.table_paths
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The table as a frame: text columns as text ('' where missing), numbers as floats, dates as ISO text.
+
+        An absent table comes back empty and without columns.
+        """
+        if name not in self._frames:
+            path = self.table_paths.get(name)
+            self._frames[name] = pd.DataFrame() if path is None else _plain(pq.read_table(path))
+        return self._frames[name]
+
+    @cached_property
+    def words(self) -> Words:
+        return Words(self.release.get("labels"))
+
+    @property
+    def as_of(self) -> str:
+        return str(self.release["as_of"])
+
+    @property
+    def is_invented(self) -> bool:
+        return bool(self.release.get("is_invented"))
+
+    @cached_property
+    def source_names(self) -> dict[str, str]:
+        names: dict[str, str] = {}
+        for name in ("coverage", "datasets"):
+            table = self.table(name)
+            if {"source", "source_name"} <= set(table.columns):
+                names.update(zip(table["source"], table["source_name"], strict=True))
+        for entry in self.release.get("sources", []):
+            if isinstance(entry, dict) and entry.get("source"):
+                names.setdefault(entry["source"], entry.get("source_name") or entry.get("name") or entry["source"])
+        return names
+
+    def source_name(self, source: str) -> str:
+        return self.source_names.get(source) or source
+
+    @cached_property
+    def licences(self) -> dict[str, str]:
+        licences: dict[str, str] = {}
+        table = self.table("datasets")
+        if {"source", "licence"} <= set(table.columns):
+            licences.update(zip(table["source"], table["licence"], strict=True))
+        for entry in self.release.get("sources", []):
+            if isinstance(entry, dict) and entry.get("licence"):
+                licences.setdefault(entry.get("source", ""), entry["licence"])
+        return licences
+
+    @cached_property
+    def area_names(self) -> dict[str, str]:
+        table = self.table("areas")
+        if {"area_code", "area_name"} <= set(table.columns):
+            return dict(zip(table["area_code"], table["area_name"], strict=True))
+        return {}
+
+
+def read(path: Path) -> Published:
+    """Open a published directory (see the module docstring of reports.release for what it holds)."""
+    release_path = path / "release.json"
+    if not release_path.is_file():
+        raise FileNotFoundError(f"{release_path} is missing: this is not a published directory")
+    release = json.loads(release_path.read_text(encoding="utf-8"))
+    for key in ("release_id", "audience", "as_of"):
+        if key not in release:
+            raise ValueError(f"{release_path}: key {key!r} is missing")
+    layers = {}
+    for layer_path in sorted((path / "layers").glob("*.json")):
+        content = json.loads(layer_path.read_text(encoding="utf-8"))
+        layers[content.get("layer", layer_path.stem)] = content
+    found = {table.stem: table for table in sorted((path / "tables").glob("*.parquet"))}
+    order = [name for name in TABLE_TITLES if name in found]
+    order += [name for name in found if name not in TABLE_TITLES]
+    return Published(path, release, layers, {name: found[name] for name in order})
+
+
+def write_tables(published: Published, destination: Path) -> list[dict[str, Any]]:
+    """Write every table as Parquet and CSV. Returns one record a table: name, title, rows, columns, bytes of both."""
+    destination.mkdir(parents=True, exist_ok=True)
+    records = []
+    for name, source in published.table_paths.items():
+        parquet, csv = destination / f"{name}.parquet", destination / f"{name}.csv"
+        shutil.copyfile(source, parquet)
+        table = pq.read_table(source)
+        write_csv(table, csv)
+        records.append(
+            {
+                "name": name,
+                "title": TABLE_TITLES.get(name, name.replace("_", " ").capitalize()),
+                "rows": table.num_rows,
+                "columns": table.num_columns,
+                "csv_bytes": csv.stat().st_size,
+                "parquet_bytes": parquet.stat().st_size,
+                "schema": table.schema,
+            }
+        )
+    return records
+
+
+def write_csv(table: pa.Table, path: Path) -> None:
+    """CSV in UTF-8 with LF; missing is empty, decimals without trailing zeros, texts safe for spreadsheets."""
+    columns = []
+    for column in table.columns:
+        if pa.types.is_dictionary(column.type):
+            column = pc.cast(column, column.type.value_type)
+        if pa.types.is_decimal(column.type):
+            column = pc.cast(column, pa.float64())
+        if pa.types.is_floating(column.type):
+            column = _float_text(column)
+        elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            column = _safe_text(column)
+        columns.append(column)
+    content = pa.table(dict(zip(table.column_names, columns, strict=True)))
+    pa.csv.write_csv(content, path, write_options=pa.csv.WriteOptions(quoting_style="needed"))
+
+
+def safe_cell(text: str) -> str:
+    """A text that a spreadsheet shows and never runs."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _safe_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    risky = pc.match_substring_regex(column, "^[=+\\-@\t\r]")
+    if not pc.any(risky, min_count=0).as_py():
+        return column
+    return pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
+
+
+def _float_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whole columns of whole numbers as integers; otherwise the shortest text that reads back to the same double."""
+    known = pc.drop_null(pc.if_else(pc.is_nan(column), None, column))
+    if len(known) and not pc.all(pc.equal(known, pc.round(known))).as_py():
+        return pc.if_else(pc.is_nan(column), None, column)
+    if len(known) and max(abs(pc.min(known).as_py()), abs(pc.max(known).as_py())) >= 2**53:
+        return column
+    return pc.cast(pc.if_else(pc.is_nan(column), None, column), pa.int64())
+
+
+def data_package(published: Published, records: Iterable[dict[str, Any]], hashes: dict[str, str]) -> dict[str, Any]:
+    """Frictionless data package of the tables; column texts come from `fields` in release.json."""
+    fields = published.release.get("fields", {})
+    resources = []
+    for record in records:
+        path = f"tables/{record['name']}.csv"
+        resources.append(
+            {
+                "name": record["name"].replace("_", "-"),
+                "title": record["title"],
+                "path": path,
+                "scheme": "file",
+                "format": "csv",
+                "mediatype": "text/csv",
+                "encoding": "utf-8",
+                "bytes": record["csv_bytes"],
+                "hash": f"sha256:{hashes[path]}",
+                "profile": "tabular-data-resource",
+                "dialect": {"delimiter": ",", "quoteChar": '"', "doubleQuote": True},
+                "schema": {
+                    "fields": [_field(column, fields.get(column.name, {})) for column in record["schema"]],
+                    "missingValues": [""],
+                },
+            }
+        )
+    return {
+        "profile": "tabular-data-package",
+        "name": f"waymark-{published.release['release_id']}".lower(),
+        "title": release_title(published),
+        "version": published.release["release_id"],
+        "created": f"{published.as_of}T00:00:00Z",
+        "description": describe(published),
+        "licenses": [
+            {"name": "see-sources", "title": f"{published.source_name(source)}: {licence}"}
+            for source, licence in sorted(published.licences.items())
+        ]
+        or [{"name": "see-sources", "title": "as stated by each source"}],
+        "sources": [{"title": published.source_name(source)} for source in sorted(published.source_names)],
+        "resources": resources,
+    }
+
+
+def linked_data(published: Published, records: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """schema.org Dataset (JSON-LD) of the release."""
+    periods = published.table("observations").get("period_start")
+    known = sorted(value for value in set(periods) if value) if periods is not None else []
+    content: dict[str, Any] = {
+        "@context": "https://schema.org/",
+        "@type": "Dataset",
+        "name": release_title(published),
+        "description": describe(published),
+        "identifier": published.release["release_id"],
+        "version": published.release["release_id"],
+        "datePublished": published.as_of,
+        "isAccessibleForFree": True,
+        "license": sorted(set(published.licences.values())),
+        "creator": [
+            {"@type": "Organization", "name": published.source_name(source)}
+            for source in sorted(published.source_names)
+        ],
+        "distribution": [
+            {
+                "@type": "DataDownload",
+                "name": record["title"],
+                "contentUrl": f"tables/{record['name']}.{ending}",
+                "encodingFormat": media,
+            }
+            for record in records
+            for ending, media in (("csv", "text/csv"), ("parquet", "application/vnd.apache.parquet"))
+        ],
+    }
+    if known:
+        content["temporalCoverage"] = f"{known[0]}/{known[-1]}"
+    return content
+
+
+def release_title(published: Published) -> str:
+    invented = " (invented data)" if published.is_invented else ""
+    return f"Waymark: counter-trafficking statistics as of {published.as_of}{invented}"
+
+
+def describe(published: Published) -> str:
+    text = (
+        "Harmonised statistics on trafficking in persons: detections, justice outcomes and flows, with trends, "
+        "hotspot assessments, breaks, coverage and the comparability of legal definitions. Figures count what "
+        "authorities and organisations detected; they do not measure how common trafficking is."
+    )
+    if published.is_invented:
+        text += " Every figure and area in this release is invented, for demonstration."
+    return text
+
+
+def _field(column: pa.Field, described: dict[str, Any]) -> dict[str, Any]:
+    kind = column.type
+    if pa.types.is_boolean(kind):
+        entry: dict[str, Any] = {
+            "name": column.name,
+            "type": "boolean",
+            "trueValues": ["true"],
+            "falseValues": ["false"],
+        }
+    elif pa.types.is_integer(kind):
+        entry = {"name": column.name, "type": "integer"}
+    elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        entry = {"name": column.name, "type": "number"}
+    elif pa.types.is_date(kind):
+        entry = {"name": column.name, "type": "date", "format": "%Y-%m-%d"}
+    else:
+        entry = {"name": column.name, "type": "string"}
+    if described.get("description"):
+        entry["description"] = described["description"]
+    if described.get("unit"):
+        entry["unit"] = described["unit"]
+    return entry
+
+
+def _plain(table: pa.Table) -> pd.DataFrame:
+    columns = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind = column.type
+        if pa.types.is_dictionary(kind):
+            column, kind = pc.cast(column, kind.value_type), kind.value_type
+        if pa.types.is_boolean(kind):
+            columns[name] = pc.fill_null(column, False).to_numpy()
+        elif pa.types.is_decimal(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            columns[name] = pc.cast(column, pa.float64()).to_numpy()
+        elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+            columns[name] = pc.fill_null(pc.strftime(column, format="%Y-%m-%d"), "").to_pandas().astype(object)
+        elif pa.types.is_null(kind):
+            columns[name] = pd.Series([""] * len(table), dtype=object)
+        else:
+            columns[name] = pc.fill_null(pc.cast(column, pa.string()), "").to_pandas().astype(object)
+    return pd.DataFrame(columns)

@@ -1,0 +1,311 @@
+"""Codes to words and figures to text: one wording for pages, pictures and captions."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from typing import Any
+
+# Labels used where the release brings none of its own (release.json, key "labels").
+LABELS: dict[str, dict[str, str]] = {
+    "measure": {
+        "victims_detected": "Victims detected",
+        "victims_referred": "Victims referred",
+        "victims_identified": "Victims identified",
+        "victims_assisted": "Victims assisted",
+        "victims_presumed": "Presumed victims",
+        "persons_suspected": "Persons suspected",
+        "persons_prosecuted": "Persons prosecuted",
+        "persons_convicted": "Persons convicted",
+        "offences_recorded": "Offences recorded",
+        "cases_reported": "Cases reported",
+        "permits_granted": "Residence permits granted",
+        "shelter_places": "Shelter places",
+        "str_received": "Suspicious transaction reports received",
+        "assets_frozen": "Assets frozen",
+        "assets_confiscated": "Assets confiscated",
+        "assets_returned": "Assets returned",
+        "joint_investigations": "Joint investigations",
+        "training_participants": "Training participants",
+        "population": "Population",
+    },
+    "exploitation": {
+        "_T": "All forms",
+        "SEX": "Sexual exploitation",
+        "LAB": "Forced labour",
+        "DOM": "Domestic servitude",
+        "CRIM": "Forced criminality",
+        "BEG": "Forced begging",
+        "MARR": "Forced marriage",
+        "ORG": "Removal of organs",
+        "SLAV": "Slavery and similar practices",
+        "MIL": "Forced military service",
+        "SURR": "Exploitative surrogacy",
+        "ADOPT": "Illegal adoption",
+        "MIXED": "Several forms",
+        "OTH": "Other forms",
+        "UNK": "Form unknown",
+    },
+    "sex": {"_T": "All", "F": "Female", "M": "Male", "O": "Other", "OTHER": "Other"},
+    "age": {
+        "_T": "All ages",
+        "Y_LT18": "Under 18",
+        "Y0T17": "Under 18",
+        "Y_GE18": "18 and over",
+        "A0T17": "Under 18",
+        "A18P": "18 and over",
+    },
+    "area_level": {
+        "world": "World",
+        "region": "Regions",
+        "subregion": "Subregions",
+        "country": "Countries",
+        "admin1": "Districts and provinces",
+        "admin2": "Municipalities",
+        "police_force": "Police force areas",
+        "state": "States",
+    },
+    "area_role": {
+        "detection": "where detected",
+        "exploitation": "where exploited",
+        "recruitment": "where recruited",
+        "court": "where tried",
+        "reporting": "of the reporting body",
+        "reporting_body": "of the reporting body",
+        "residence": "of residence",
+    },
+    "counterpart_role": {
+        "citizenship": "Citizenship",
+        "recruitment": "Recruitment",
+        "repatriation": "Repatriation",
+        "asset_location": "Where the assets lie",
+    },
+    "derivation": {
+        "published": "as published",
+        "sum_of_parts": "sum of the parts",
+        "sum_of_reporting": "sum of those reporting",
+        "balanced_panel": "same areas in every period",
+        "chain_linked": "chain-linked index",
+    },
+    "missing_reason": {
+        "not_reported": "not reported",
+        "not_collected": "not collected",
+        "suppressed_by_publisher": "hidden by the publisher",
+        "suppressed": "hidden to protect people",
+        "not_applicable": "not applicable",
+        "withheld": "withheld",
+    },
+    "assessment": {
+        "hot": "Significantly high together with its neighbours",
+        "cold": "Significantly low together with its neighbours",
+        "not_significant": "No significant pattern",
+        "above": "Above what its region would suggest",
+        "below": "Below what its region would suggest",
+        "within": "Within the range of its region",
+    },
+    "eligibility": {"assessed": "assessed", "not_assessed": "not assessed", "too_short": "too short to judge"},
+    "direction": {"rose": "rose", "fell": "fell", "no_clear_change": "no clear change"},
+    "kind": {
+        "law": "Change of law",
+        "code list": "Change of code list",
+        "counting rule": "Change of counting rule",
+        "area": "Change of area",
+        "source mix": "Change of sources",
+        "coverage": "Change of coverage",
+        "restatement": "Restated figures",
+    },
+    "frequency": {"A": "yearly", "Q": "quarterly", "M": "monthly"},
+    "method": {"getis_ord_star": "Getis-Ord Gi*", "funnel": "Funnel", "mann_kendall": "Mann-Kendall"},
+    "verdict": {
+        "equal": "adds up",
+        "over": "parts exceed the total",
+        "under": "parts fall short of the total",
+        "undecided": "cannot be decided",
+    },
+}
+RESERVED = {"_T": "Total", "_U": "Unknown", "_Z": "Not applicable", "_X": "Not mapped", "": "", "nan": ""}
+
+# A reason comes as a code, sometimes with figures after a colon; unknown ones are shown as they are, in words.
+REASONS = {
+    "suppressed": "the figures are hidden to protect people",
+    "not_reported": "no figure was reported",
+    "not_collected": "the figures are not collected",
+    "no_population": "there is no population figure within five years",
+    "no_denominator": "there is no population figure within five years",
+    "too_few_areas": "fewer than 30 areas report",
+    "few_areas": "fewer than 30 areas report",
+    "few_neighbours": "under 80 % of the neighbourhood reports",
+    "neighbourhood_incomplete": "under 80 % of the neighbourhood reports",
+    "expected_below_one": "fewer than one case would be expected in the neighbourhood",
+    "small_expected": "fewer than one case would be expected in the neighbourhood",
+    "no_neighbours": "the area has no neighbours",
+    "too_short": "the series is too short",
+    "no_values": "there are no figures",
+    "all_zero": "every figure is zero",
+    "all_equal": "every figure is the same",
+}
+
+
+class Words:
+    """Labels of one release: its own first, then the built-in ones, then the code in plain letters."""
+
+    def __init__(self, labels: dict[str, dict[str, str]] | None = None) -> None:
+        self._labels = labels or {}
+
+    def label(self, dimension: str, code: Any) -> str:
+        text = "" if _missing(code) else str(code)
+        for source in (self._labels, LABELS):
+            found = source.get(dimension, {}).get(text)
+            if found is not None:
+                return found
+        if text in RESERVED:
+            return RESERVED[text]
+        if dimension == "exploitation" and "+" in text:
+            return " and ".join(
+                _lowered(self.label(dimension, part), index) for index, part in enumerate(text.split("+"))
+            )
+        if dimension in ("measure", "unit", "method", "assessment", "emerging_category", "kind", "source_type"):
+            plain = text.replace("_", " ").strip()
+            return plain[:1].upper() + plain[1:]
+        return text
+
+    def measure(self, measure: str, exploitation: Any = "_T") -> str:
+        """`Victims detected`, or `Victims detected, forced labour` for one form."""
+        text = self.label("measure", measure)
+        if _missing(exploitation) or exploitation in ("", "_T"):
+            return text
+        return f"{text}, {_lowered(self.label('exploitation', exploitation), 1)}"
+
+    def reason(self, eligibility: Any, reason: Any) -> str:
+        """A sentence part for what was not assessed: `too short to judge: 7 of the 12 quarters needed`."""
+        state = self.label("eligibility", eligibility)
+        text = "" if _missing(reason) else str(reason).strip()
+        if not text or text == str(eligibility):
+            return state
+        code, _, detail = text.partition(":")
+        plain = REASONS.get(code.strip(), code.replace("_", " ").strip())
+        plain = f"{plain} ({detail.strip()})" if detail.strip() else plain
+        return f"{state}: {plain}"
+
+
+def number(value: Any, digits: int | None = None) -> str:
+    """Plain figure with thousands marks; small figures keep two meaningful digits."""
+    if _missing(value):
+        return "–"
+    value = float(value)
+    if digits is None:
+        size = abs(value)
+        digits = 0 if value == int(value) or size >= 100 else 1 if size >= 10 else 2
+    text = f"{value:,.{digits}f}"
+    return "0" if text in ("-0", "-0.0", "-0.00") else text.replace("-", "−")
+
+
+def signed(value: Any, digits: int | None = None) -> str:
+    if _missing(value):
+        return "–"
+    text = number(abs(float(value)), digits)
+    return text if float(value) == 0 else ("+" if float(value) > 0 else "−") + text
+
+
+def percent(share: Any, digits: int = 0) -> str:
+    return "–" if _missing(share) else f"{float(share) * 100:.{digits}f} %".replace("-", "−")
+
+
+def signed_percent(share: Any, digits: int = 1) -> str:
+    if _missing(share):
+        return "–"
+    text = f"{abs(float(share)) * 100:.{digits}f} %"
+    return text if float(share) == 0 else ("+" if float(share) > 0 else "−") + text
+
+
+def interval(lower: Any, upper: Any, digits: int | None = None) -> str:
+    if _missing(lower) or _missing(upper):
+        return "–"
+    return f"{number(lower, digits)} to {number(upper, digits)}"
+
+
+def probability(value: Any) -> str:
+    if _missing(value):
+        return "–"
+    return "< 0.001" if float(value) < 0.001 else f"{float(value):.3f}" if float(value) < 0.1 else f"{float(value):.2f}"
+
+
+def day(value: Any) -> str:
+    """`2025-03-31` as `31 March 2025`."""
+    if _missing(value) or value == "":
+        return "–"
+    if isinstance(value, str):
+        try:
+            value = datetime.date.fromisoformat(value[:10])
+        except ValueError:
+            return value
+    return f"{value.day} {MONTHS[value.month - 1]} {value.year}"
+
+
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+def period_label(period: Any) -> str:
+    """`2023-Q2` as `2023 Q2`, `2023-04` as `April 2023`."""
+    text = "" if _missing(period) else str(period)
+    if len(text) == 7 and text[4] == "-":
+        if text[5] == "Q":
+            return text.replace("-", " ")
+        if text[5:].isdigit() and 1 <= int(text[5:]) <= 12:
+            return f"{MONTHS[int(text[5:]) - 1]} {text[:4]}"
+    return text
+
+
+def period_position(period: str) -> float:
+    """Where a period lies on a time axis in years: its middle (2023 is 2023.5, 2023-Q1 is 2023.125)."""
+    year = int(period[:4])
+    if len(period) >= 7 and period[5] == "Q":
+        return year + (int(period[6]) - 0.5) / 4
+    if len(period) >= 7 and period[5:7].isdigit():
+        return year + (int(period[5:7]) - 0.5) / 12
+    return year + 0.5
+
+
+def date_position(value: Any) -> float:
+    """Where a day lies on the same axis."""
+    if isinstance(value, str):
+        value = datetime.date.fromisoformat(value[:10])
+    start = datetime.date(value.year, 1, 1).toordinal()
+    length = datetime.date(value.year + 1, 1, 1).toordinal() - start
+    return value.year + (datetime.date(value.year, value.month, value.day).toordinal() - start) / length
+
+
+def size(count: int) -> str:
+    for unit, step in (("MB", 1e6), ("kB", 1e3)):
+        if count >= step:
+            return f"{count / step:.1f} {unit}" if count < 10 * step else f"{count / step:.0f} {unit}"
+    return f"{count} bytes"
+
+
+def joined(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else "" if not parts else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _lowered(text: str, index: int) -> str:
+    return text if index == 0 or text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
+def _missing(value: Any) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, float):
+        return math.isnan(value)
+    return value is not value or str(value) in ("NaT", "<NA>", "nan")
