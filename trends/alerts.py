@@ -1,8 +1,8 @@
 """Alerts: is the newest count more than the past of the same series would lead one to expect?
 
 `farrington` for counts with three or more years behind them, `ears` for short series, `cusum` for small lasting shifts.
-Conventions are those of the R package surveillance (farringtonFlexible, farrington, earsC, cusum), so that its published
-examples give the same numbers. An alert is a reason to look, not a finding.
+Conventions are those of the R package surveillance (farringtonFlexible, farrington, earsC, cusum), so that its
+published examples give the same numbers. An alert is a reason to look, not a finding.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def farrington(
     years_back         years of past used (b); half_width periods on either side of the same time of year (w).
     method             "flexible" Noufaily et al. (2013): all of the past years with `n_periods` seasonal levels, the
                        newest `past_excluded` periods left out, past outliers (standardised Anscombe residual above
-                       `weights_threshold`) weighted down. "original" Farrington et al. (1996): only the windows, weights
-                       below residual 1, n_periods, past_excluded and weights_threshold not used.
-    alpha              level of the limit: one-sided for "flexible"; "original" has the upper end of a two-sided interval,
-                       as in surveillance.
+                       `weights_threshold`) weighted down. "original" Farrington et al. (1996): only the windows,
+                       weights below residual 1, n_periods, past_excluded and weights_threshold not used.
+    alpha              level of the limit: one-sided for "flexible"; "original" has the upper end of a two-sided
+                       interval, as in surveillance.
     threshold          "delta": 2/3-power transformation with the error of the fit; "negative_binomial": the plug-in
                        quantile with mean as fitted and variance dispersion * mean ("flexible" only).
     limit54            (cases, periods): no verdict unless that many cases fell in that many newest periods.
@@ -280,7 +280,8 @@ def cusum(
         start = min(baseline, series.shape[1])
         present = ~np.isnan(series[:, :start])
         with np.errstate(invalid="ignore"):
-            mean = np.where(present, series[:, :start], 0).sum(axis=1) / np.where(present.any(axis=1), present.sum(1), np.nan)
+            known = np.where(present.any(axis=1), present.sum(axis=1), np.nan)
+            mean = np.where(present, series[:, :start], 0.0).sum(axis=1) / known
         m = np.repeat(mean[:, None], series.shape[1], axis=1)
     else:
         given = np.asarray(expected, dtype=float)

@@ -1,4 +1,4 @@
-"""Compiled kernels of `trends.breaks`: exact optimal partition by dynamic programming, and the joinpoint grid search."""
+"""Compiled kernels of `trends.breaks.change_points`: exact optimal partition by dynamic programming."""
 
 from __future__ import annotations
 

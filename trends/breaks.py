@@ -130,8 +130,9 @@ class ChangePoints:
     """Result of `change_points`, leading axes as y.
 
     positions (..., max_changes) first index of each new regime, NaN beyond the last; levels (..., max_changes + 1) mean
-    of each regime, NaN beyond the last; llr (...) log-likelihood ratio of the chosen partition against no change, 0 when
-    there is none; dispersion (...) the factor by which a "poisson" ratio was divided for the choice, 1 for "normal".
+    of each regime, NaN beyond the last; llr (...) log-likelihood ratio of the chosen partition against no change, 0
+    when there is none; dispersion (...) the factor by which a "poisson" ratio was divided for the choice, 1 for
+    "normal".
     """
 
     positions: NDArray[np.float64]
@@ -153,13 +154,13 @@ def change_points(
     family       "normal": constant unknown variance (least squares); "poisson": counts, not negative.
     max_changes  most changes looked for; min_size least observed periods of a regime.
     penalty      "mbic": modified BIC of Zhang and Siegmund (2007), 3 k log n + sum log(n_i / n), against twice the
-                 log-likelihood ratio; "bic": 2 k log n. Both with the ratio times (n - 2k - 2) / n for "normal" (without
-                 it short series break far too often) and divided by the dispersion between neighbours, sum of squared
-                 differences over sum of neighbouring sums, when above 1, for "poisson". A number is the penalty of one
-                 change on the cost itself (residual squares, or -2 log-likelihood), as in PELT.
+                 log-likelihood ratio; "bic": 2 k log n. Both with the ratio times (n - 2k - 2) / n for "normal"
+                 (without it short series break far too often) and divided by the dispersion between neighbours, sum of
+                 squared differences over sum of neighbouring sums, when above 1, for "poisson". A number is the penalty
+                 of one change on the cost itself (residual squares, or -2 log-likelihood), as in PELT.
 
-    Segment neighbourhood by dynamic programming (Auger and Lawrence 1989; Jackson et al. 2005): exact for every number of
-    changes. A linear trend looks like steps to this method: look at the trend first.
+    Segment neighbourhood by dynamic programming (Auger and Lawrence 1989; Jackson et al. 2005): exact for every number
+    of changes. A linear trend looks like steps to this method: look at the trend first.
     Raises ValueError for infinite values, negative counts, or arguments out of range.
     """
     values = np.asarray(y, dtype=float)

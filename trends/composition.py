@@ -15,10 +15,10 @@ from trends.tests import false_discovery
 class CompositionChange:
     """Result of `composition_change` for tables (..., k, t).
 
-    jensen_shannon (...) divergence in bits between the periods, each with the same weight: 0 for equal shares, log2(t) at
-    most; jensen_shannon_step (..., t - 1) the same between neighbouring periods, at most 1; chi_square, degrees, p and
-    cramers_v (...) of homogeneity; residuals (..., k, t) adjusted residuals, p_cell their two-sided normal p, q (..., k,
-    t) Benjamini-Hochberg over the table; expected (..., k, t) counts under equal shares.
+    jensen_shannon (...) divergence in bits between the periods, each with the same weight: 0 for equal shares, log2(t)
+    at most; jensen_shannon_step (..., t - 1) the same between neighbouring periods, at most 1; chi_square, degrees, p
+    and cramers_v (...) of homogeneity; residuals (..., k, t) adjusted residuals, p_cell their two-sided normal p, q
+    (..., k, t) Benjamini-Hochberg over the table; expected (..., k, t) counts under equal shares.
     """
 
     jensen_shannon: NDArray[np.float64]
@@ -40,11 +40,11 @@ def composition_change(table: ArrayLike) -> CompositionChange:
            whole, as is a period without any count; a category without any count does not count as one.
 
     Jensen-Shannon divergence in bits (Lin 1991), entropy of the mean composition less the mean entropy; Pearson's
-    chi-square of homogeneity without continuity correction; Cramer's V = sqrt(chi2 / (n min(k - 1, t - 1))) without bias
-    correction; adjusted residuals (observed - expected) / sqrt(expected (1 - row share) (1 - column share)) (Haberman
-    1973). Fewer than two periods or two categories with counts leave everything but the residuals' shape NaN.
-    The test takes cases as independent: a group found in one operation makes p too small. Raises ValueError for negative
-    or infinite counts.
+    chi-square of homogeneity without continuity correction; Cramer's V = sqrt(chi2 / (n min(k - 1, t - 1))) without
+    bias correction; adjusted residuals (observed - expected) / sqrt(expected (1 - row share) (1 - column share))
+    (Haberman 1973). Fewer than two periods or two categories with counts leave everything but the residuals' shape NaN.
+    The test takes cases as independent: a group found in one operation makes p too small. Raises ValueError for
+    negative or infinite counts.
     """
     counts = np.asarray(table, dtype=float)
     if counts.ndim < 2 or 0 in counts.shape[-2:]:

@@ -16,7 +16,8 @@ class Joinpoints:
 
     years (..., max_joinpoints); apc, apc_low, apc_high (..., max_joinpoints + 1) annual percent change of each segment;
     aapc, aapc_low, aapc_high (...) the average over the whole series; bic (...) criterion of the chosen model; criteria
-    (..., max_joinpoints + 1) criterion of each number of joinpoints, NaN where the series is too short; fitted (..., t).
+    (..., max_joinpoints + 1) criterion of each number of joinpoints, NaN where the series is too short; fitted
+    (..., t).
     """
 
     years: NDArray[np.float64]
@@ -48,10 +49,10 @@ def joinpoint(
     criterion       "wbic" weighted BIC of Kim, Chen et al. (2022), the default of Joinpoint 5; "bic"; "bic3".
     level           confidence of the limits.
 
-    Weighted least squares on log(count / exposure) with the counts as weights (Poisson variance), joinpoints at observed
-    years, two observed years kept at either end and between joinpoints (Kim, Fay and Feuer 2000; Lerman 1980). APC =
-    100 (exp(slope) - 1) with Student limits on n - 2(k + 1) degrees; AAPC weights slopes by segment length, with normal
-    limits, Student when there is no joinpoint (Clegg et al. 2009). Limits are conditional on the joinpoints found.
+    Weighted least squares on log(count / exposure) with the counts as weights (Poisson variance), joinpoints at
+    observed years, two observed years kept at either end and between joinpoints (Kim, Fay and Feuer 2000; Lerman 1980).
+    APC = 100 (exp(slope) - 1) with Student limits on n - 2(k + 1) degrees; AAPC weights slopes by segment length, with
+    normal limits, Student when there is no joinpoint (Clegg et al. 2009). Limits are conditional on the joinpoints found.
     Raises ValueError for negative counts or exposure, shapes that do not fit, or years not ascending.
     """
     counts = np.asarray(counts, dtype=float)
@@ -87,7 +88,9 @@ def joinpoint(
     n = known.sum(axis=1)
     enough = n >= 3
     start, stop = _extremes(np.where(known, times, np.nan))
-    beta, inverse, predicted = _connected_lines(log_rate, weight, times - start[:, None], bends - start[:, None], enough)
+    beta, inverse, predicted = _connected_lines(
+        log_rate, weight, times - start[:, None], bends - start[:, None], enough
+    )
     degrees = n - 2.0 * (number + 1)
     residual = np.where(known, log_rate - predicted, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):

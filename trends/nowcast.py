@@ -58,7 +58,9 @@ def triangle(
     events = _periods(event_dates, unit, "event_dates")
     reports = _periods(report_dates, unit, "report_dates")
     if events.shape != reports.shape or events.ndim != 1:
-        raise ValueError(f"event_dates and report_dates must be equally long lists, not {events.shape}, {reports.shape}")
+        raise ValueError(
+            f"event_dates and report_dates must be equally long lists, not {events.shape}, {reports.shape}"
+        )
     finest = unit or _common_unit(event_dates, report_dates)
     if finest is not None:
         events, reports = _periods(event_dates, finest, "event_dates"), _periods(report_dates, finest, "report_dates")
@@ -154,7 +156,8 @@ def nowcast(
     window    newest event periods from which delays are learned; all when left out.
 
     Nothing is assumed about trends of the counts; the delay distribution is taken as constant over the window, and no
-    report is expected after the last column. Raises ValueError for arguments out of range; "lawless" for negative cells.
+    report is expected after the last column. Raises ValueError for arguments out of range; "lawless" for negative
+    cells.
     """
     cells = np.asarray(triangle, dtype=float)
     if cells.ndim < 2 or 0 in cells.shape[-2:]:

@@ -68,11 +68,11 @@ def multiple_systems(
 
     A pair in the model whose lists share no case has the extended maximum likelihood estimate minus infinity: histories
     with both lists leave the fit. Models whose estimate does not exist (Fienberg and Rinaldo 2012) or is not identified
-    are passed over. With up to five lists every two-list model is compared; with more, models are followed one pair at a
-    time from the stepwise model as long as they stay near-best.
+    are passed over. With up to five lists every two-list model is compared; with more, models are followed one pair at
+    a time from the stepwise model as long as they stay near-best.
 
-    Chao's bound (1987) holds from below when lists are independent or positively dependent; negative dependence can lift
-    it above the estimate. Raises ValueError for fewer than two lists, entries other than 0 and 1, or no case.
+    Chao's bound (1987) holds from below when lists are independent or positively dependent; negative dependence can
+    lift it above the estimate. Raises ValueError for fewer than two lists, entries other than 0 and 1, or no case.
     """
     names, histories, counts = _histories(lists)
     if not 0 <= threshold <= 1 or not 0 < level < 1 or not near >= 0:
@@ -224,11 +224,13 @@ def _search(systems: _Systems, start: frozenset[int], near: float) -> list[_Fit]
     known: dict[frozenset[int], _Fit | None] = {}
     wave = [start]
     while wave:
-        for model, fit in zip(wave, systems.fit(wave)):
+        for model, fit in zip(wave, systems.fit(wave), strict=True):
             known[model] = fit
         fits = [fit for fit in known.values() if fit is not None]
         best = min((fit.bic for fit in fits), default=np.inf)
-        expand = [fit.pairs for model, fit in known.items() if fit is not None and model in wave and fit.bic <= best + near]
+        expand = [
+            fit.pairs for model, fit in known.items() if fit is not None and model in wave and fit.bic <= best + near
+        ]
         around = {model ^ {pair} for model in expand for pair in range(n_pairs)}
         wave = sorted((model for model in around if model not in known), key=sorted)
     return [fit for fit in known.values() if fit is not None]

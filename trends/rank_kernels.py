@@ -2,8 +2,8 @@
 
 The slopes of a series are made lag by lag (contiguous, so the compiler vectorises them). The median and the two limits
 lie close together in rank, so a small sample brackets them, one pass keeps what is inside the bracket, a histogram of
-that part leads to the bucket of each wanted rank, and only that bucket is searched. When a bracket misses a wanted rank,
-all slopes are sorted.
+that part leads to the bucket of each wanted rank, and only that bucket is searched. When a bracket misses a wanted
+rank, all slopes are sorted.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def forecast(y: ArrayLike, horizon: int, period: int, level: float = 0.95) -> Fo
         raise ValueError(f"horizon must be a whole number of periods, at least 1, not {horizon}")
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, not {level}")
-    n_series, periods = values.shape
+    periods = values.shape[1]
     present = ~np.isnan(values)
     enough = present.sum(axis=1) >= 4
     season, multiplicative, has_season = _classical_season(values, period)
@@ -198,7 +198,7 @@ def _line_slope(values):
 
 
 def _smoothing_weight(values):
-    """Weight of exponential smoothing with the least squared one-step errors: a grid, refined four times about its best."""
+    """Weight of exponential smoothing with least squared one-step errors: a grid, refined four times about its best."""
     low, high = np.full(len(values), 1e-4), np.full(len(values), 0.9999)
     best = low
     for _ in range(5):

@@ -51,8 +51,9 @@ def mann_kendall(
     strata      (t,) or the shape of y: labels of seasons or of definition regimes. S and its variance are summed over
                 strata (Hirsch, Slack and Smith 1982); periods whose label is NaN are left out.
     correction  "hamed_rao" multiplies the variance for autocorrelation of the ranks of the detrended series at the lags
-                significant at 5 % (Hamed and Rao 1998), within each stratum; gaps are closed when lags are counted. Where
-                the estimated factor is not positive (strong negative autocorrelation) the variance stays uncorrected.
+                significant at 5 % (Hamed and Rao 1998), within each stratum; gaps are closed when lags are counted.
+                Where the estimated factor is not positive (strong negative autocorrelation) the variance stays
+                uncorrected.
 
     `.s` sum of signs over pairs, `.variance` with ties [n(n-1)(2n+5) - sum t(t-1)(2t+5)] / 18, `.z` with the continuity
     correction of one, `.p` two-sided normal, `.tau` Kendall's tau-b (S over the sum of the strata's denominators). A
@@ -91,10 +92,10 @@ def theil_sen(
     strata  (t,) or the shape of y: only pairs inside one stratum give slopes; they are pooled (Gilbert 1987, 17.4).
     level   confidence of the limits.
 
-    `.slope` median of the pairwise slopes, `.intercept` median(y) - slope * median(t) (Conover 1980), `.low` and `.high`
-    the slopes ranked round((N - C) / 2) and round((N + C) / 2) + 1 of N, with C = z * sqrt(Var S) and Var S with ties
-    (Sen 1968); outside 1..N the extreme slopes stand. This is the convention of scipy.stats.theilslopes and of R's
-    trend::sens.slope; Gilbert interpolates between ranks instead.
+    `.slope` median of the pairwise slopes, `.intercept` median(y) - slope * median(t) (Conover 1980), `.low` and
+    `.high` the slopes ranked round((N - C) / 2) and round((N + C) / 2) + 1 of N, with C = z * sqrt(Var S) and Var S
+    with ties (Sen 1968); outside 1..N the extreme slopes stand. This is the convention of scipy.stats.theilslopes and
+    of R's trend::sens.slope; Gilbert interpolates between ranks instead.
     Raises ValueError for infinite values, a level outside (0, 1) or shapes that do not fit.
     """
     if not 0 < level < 1:
@@ -119,9 +120,7 @@ def theil_sen(
     return TheilSen(*(_shaped(column, shape) for column in (slope, intercept, low, high)))
 
 
-def false_discovery(
-    p: ArrayLike, method: Literal["bh", "by"] = "bh", axis: int | None = None
-) -> NDArray[np.float64]:
+def false_discovery(p: ArrayLike, method: Literal["bh", "by"] = "bh", axis: int | None = None) -> NDArray[np.float64]:
     """Adjusted p-values (q) of one family: the whole array, whatever its shape, or each line along `axis`.
 
     "bh" Benjamini and Hochberg (1995), "by" Benjamini and Yekutieli (2001, any dependence). NaN is a test that was not
@@ -166,7 +165,7 @@ def _shaped(column: NDArray[np.float64], shape: tuple[int, ...]):
 
 def _strata_codes(strata, values_shape: tuple[int, int], shape: tuple[int, ...]) -> tuple[NDArray[np.int64], int]:
     """Labels as codes 0..k-1, one row per distinct labelling (1 row when all series share it); -1 is left out."""
-    n_series, periods = values_shape
+    periods = values_shape[1]
     if strata is None:
         return np.zeros((1, periods), dtype=np.int64), 1
     labels = np.asarray(strata)
@@ -261,7 +260,8 @@ def _slope_variance(values, times, codes, n_strata):
         n = present.sum(axis=1).astype(float)
         ties = np.zeros(values.shape[0])
         in_order = np.sort(block, axis=1)
-        # rank within a run of equal values, counted along the sorted row: the k-th of a run adds what k ties add over k-1
+        # rank within a run of equal values, counted along the sorted row: the k-th of a run adds what k ties add over
+        # k-1
         run = np.zeros(values.shape[0])
         for column in range(1, block.shape[1]):
             same = in_order[:, column] == in_order[:, column - 1]
