@@ -1,6 +1,8 @@
 -- grain: one cell of the declared published tables, of the current vintage or of the one before
 {% set key = key_dimensions() %}
 {% set cell_key = ["partner_id", "dataset"] + key %}
+{% set shape = ["measure", "frequency", "area_level"] %}
+{% for dimension in split_dimensions() %}{% do shape.append("is_split_by_" ~ dimension) %}{% endfor %}
 with observations as (
     select observations.*, areas.area_name, areas.area_level, areas.parent_code
     from {{ ref("int_observations_complete") }} as observations
@@ -25,34 +27,51 @@ splits as (
     group by partner_id, dataset, measure
 ),
 
-candidates as (
+shaped as (
     select
         observations.*,
-        splits.base_offence,
         splits.main_counterpart_role,
         splits.main_detail_kind,
         {% for dimension in split_dimensions() %}
         (splits.has_overlapping_{{ dimension }} and observations.{{ dimension }} <> '_T')
         {% if not loop.last %} or {% endif %}
         {% endfor %} as is_overlapping,
-        tables.table_id,
-        row_number() over (
-            partition by observations.vintage, {{ columns_of(cell_key, "observations") }} order by tables.dims_count, tables.table_id
-        ) as choice
+        observations.offence <> splits.base_offence as is_split_by_offence,
+        observations.reporter <> splits.base_reporter as is_split_by_reporter,
+        observations.detail <> '_T' as is_split_by_detail,
+        observations.counterpart_area <> '_T' as is_split_by_counterpart_area,
+        observations.exploitation <> '_T' as is_split_by_exploitation,
+        observations.age <> '_T' as is_split_by_age,
+        observations.sex <> '_T' as is_split_by_sex
     from observations
     inner join splits on {{ same(["partner_id", "dataset", "measure"], "observations", "splits") }}
+),
+
+-- cells of one shape belong to the same table, so the table is chosen once a shape
+shapes as (select distinct {{ columns_of(shape) }} from shaped),
+
+shape_tables as (
+    select
+        {{ columns_of(shape, "shapes") }},
+        tables.table_id,
+        row_number() over (
+            partition by {{ columns_of(shape, "shapes") }} order by tables.dims_count, tables.table_id
+        ) as choice
+    from shapes
     inner join
         {{ ref("int_published_tables") }} as tables
-        on observations.measure = tables.measure
-        and observations.frequency = tables.frequency
-        and (tables.area_level = '*' or tables.area_level = observations.area_level)
-        and (tables.has_offence or observations.offence = splits.base_offence)
-        and (tables.has_reporter or observations.reporter = splits.base_reporter)
-        and (tables.has_detail or observations.detail = '_T')
-        and (tables.has_counterpart_area or observations.counterpart_area = '_T')
-        and (tables.has_exploitation or observations.exploitation = '_T')
-        and (tables.has_age or observations.age = '_T')
-        and (tables.has_sex or observations.sex = '_T')
+        on shapes.measure = tables.measure
+        and shapes.frequency = tables.frequency
+        and (tables.area_level = '*' or tables.area_level = shapes.area_level)
+        {% for dimension in split_dimensions() %}
+        and (tables.has_{{ dimension }} or not shapes.is_split_by_{{ dimension }})
+        {% endfor %}
+),
+
+candidates as (
+    select shaped.*, shape_tables.table_id
+    from shaped
+    inner join shape_tables on shape_tables.choice = 1 and {{ same(shape, "shaped", "shape_tables") }}
 )
 
 select
@@ -102,4 +121,3 @@ select
     last_touched_rank,
     derivation = 'sum_of_periods' as is_year_derived
 from candidates
-where choice = 1

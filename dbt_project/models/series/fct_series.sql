@@ -17,8 +17,7 @@ with cell_points as (
         obs_status,
         conf_status,
         missing_reason,
-        -- several labels of one source under one code are parts of one figure
-        case when derivation = 'summed_labels' then 'sum_of_parts' else derivation end as derivation,
+        derivation,
         source,
         dataset,
         source_type,
@@ -154,4 +153,3 @@ select
     precedences.cell_id
 from precedences
 inner join ranked on precedences.series_id = ranked.series_id
-order by precedences.series_id, precedences.period

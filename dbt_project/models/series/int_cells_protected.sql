@@ -16,7 +16,8 @@ select
     case when protected.is_suppressed then 'Q' else cells.obs_status end as obs_status,
     case when protected.is_suppressed then 'D' else cells.conf_status end as conf_status,
     case when protected.is_suppressed then 'suppressed' else cells.missing_reason end as missing_reason,
-    cells.derivation,
+    -- several labels of one source under one code are parts of one figure
+    case when cells.derivation = 'summed_labels' then 'sum_of_parts' else cells.derivation end as derivation,
     cells.source,
     cells.dataset,
     cells.source_type,

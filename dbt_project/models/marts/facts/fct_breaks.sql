@@ -272,9 +272,11 @@ restatement as (
     group by area_code, measure, period_start, source, dataset
 ),
 
+declared_keys as (select distinct area_code, measure, break_on, kind from declared),
+
 every_break as (
     {% for kind in ["law", "code_list", "area_changes", "declared", "coverage", "source_mix", "restatement"] %}
-    select * from {{ kind }}
+    select *, {{ "true" if kind == "declared" else "false" }} as is_declared from {{ kind }}
     {% if not loop.last %} union all {% endif %}
     {% endfor %}
 )
@@ -295,3 +297,6 @@ select
 from every_break
 left join {{ ref("dim_areas") }} as areas on every_break.area_code = areas.area_code
 left join {{ ref("break_kinds") }} as kinds on every_break.kind = kinds.break_kind
+left join declared_keys on {{ same(["area_code", "measure", "break_on", "kind"], "every_break", "declared_keys") }}
+-- what a person declared with evidence is not repeated by the machine
+where declared_keys.area_code is null or every_break.is_declared

@@ -1,3 +1,2 @@
 -- grain: one cell of the declared published tables, as visible at as_of
 {{ cells_of("current") }}
-order by cells.cell_id

@@ -1,4 +1,5 @@
 -- grain: one harmonised observation (source, dataset, key), published or derived, as visible at as_of
+{{ config(materialized='view') }}
 select
     partner_id as source,
     dataset,
