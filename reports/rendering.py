@@ -1,7 +1,7 @@
 """Picture files of charts: SVG from one browser session, PNG and PDF from the SVG without a browser.
 
-What is random in these formats is fixed here and nowhere else: ids that plotly.js draws at random, and the dates and
-ids that PDF files carry.
+What is random in these formats is fixed here and nowhere else: ids that plotly.js draws at random, and the order of
+objects in PDF files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from reports.figures import Chart
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 HOW_TO_GET = "install a Chromium browser (Debian: apt-get install chromium fonts-dejavu) and run again"
-PNG_SCALE = 2.0
+# 72 is one dot a drawing unit: charts come out 2,400 dots wide
+PNG_DOTS_PER_INCH = 144.0
 SECONDS_A_CHART = 60
 
 
@@ -103,7 +104,7 @@ def _write(svg: str, chart: Chart, directory: Path) -> dict[str, Path]:
 
     paths = {ending: directory / f"{chart.id}.{ending}" for ending in ("svg", "png", "pdf")}
     paths["svg"].write_text(svg, encoding="utf-8", newline="\n")
-    paths["png"].write_bytes(vl_convert.svg_to_png(svg, scale=PNG_SCALE, ppi=72 * PNG_SCALE))
+    paths["png"].write_bytes(vl_convert.svg_to_png(svg, scale=1.0, ppi=PNG_DOTS_PER_INCH))
     paths["pdf"].write_bytes(fixed_pdf(vl_convert.svg_to_pdf(svg)))
     return paths
 
@@ -121,11 +122,64 @@ def fixed_svg(svg: str, name: str) -> str:
 
 
 def fixed_pdf(pdf: bytes) -> bytes:
-    """Set dates to a fixed day of the same length, so that offsets inside the file stay right."""
-    pdf = re.sub(rb"D:\d{14}", b"D:20000101000000", pdf)
-    return re.sub(
-        rb"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}", lambda found: b"2000-01-01T00:00:00"[: len(found.group(0))], pdf
+    """One order of objects and of resource names for equal drawings.
+
+    The converter numbers fonts and lists resources in the order of a hash table. Objects are numbered anew in the order
+    in which they are reached from the catalogue, with the resource lists sorted; streams stay as they are. A file of
+    another build than expected (compressed object table) comes back unchanged.
+    """
+    table = re.search(rb"xref\n0 (\d+)\n", pdf)
+    trailer = re.search(rb"/Root (\d+) 0 R\n  /Info (\d+) 0 R", pdf)
+    if not table or not trailer:
+        return pdf
+    objects = {}
+    for number in range(1, int(table.group(1))):
+        entry = table.end() + 20 * number
+        start = int(pdf[entry : entry + 10])
+        head, stream, tail = pdf[start : pdf.index(b"endobj", start)].partition(b"stream\n")
+        if stream:
+            tail = pdf[start + len(head) + len(stream) : pdf.index(b"\nendstream\nendobj", start)] + b"\nendstream\n"
+        objects[number] = (_sorted_resources(head.partition(b" obj\n")[2]), stream + tail)
+    order: list[int] = []
+    waiting = [int(trailer.group(1)), int(trailer.group(2))]
+    while waiting:
+        number = waiting.pop(0)
+        if number not in order:
+            order.append(number)
+            waiting[:0] = [int(found) for found in re.findall(rb"(\d+) 0 R", objects[number][0])]
+    place = {number: index for index, number in enumerate(order, start=1)}
+
+    def renumbered(text: bytes) -> bytes:
+        return re.sub(rb"(\d+) 0 R", lambda found: b"%d 0 R" % place[int(found.group(1))], text)
+
+    out = bytearray(pdf[: _first_object(pdf)])
+    offsets = []
+    for number in order:
+        offsets.append(len(out))
+        head, rest = objects[number]
+        out += b"%d 0 obj\n" % place[number] + renumbered(head) + rest + b"endobj\n\n"
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f\r\n" % (len(order) + 1)
+    out += b"".join(b"%010d 00000 n\r\n" % offset for offset in offsets)
+    out += b"trailer\n<<\n  /Size %d\n  /Root 1 0 R\n  /Info %d 0 R\n>>\n" % (
+        len(order) + 1,
+        place[int(trailer.group(2))],
     )
+    return bytes(out + b"startxref\n%d\n%%%%EOF" % start)
+
+
+def _first_object(pdf: bytes) -> int:
+    found = re.search(rb"^\d+ 0 obj", pdf, re.MULTILINE)
+    return found.start() if found else len(pdf)
+
+
+def _sorted_resources(head: bytes) -> bytes:
+    """Sort runs of neighbouring lines `/name 12 0 R` (the lists of fonts, states, patterns and images)."""
+
+    def in_order(run: re.Match[bytes]) -> bytes:
+        return b"".join(sorted(run.group(0).splitlines(keepends=True), key=lambda line: line.split()[0]))
+
+    return re.sub(rb"(?:^ +/[a-z]+\d+ \d+ 0 R\n){2,}", in_order, head, flags=re.MULTILINE)
 
 
 def _is_root() -> bool:
