@@ -93,7 +93,7 @@ def build_lines(
         codes, parents = member_parents(list(uniques), hierarchies.get(dim), dim)
         if (parents < 0).all():
             continue
-        rest = _group_ids([c for i, (c, _) in enumerate(coded) if i != position], n)
+        rest = group_ids([c for i, (c, _) in enumerate(coded) if i != position], n)
         width = len(codes)
         index = pd.Index(rest * width + own)
         ancestor = parents[own]
@@ -117,7 +117,7 @@ def build_lines(
     return Lines(np.asarray(keys) % n, matrix)
 
 
-def _group_ids(codes: Sequence[np.ndarray], n: int) -> np.ndarray:
+def group_ids(codes: Sequence[np.ndarray], n: int) -> np.ndarray:
     """One dense integer a distinct combination of the given codes (renumbered at each step, so it cannot overflow)."""
     ids = np.zeros(n, dtype=np.int64)
     for code in codes:

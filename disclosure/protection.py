@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
-from disclosure.lines import build_lines
+from disclosure.attack import TOLERANCE, Need, Ranges, explore, outer_bounds
+from disclosure.complements import cheapest_move, close_lines
+from disclosure.published import Published, join_published
 
 PRIMARY, SECONDARY, SHOWN = "primary", "secondary", ""
+SECONDARY_WIDTH = 2.5
 
 
 def protect(
@@ -22,59 +24,83 @@ def protect(
     weight: str | None = None,
     released: Sequence[pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
-    """Decide which cells of a table of counts to hide.
-
-    table: one row a cell, unique in `dims`; `value` holds counts >= 0, NaN = not reported (nothing to protect).
-    Returns a copy, same rows and order, with the column `suppressed`: "primary" (0 < value < threshold), "secondary"
-    (hidden so that primaries cannot be worked out) or "" (shown).
-    """
-    dims = list(dims)
-    values = pd.to_numeric(table[value]).to_numpy(dtype=float, na_value=np.nan)
-    if (values < 0).any():
-        raise ValueError(f"{int((values < 0).sum())} negative values in {value!r}: only counts >= 0 can be protected")
-    if table.duplicated(dims).any():
-        raise ValueError(f"{int(table.duplicated(dims).sum())} rows repeat a cell of {dims}: sum or choose first")
-    reported = np.flatnonzero(~np.isnan(values))
-    cells = table.iloc[reported].reset_index(drop=True)
-    x = values[reported]
-    cost = x if weight is None else cells[weight].to_numpy(dtype=float)
-    primary = (x > 0) & (x < threshold)
-    hidden = primary.copy()
-    locked = np.zeros(len(x), dtype=bool)
-    for earlier in released or []:
-        before = cells[dims].merge(earlier[[*dims, value, "suppressed"]], on=dims, how="left")
-        old = before[value].to_numpy(dtype=float)
-        was_hidden = before["suppressed"].fillna("").to_numpy() != ""
-        hidden |= was_hidden & (np.isnan(old) | (old == x))
-        locked |= ~was_hidden & (old == x)
-    members = build_lines(cells, dims, hierarchies).members()
-    hidden = close_single_gaps(members, hidden, cost, (x > 0) & ~locked)
+    published = join_published(table, dims, value, threshold, hierarchies, weight, list(released or []), None)
+    small = (published.value > 0) & (published.value < threshold)
+    hidden = choose_hidden(published, small, threshold)
     result = table.copy()
     codes = np.full(len(table), SHOWN, dtype=object)
-    codes[reported] = np.where(primary, PRIMARY, np.where(hidden, SECONDARY, SHOWN))
+    reported = published.row_figure >= 0
+    figure = published.row_figure[reported]
+    codes[reported] = np.where(small[figure], PRIMARY, np.where(hidden[figure], SECONDARY, SHOWN))
     result["suppressed"] = codes
     return result
 
 
-def close_single_gaps(
-    members: sp.csr_matrix, hidden: np.ndarray, cost: np.ndarray, candidate: np.ndarray
+def choose_hidden(published: Published, small: np.ndarray, threshold: float) -> np.ndarray:
+    """(v,) mask of the figures to hide: what must be hidden, then the cheapest complements found."""
+    x = published.value
+    fixed = (small & published.current) | published.revised | published.hidden_before
+    unknown = fixed & ~published.shown_before
+    candidate = published.current & ~published.shown_before & ~unknown & (x > 0)
+    target = unknown & (small | published.revised | published.small_before)
+    need = Need(np.where(small, threshold, -np.inf), np.where(target, threshold - 1, SECONDARY_WIDTH))
+    price = published.weight + 1.0
+    unknown = close_lines(published, unknown, candidate, price, threshold - 1)
+    return _close_systems(published, unknown, candidate & ~unknown, price, fixed, target, need)
+
+
+def _close_systems(
+    published: Published,
+    unknown: np.ndarray,
+    candidate: np.ndarray,
+    price: np.ndarray,
+    must: np.ndarray,
+    target: np.ndarray,
+    need: Need,
 ) -> np.ndarray:
-    """The plain rule: hide the cheapest candidate of every line with exactly one hidden cell, until there is none."""
-    hidden = hidden.copy()
-    by_cell = members.T.tocsr()
-    gaps = members @ hidden.astype(float)
-    queue = list(np.flatnonzero(gaps == 1))
-    while queue:
-        line = queue.pop()
-        if gaps[line] != 1:
-            continue
-        cells = members.indices[members.indptr[line] : members.indptr[line + 1]]
-        cells = cells[~hidden[cells] & candidate[cells]]
-        if not len(cells):
-            continue
-        chosen = cells[np.lexsort((cells, cost[cells]))[0]]
-        hidden[chosen] = True
-        touched = by_cell.indices[by_cell.indptr[chosen] : by_cell.indptr[chosen + 1]]
-        gaps[touched] += 1
-        queue.extend(touched[gaps[touched] == 1])
-    return hidden
+    """Add complements until the whole system of lines leaves every target the range it needs.
+
+    Outer bounds are cheap and show nearly all that is too narrow, so they go first; the exact ranges then prove the
+    rest or find what the bounds missed. Figures for which no move exists are left to the audit to report. A complement
+    that can be worked out protects nothing and is shown again; one that can be guessed to within one gets company.
+    """
+    by_figure = published.relations.T.tocsr()
+    floor = np.minimum(published.value, 1.0)
+    ranges = Ranges.of(published)
+    hopeless = np.zeros(len(unknown), dtype=bool)
+
+    def repair(short: np.ndarray) -> None:
+        """Widen some of the figures that fall short, far enough apart that one repair does not make another idle."""
+        nearby = np.zeros(len(unknown), dtype=bool)
+        for figure in short:
+            if nearby[figure]:
+                continue
+            change = need.change(figure, published.value[figure], ranges)
+            found = cheapest_move(published, by_figure, unknown, candidate, price, floor, figure, change)
+            if found is None:
+                hopeless[figure] = True
+                continue
+            moved, steps = found
+            ranges.include(moved, published.value[moved] + steps)
+            unknown[moved] = True
+            candidate[moved] = False
+            for _ in range(2):
+                moved = np.unique(published.relations[np.unique(by_figure[moved].indices)].indices)
+                moved = moved[unknown[moved]]
+            nearby[moved] = True
+
+    while True:
+        outer = outer_bounds(published, unknown, floor)
+        short = np.flatnonzero(target & ~hopeless & need.unmet(outer))
+        if not len(short):
+            short = explore(published, unknown, floor, target & ~hopeless, need, ranges)
+        if not len(short):
+            short = explore(published, unknown, floor, unknown & ~target & ~hopeless, need, ranges)
+            known = short[(ranges.high - ranges.low)[short] < TOLERANCE]
+            idle = known[~must[known]]
+            unknown[idle] = False
+            hopeless[known] = True
+            short = short[~hopeless[short]]
+        if not len(short):
+            return unknown
+        repair(short)
