@@ -20,7 +20,10 @@ from demonstration.counts import (
     restated_areas,
 )
 from demonstration.geography import Geography
-from demonstration.police import PARTNERS, RESTATING_ISSUE, UNMAPPED_FORM, PoliceTruth, slow_issues
+from demonstration.police import PoliceTruth
+from demonstration.police_desk import PARTNERS
+from demonstration.police_quarters import slow_issues
+from demonstration.police_years import RESTATING_ISSUE, UNMAPPED_FORM
 from demonstration.region import COUNTRIES, QUARTERS, REGIONS, WHOLE_REGION, YEARS, year_index
 
 DEFAULT_AS_OF = "2025-03-20"

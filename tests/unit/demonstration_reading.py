@@ -34,20 +34,15 @@ FORMS = {  # delimiter and encoding of the text files
     "G": (",", "utf-8"), "H": ("|", "utf-8"), "I": (";", "utf-8"), "J": (",", "utf-8"),
     "K": (",", "utf-8"),
 }  # fmt: skip
-YEARLY_STEMS = dict(
-    zip(
-        "ABCDEFGHIJKL",
-        "sumrel_ennar jahrun rokal rokal rokal ennar jahrun anio ennar anio anio islas_anio".split(),
-        strict=True,
-    )
-)
-QUARTERLY_STEMS = dict(
-    zip(
-        "ABDEFGHIJKL",
-        "sumrel_tessar vartel kvarta kvarta tessar vartel trimena tessar trimena trimena islas_trimena".split(),
-        strict=True,
-    )
-)
+# how the names of the yearly and of the quarterly tables begin
+YEARLY_STEMS = {
+    "A": "sumrel_ennar", "B": "jahrun", "C": "rokal", "D": "rokal", "E": "rokal", "F": "ennar",
+    "G": "jahrun", "H": "anio", "I": "ennar", "J": "anio", "K": "anio", "L": "islas_anio",
+}  # fmt: skip
+QUARTERLY_STEMS = {
+    "A": "sumrel_tessar", "B": "vartel", "D": "kvarta", "E": "kvarta", "F": "tessar", "G": "vartel",
+    "H": "trimena", "I": "tessar", "J": "trimena", "K": "trimena", "L": "islas_trimena",
+}  # fmt: skip
 
 
 class Written:

@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_same_bytes_in_another_process_time_zone_and_hash_seed(folder, tmp_path):
-    program = "import sys; from pathlib import Path; from demonstration.generator import generate; generate(Path(sys.argv[1]))"
+    program = "import pathlib, sys; from demonstration import generator; generator.generate(pathlib.Path(sys.argv[1]))"
     settings = {"PYTHONHASHSEED": "77", "TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, env=os.environ | settings, cwd=ROOT)
     assert digests(tmp_path) == digests(folder)
