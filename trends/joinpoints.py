@@ -52,7 +52,7 @@ def joinpoint(
     Weighted least squares on log(count / exposure) with the counts as weights (Poisson variance), joinpoints at
     observed years, two observed years kept at either end and between joinpoints (Kim, Fay and Feuer 2000; Lerman 1980).
     APC = 100 (exp(slope) - 1) with Student limits on n - 2(k + 1) degrees; AAPC weights slopes by segment length, with
-    normal limits, Student when there is no joinpoint (Clegg et al. 2009). Limits are conditional on the joinpoints found.
+    normal limits, Student when there is no joinpoint (Clegg et al. 2009). Limits are conditional on the joinpoints.
     Raises ValueError for negative counts or exposure, shapes that do not fit, or years not ascending.
     """
     counts = np.asarray(counts, dtype=float)

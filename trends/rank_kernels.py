@@ -216,7 +216,7 @@ def pairwise_slopes(values, times, codes, n_strata, z):
             variance += (n * (n - 1.0) * (2 * n + 5) - value_ties - time_ties) / 18
         if n_slopes == 0:
             continue
-        half = z * np.sqrt(variance)
+        half = z * np.sqrt(max(variance, 0.0))
         rank_low = min(max(int(np.round((n_slopes - half) / 2)) - 1, 0), n_slopes - 1)
         rank_high = min(max(int(np.round((n_slopes + half) / 2)), 0), n_slopes - 1)
         ranks[0] = min(rank_low, (n_slopes - 1) // 2)

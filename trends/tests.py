@@ -275,7 +275,7 @@ def _slope_variance(values, times, codes, n_strata):
             np.add.at(counts.T, members, present.T.astype(float))
             ties += (counts * (counts - 1) * (2 * counts + 5)).sum(axis=1)
         variance += (n * (n - 1) * (2 * n + 5) - ties) / 18
-    return variance
+    return np.maximum(variance, 0.0)  # taking off ties of both can overshoot
 
 
 def _hamed_rao_factors(values, codes, n_strata, slope):
