@@ -7,12 +7,12 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from geo.neighbours import checked_weights
+from geo.neighbours import checked_weights, equal_in_rows
 
 Floats = NDArray[np.float64]
 
 EXACT_UNITS = 600
-"""Up to this many units of freedom (sum of upper - lower) outside a neighbourhood, mixed intervals are solved exactly."""
+"""Up to this many open units (sum of upper - lower) outside a neighbourhood, mixed intervals are solved exactly."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def getis_ord_interval(
     shape = low.shape
     n = shape[0]
     links = checked_weights(weights, n, "given")
-    if transform == "R" and not _equal_in_rows(links):
+    if transform == "R" and not equal_in_rows(links):
         raise ValueError("interval hot spots need equal weights in a row; use transform='B'")
     maps = int(np.prod(shape[1:], dtype=int))
     z_low, z_high = np.full((n, maps), np.nan), np.full((n, maps), np.nan)
@@ -85,15 +85,6 @@ def getis_ord_interval(
 def _certainty(least: Floats, most: Floats, limit: float) -> NDArray[np.str_]:
     names = np.where(least >= limit, "certain", np.where(most >= limit, "possible", "not"))
     return np.where(np.isnan(least), "not_assessed", names)
-
-
-def _equal_in_rows(links) -> bool:
-    filled = np.diff(links.indptr) > 0
-    if not filled.any():
-        return True
-    starts = links.indptr[:-1][filled]
-    most = np.maximum.reduceat(links.data, starts)
-    return bool(np.allclose(most, np.minimum.reduceat(links.data, starts), rtol=1e-12))
 
 
 @njit(cache=True)

@@ -109,8 +109,8 @@ def _lag(indptr, indices, data, values, unweighted, out):
             out[i] = total
 
 
-# The loops below write one array each: with more, the compiler can no longer prove them apart and stops computing several
-# values at once, which costs a factor of five.
+# The loops below write one array each: with more, the compiler can no longer prove them apart and stops computing
+# several values at once, which costs a factor of five.
 
 
 @njit(cache=True, error_model="numpy")
@@ -254,7 +254,23 @@ def _any_not_finite(values):
 
 @njit(cache=True, error_model="numpy")
 def getis_ord_maps(
-    cells, indptr, indices, data, unweighted, pooled, star, half, counts, even, rules, z, p, p_normal, bound, direction, code
+    cells,
+    indptr,
+    indices,
+    data,
+    unweighted,
+    pooled,
+    star,
+    half,
+    counts,
+    even,
+    rules,
+    z,
+    p,
+    p_normal,
+    bound,
+    direction,
+    code,
 ):
     """Fills the results map by map; returns the places whose tail lies outside the fast expression.
 

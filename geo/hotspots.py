@@ -14,7 +14,7 @@ from scipy import sparse, special
 from geo import conditional
 from geo.completions import IntervalHotspots, getis_ord_interval
 from geo.emerging import CATEGORIES, EMERGING_TEXT, emerging
-from geo.neighbours import checked_weights
+from geo.neighbours import checked_weights, equal_in_rows
 
 __all__ = [
     "CATEGORIES",
@@ -94,9 +94,9 @@ def getis_ord(
     """Getis-Ord Gi* (`star`) or Gi of every area on every map.
 
     `z` is Ord and Getis (1995): the weighted sum over the neighbourhood against all areas of the map (Gi*: the area
-    itself included in sum, mean and variance; Gi: left out of all three), variance with divisor n. `transform` "B" gives
-    every link weight 1; "R" takes the weights as proportions of their row (z and p do not change when a row is scaled,
-    so for equal weights both agree). The self link of Gi* carries the largest weight of its row.
+    itself included in sum, mean and variance; Gi: left out of all three), variance with divisor n. `transform` "B"
+    gives every link weight 1; "R" takes the weights as proportions of their row (z and p do not change when a row is
+    scaled, so for equal weights both agree). The self link of Gi* carries the largest weight of its row.
 
     `p` answers: were the area's own value kept and all others shuffled, how often would its neighbours hold as much, or
     as little? The exact conditional mean, variance and skewness of their sum (k of the other N values drawn without
@@ -118,17 +118,18 @@ def getis_ord(
     if window not in ("period", "all"):
         raise ValueError(f"window must be 'period' or 'all', not {window!r}")
     links = checked_weights(weights, n, "binary" if transform == "B" else "given")
-    equal_weights = transform == "B" or bool(np.all(links.data == 1.0))
+    equal_weights = transform == "B" or equal_in_rows(links)
+    if equal_weights:
+        # nothing depends on the scale of a row
+        links.data[:] = 1.0
     if expected is None:
-        even = np.zeros((1, 1))
+        cells, even = np.ascontiguousarray(cells.T), np.zeros((1, 1))
         whole, least = conditional.whole_numbers(cells)
         counts = conditional.EVEN_COUNTS if whole and least >= 0 else conditional.NO_COUNTS
     else:
-        cells, even = standardised_rates(cells, _like(expected, cells, shape), None if window == "all" else 0)
-        cells, even = np.ascontiguousarray(cells.T), np.ascontiguousarray(even.T)
+        rates, spread = standardised_rates(cells, _like(expected, cells, shape), None if window == "all" else 0)
+        cells, even = np.ascontiguousarray(rates.T), np.ascontiguousarray(spread.T)
         whole, counts = False, conditional.GIVEN_COUNTS
-    if expected is None:
-        cells = np.ascontiguousarray(cells.T)
     half = 0.5 if whole and equal_weights else 0.0
     pooled = conditional.totals(cells) if window == "all" else (0.0, 0.0, 0.0, 0.0)
     z, p, p_normal = np.empty(cells.shape), np.empty(cells.shape), np.empty(cells.shape)
@@ -212,9 +213,7 @@ class LocalMoran:
     p_sim: Floats | None = None
 
 
-def local_moran(
-    values: ArrayLike, weights, transform: str = "R", permutations: int = 0, seed: int = 0
-) -> LocalMoran:
+def local_moran(values: ArrayLike, weights, transform: str = "R", permutations: int = 0, seed: int = 0) -> LocalMoran:
     """Local Moran's I of every area on every map, with its conditional moments.
 
     I = d_i * sum_j(w_ij d_j) / m2 with d the deviation from the mean and m2 = sum(d^2) / (n - 1): the divisor of esda
@@ -226,11 +225,11 @@ def local_moran(
     (as small or smaller + 1) over permutations + 1, at most 1.
     """
     cells, shape = _maps(values, "values")
-    n, maps = cells.shape
+    n = cells.shape[0]
     _check_transform(transform)
     links = checked_weights(weights, n, "binary" if transform == "B" else "given")
     cells = np.ascontiguousarray(cells.T)
-    unweighted = transform == "B" or bool(np.all(links.data == 1.0))
+    unweighted = bool(np.all(links.data == 1.0))
     i, expected, variance, z, p = (np.empty(cells.shape) for _ in range(5))
     quadrant = np.empty(cells.shape, np.int8)
     conditional.local_moran_maps(

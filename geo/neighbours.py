@@ -20,7 +20,11 @@ EARTH_RADIUS_KM = 6371.0088
 
 
 def contiguity(areas: "geopandas.GeoDataFrame | geopandas.GeoSeries") -> sparse.csr_array:
-    """Queen contiguity: areas that share at least one point of their borders."""
+    """Queen contiguity: areas that share a vertex of their borders, or touch anywhere along them.
+
+    Either is enough, so that neither a border drawn with vertices on one side only nor a sliver of overlap separates
+    two areas. On a clean coverage both agree.
+    """
     from libpysal import graph
 
     geometry = areas.geometry.reset_index(drop=True)
@@ -29,12 +33,13 @@ def contiguity(areas: "geopandas.GeoDataFrame | geopandas.GeoSeries") -> sparse.
         raise ValueError("contiguity needs at least one area with a polygon")
     if not geometry.iloc[drawn].geom_type.isin(["Polygon", "MultiPolygon"]).all():
         raise ValueError("contiguity needs polygons; use k_nearest or distance_band for points")
-    # strict: shared borders count also where one polygon has vertices there that the other lacks
-    links = graph.Graph.build_contiguity(geometry.iloc[drawn], rook=False, strict=True).adjacency
-    links = links[links > 0]
-    focal = links.index.get_level_values("focal").to_numpy()
-    neighbour = links.index.get_level_values("neighbor").to_numpy()
-    return _links(focal, neighbour, len(geometry))
+    focal, neighbour = [], []
+    for touching in (False, True):
+        links = graph.Graph.build_contiguity(geometry.iloc[drawn], rook=False, strict=touching).adjacency
+        links = links[links > 0]
+        focal.append(links.index.get_level_values("focal").to_numpy())
+        neighbour.append(links.index.get_level_values("neighbor").to_numpy())
+    return _links(np.concatenate(focal), np.concatenate(neighbour), len(geometry))
 
 
 def k_nearest(areas: "geopandas.GeoDataFrame | geopandas.GeoSeries", k: int) -> sparse.csr_array:
@@ -105,6 +110,13 @@ def checked_weights(weights, n: int, transform: str) -> sparse.csr_array:
     return links
 
 
+def equal_in_rows(links: sparse.csr_array) -> bool:
+    """Whether the weights of each row are all the same."""
+    filled = links.indptr[:-1][np.diff(links.indptr) > 0]
+    most, least = np.maximum.reduceat(links.data, filled), np.minimum.reduceat(links.data, filled)
+    return bool(np.allclose(most, least, rtol=1e-12))
+
+
 def great_circle_vectors(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> NDArray[np.float64]:
     """Unit vectors (n, 3) of places in degrees; chords between them grow with great-circle distance."""
     lon, lat = np.radians(longitude), np.radians(latitude)
@@ -113,7 +125,8 @@ def great_circle_vectors(longitude: NDArray[np.float64], latitude: NDArray[np.fl
 
 def _links(focal: NDArray, neighbour: NDArray, n: int) -> sparse.csr_array:
     links = sparse.csr_array((np.ones(len(focal)), (focal, neighbour)), shape=(n, n))
-    links.sort_indices()
+    links.sum_duplicates()
+    links.data[:] = 1.0
     return links
 
 

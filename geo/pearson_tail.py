@@ -1,12 +1,11 @@
 """The upper tail of a standardised Pearson III variable, fast: one polynomial expression a value, without branches.
 
-A tail of the gamma distribution with shape a = 4 / skewness^2 is a normal tail at w(z, skewness). In t = z skewness / 2,
-u = t / (2 + t) and q = skewness^2 / 4, w = z H(u) + skewness / 2 F(u, q), where H is Temme's (1979) eta / t and F is
-smooth and nearly constant. H and F are polynomials here, fitted to scipy's incomplete gamma functions (the script
-tests/campaigns/fit_pearson_tail.py prints them anew). Inside |u| <= `REACH` and q <= 1, w is within 3e-9, so a tail p
-is within 3e-9 |w| relative, under 2e-7 of p everywhere and under 3e-8 for p above 1e-20. Outside, `inside` is false and
-the caller asks scipy. The polynomials are evaluated in one fixed order of additions and multiplications, so results do
-not depend on the processor.
+A tail of the gamma distribution with shape a = 4 / skewness^2 is a normal tail at w(z, skewness). With
+t = z skewness / 2, u = t / (2 + t) and q = skewness^2 / 4, w = z H(u) + skewness / 2 F(u, q), where H is Temme's (1979)
+eta / t and F is smooth and nearly constant. H and F are polynomials here, fitted to scipy's incomplete gamma functions
+(tests/campaigns/fit_pearson_tail.py prints them anew). Where |u| <= `REACH` and q <= 1, w is within 3e-9, so a tail
+probability is within 3e-9 (1 + |w|) of itself: 3e-8 down to 1e-20, 2e-7 anywhere. Elsewhere `inside` is false and the
+caller asks scipy. The order of additions and multiplications is fixed, so results do not depend on the processor.
 """
 
 from numba import njit

@@ -153,9 +153,7 @@ def direct(events: ArrayLike, population: ArrayLike, standard: ArrayLike, level:
         high = rate + scale * (count_high - total)
         gamma_low = np.where(total == 0, 0.0, variance / rate * special.gammaincinv(rate**2 / variance, alpha))
         upper_mean, upper_variance = rate + largest, variance + largest**2
-        gamma_high = (
-            upper_variance / upper_mean * special.gammainccinv(upper_mean**2 / upper_variance, alpha)
-        )
+        gamma_high = upper_variance / upper_mean * special.gammainccinv(upper_mean**2 / upper_variance, alpha)
     return DirectRate(rate, low, high, gamma_low, gamma_high, variance)
 
 

@@ -4,21 +4,23 @@ Distances between centres are great-circle kilometres, coordinates then being (l
 distances in the unit of the coordinates. Which one is used changes the clusters, so the result records it.
 """
 
-from dataclasses import dataclass
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from geo.neighbours import EARTH_RADIUS_KM, great_circle_vectors
+from geo.scan_search import best_circles, best_cylinders, largest_cylinder, largest_ratios
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 MAX_CLUSTERS = 50
 """Most clusters returned: the most likely one and those that follow without sharing an area."""
+SINGLE_UP_TO = 2**20
+"""Total of cases up to which the space-time search may count in single precision."""
 SAME_DISTANCE = 1e-9
 """Relative difference under which two distances are equal; such areas enter a circle together."""
 
@@ -105,10 +107,11 @@ def circular(
     share = population[kept] / population[kept].sum()
     expected = share * total
     order, sizes = _growing_circles(places[kept], share, max_share)
-    centre, size, llr = _best_circles(order, sizes, cases[kept], expected, total)
+    centre, size, llr = best_circles(order, sizes, cases[kept], expected, total, MAX_CLUSTERS)
     random = np.random.default_rng(seed)
-    drawn = random.multinomial(int(round(total)), share, size=permutations).T.astype(np.int32)
-    replicated = _largest_ratios(order, sizes, drawn, share, float(round(total)))
+    whole = round(total)
+    drawn = np.ascontiguousarray(random.multinomial(whole, share, size=permutations).T, dtype=np.int32)
+    replicated = largest_ratios(order, sizes, drawn, share, float(whole))
     found = [order[c, :s] for c, s in zip(centre, size, strict=True)]
     inside = np.array([cases[kept][areas].sum() for areas in found])
     even = np.array([expected[areas].sum() for areas in found])
@@ -164,18 +167,20 @@ def space_time(
     of_area, of_period = table.sum(axis=1), table.sum(axis=0)
     order, sizes = _growing_circles(places[kept], of_area / total, max_share)
     in_run = _run_sums(of_period[None, :], runs)[0]
-    centre, size, run, llr = _best_cylinders(order, sizes, _run_sums(table, runs), of_area, in_run, total)
+    centre, size, run, llr = best_cylinders(order, sizes, _run_sums(table, runs), of_area, in_run, total, MAX_CLUSTERS)
     shuffled = stats.random_table(of_area.astype(np.int64), of_period.astype(np.int64))
     random = np.random.default_rng(seed)
     replicated = np.empty(permutations)
+    precision = np.float32 if total < SINGLE_UP_TO else np.float64
     for replication in range(permutations):
-        drawn = _run_sums(shuffled.rvs(random_state=random).astype(float), runs).astype(np.float32)
-        replicated[replication] = _largest_cylinder(order, sizes, drawn, of_area, in_run, total)
+        drawn = _run_sums(shuffled.rvs(random_state=random).astype(float), runs).astype(precision)
+        replicated[replication] = largest_cylinder(order, sizes, drawn, of_area, in_run, total)
     found = [order[c, :s] for c, s in zip(centre, size, strict=True)]
     inside = np.array([table[areas, runs[r, 0] : runs[r, 1] + 1].sum() for areas, r in zip(found, run, strict=True)])
     even = np.array([of_area[areas].sum() * in_run[r] / total for areas, r in zip(found, run, strict=True)])
+    periods_of = runs[run].reshape(-1, 2)
     return _clusters(
-        kept, places, found, inside, even, llr, total, replicated, runs[run].reshape(-1, 2), distance, permutations, seed
+        kept, places, found, inside, even, llr, total, replicated, periods_of, distance, permutations, seed
     )
 
 
@@ -206,8 +211,8 @@ def _places(coords: ArrayLike, n: int, distance: str) -> Floats:
         raise ValueError(f"distance must be 'great_circle' or 'planar', not {distance!r}")
     if np.nanmax(np.abs(array[:, 1]), initial=0) > 90 or np.nanmax(np.abs(array[:, 0]), initial=0) > 360:
         raise ValueError(
-            "great_circle needs coords as (longitude, latitude) in degrees; latitudes beyond 90 found: swap the columns, "
-            "or use distance='planar' for projected coordinates"
+            "great_circle needs coords as (longitude, latitude) in degrees, but a latitude is beyond 90: "
+            "swap the columns, or use distance='planar' for projected coordinates"
         )
     return great_circle_vectors(array[:, 0], array[:, 1])
 
@@ -238,223 +243,10 @@ def _growing_circles(places: Floats, share: Floats, max_share: float) -> tuple[N
     return order, complete
 
 
-@njit(cache=True)
-def _ratio(inside, expected, total):
-    """Log-likelihood ratio of `inside` cases where `expected` are even; 0 where there are no more than that."""
-    if inside <= expected or expected <= 0:
-        return 0.0
-    value = inside * np.log(inside / expected)
-    outside = total - inside
-    if outside > 0:
-        value += outside * np.log(outside / (total - expected))
-    return value
-
-
-@njit(cache=True)
-def _best_of_centre(members, ends, cases, expected, total, taken):
-    """Best circle of one centre among those that touch no taken area: size and ratio."""
-    best, best_size = 0.0, 0
-    inside, even = 0.0, 0.0
-    for at in range(len(members)):
-        area = members[at]
-        if area < 0 or taken[area]:
-            break
-        inside += cases[area]
-        even += expected[area]
-        if ends[at]:
-            value = _ratio(inside, even, total)
-            if value > best * (1 + 1e-12):
-                best, best_size = value, at + 1
-    return best_size, best
-
-
-@njit(cache=True)
-def _best_circles_of_all(order, ends, cases, expected, total, most):
-    n = len(order)
-    taken = np.zeros(n, np.bool_)
-    size, value = np.zeros(n, np.int64), np.zeros(n)
-    for centre in range(n):
-        size[centre], value[centre] = _best_of_centre(order[centre], ends[centre], cases, expected, total, taken)
-    centres, sizes, values = np.zeros(most, np.int64), np.zeros(most, np.int64), np.zeros(most)
-    found = 0
-    while found < most:
-        top = 0
-        for centre in range(1, n):
-            # of equal ratios the smaller circle, then the earlier centre
-            near = abs(value[centre] - value[top]) <= 1e-12 * value[top]
-            if (value[centre] > value[top] and not near) or (near and size[centre] < size[top]):
-                top = centre
-        if value[top] <= 0:
-            break
-        centres[found], sizes[found], values[found] = top, size[top], value[top]
-        found += 1
-        taken[order[top, : size[top]]] = True
-        for centre in range(n):
-            touched = False
-            for at in range(size[centre]):
-                if taken[order[centre, at]]:
-                    touched = True
-                    break
-            if touched:
-                size[centre], value[centre] = _best_of_centre(
-                    order[centre], ends[centre], cases, expected, total, taken
-                )
-    return centres[:found], sizes[:found], values[:found]
-
-
-def _best_circles(order, ends, cases, expected, total):
-    return _best_circles_of_all(order, ends, cases, expected, total, MAX_CLUSTERS)
-
-
-@njit(cache=True)
-def _largest_ratios(order, ends, drawn, share, total):
-    """Largest ratio of each replication; `drawn` (n, replications) int32.
-
-    The ratio is never above the chi-square distance (c-E)^2 C / (E (C-E)), so the logarithms are only taken where that
-    reaches the largest ratio so far. That check runs in single precision, with room for its rounding.
-    """
-    replications = drawn.shape[1]
-    largest = np.zeros(replications)
-    bar = np.zeros(replications, np.float32)
-    inside = np.zeros(replications, np.int32)
-    for centre in range(len(order)):
-        inside[:] = 0
-        part = 0.0
-        for at in range(order.shape[1]):
-            area = order[centre, at]
-            if area < 0:
-                break
-            part += share[area]
-            row = drawn[area]
-            for r in range(replications):
-                inside[r] += row[r]
-            if ends[centre, at] == 0 or part >= 1:
-                continue
-            expected = part * total
-            even = np.float32(expected)
-            scale = np.float32(1.0001 / (part * (total - expected)))
-            passed = 0
-            for r in range(replications):
-                excess = np.float32(inside[r]) - even
-                passed += (excess > 0) & (excess * excess * scale > bar[r])
-            if passed:
-                for r in range(replications):
-                    excess = np.float32(inside[r]) - even
-                    if excess > 0 and excess * excess * scale > bar[r]:
-                        value = _ratio(float(inside[r]), expected, total)
-                        if value > largest[r]:
-                            largest[r] = value
-                            bar[r] = np.float32(value)
-    return largest
-
-
 def _run_sums(table: Floats, runs: Integers) -> Floats:
     """Cases of each area (row) in each run of periods."""
     until = np.concatenate([np.zeros((len(table), 1)), np.cumsum(table, axis=1)], axis=1)
     return until[:, runs[:, 1] + 1] - until[:, runs[:, 0]]
-
-
-@njit(cache=True)
-def _best_cylinder_of_centre(members, ends, in_runs, of_area, of_run, total, taken):
-    best, best_size, best_run = 0.0, 0, 0
-    inside = np.zeros(in_runs.shape[1])
-    cases = 0.0
-    for at in range(len(members)):
-        area = members[at]
-        if area < 0 or taken[area]:
-            break
-        inside += in_runs[area]
-        cases += of_area[area]
-        if ends[at]:
-            for run in range(len(inside)):
-                value = _ratio(inside[run], cases * of_run[run] / total, total)
-                if value > best * (1 + 1e-12):
-                    best, best_size, best_run = value, at + 1, run
-    return best_size, best_run, best
-
-
-@njit(cache=True)
-def _best_cylinders_of_all(order, ends, in_runs, of_area, of_run, total, most):
-    n = len(order)
-    taken = np.zeros(n, np.bool_)
-    size, run, value = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
-    for centre in range(n):
-        size[centre], run[centre], value[centre] = _best_cylinder_of_centre(
-            order[centre], ends[centre], in_runs, of_area, of_run, total, taken
-        )
-    centres, sizes, best_runs, values = (
-        np.zeros(most, np.int64),
-        np.zeros(most, np.int64),
-        np.zeros(most, np.int64),
-        np.zeros(most),
-    )
-    found = 0
-    while found < most:
-        top = 0
-        for centre in range(1, n):
-            near = abs(value[centre] - value[top]) <= 1e-12 * value[top]
-            if (value[centre] > value[top] and not near) or (near and size[centre] < size[top]):
-                top = centre
-        if value[top] <= 0:
-            break
-        centres[found], sizes[found], best_runs[found], values[found] = top, size[top], run[top], value[top]
-        found += 1
-        taken[order[top, : size[top]]] = True
-        for centre in range(n):
-            touched = False
-            for at in range(size[centre]):
-                if taken[order[centre, at]]:
-                    touched = True
-                    break
-            if touched:
-                size[centre], run[centre], value[centre] = _best_cylinder_of_centre(
-                    order[centre], ends[centre], in_runs, of_area, of_run, total, taken
-                )
-    return centres[:found], sizes[:found], best_runs[:found], values[:found]
-
-
-def _best_cylinders(order, ends, in_runs, of_area, of_run, total):
-    return _best_cylinders_of_all(order, ends, in_runs, of_area, of_run, total, MAX_CLUSTERS)
-
-
-@njit(cache=True)
-def _largest_cylinder(order, ends, in_runs, of_area, of_run, total):
-    """Largest ratio of one replication; checked against the chi-square distance first, as in `_largest_ratios`."""
-    runs = in_runs.shape[1]
-    inside = np.zeros(runs, np.float32)
-    share_of_run = (of_run / total).astype(np.float32)
-    whole = np.float32(total)
-    largest = 0.0
-    bar = np.float32(0.0)
-    for centre in range(len(order)):
-        inside[:] = 0
-        cases = 0.0
-        for at in range(order.shape[1]):
-            area = order[centre, at]
-            if area < 0:
-                break
-            cases += of_area[area]
-            row = in_runs[area]
-            for run in range(runs):
-                inside[run] += row[run]
-            if ends[centre, at] == 0:
-                continue
-            among = np.float32(cases)
-            passed = 0
-            for run in range(runs):
-                even = among * share_of_run[run]
-                excess = inside[run] - even
-                passed += (excess > 0) & (excess * excess * whole > bar * even * (whole - even))
-            if passed:
-                for run in range(runs):
-                    even = among * share_of_run[run]
-                    excess = inside[run] - even
-                    if excess > 0 and excess * excess * whole > bar * even * (whole - even):
-                        value = _ratio(float(inside[run]), cases * of_run[run] / total, total)
-                        if value > largest:
-                            largest = value
-                            bar = np.float32(value * 0.9999)
-    return largest
 
 
 def _clusters(
@@ -472,9 +264,7 @@ def _clusters(
     far = np.array([np.sqrt(((places[members] - places[members[0]]) ** 2).sum(axis=1).max()) for members in areas])
     radius = 2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(far / 2, 1.0)) if distance == "great_circle" else far
     centre = np.array([members[0] for members in areas], dtype=np.int64)
-    return Clusters(
-        areas, centre, radius, inside, even, risk, llr, p, periods, distance, permutations, seed
-    )
+    return Clusters(areas, centre, radius, inside, even, risk, llr, p, periods, distance, permutations, seed)
 
 
 def _no_clusters(distance: str, permutations: int, seed: int, with_periods: bool) -> Clusters:
