@@ -111,10 +111,18 @@ def begin(build: Build) -> None:
 
 
 def fork(marts: Build, audience: str) -> Build:
-    """The build of one audience, begun from a copy of the finished marts (its database is closed, so a copy is whole)."""
+    """The build of one audience, begun from a copy of the finished marts.
+
+    dbt keeps its connection open in this process, so the last commits may still stand in the write-ahead log: they are
+    brought into the file before it is copied.
+    """
+    import duckdb
+
     forked = marts.for_audience(audience)
     begin(forked)
-    shutil.copyfile(marts.database, forked.database)
+    with duckdb.connect(str(marts.database)) as connection:
+        connection.execute("force checkpoint")
+        shutil.copyfile(marts.database, forked.database)
     return forked
 
 

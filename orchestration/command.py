@@ -32,6 +32,22 @@ class Commands(click.Group):
             _stop("stopped by hand", "nothing half-written stays; run again to go on")
         except OSError as error:
             _stop(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), "check the path, its rights and the space on the disk")
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            _stop(f"this should not happen: {type(error).__name__}: {error}"[:400], f"nothing was published; what a developer needs is in {_keep_traceback()}")
+
+
+def _keep_traceback() -> str:
+    """The traceback in a file of its own: a person reads a sentence, a developer the file."""
+    import os
+    import tempfile
+    import traceback
+
+    descriptor, name = tempfile.mkstemp(prefix="waymark-", suffix=".txt")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(traceback.format_exc())
+    return name
 
 
 def _stop(message: str, hint: str | None) -> None:

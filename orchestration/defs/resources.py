@@ -1,7 +1,5 @@
 """What a Dagster run is told: the home, where files come from, and which date and ledger position to build."""
 
-from __future__ import annotations
-
 from datetime import date
 from pathlib import Path
 

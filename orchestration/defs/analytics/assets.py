@@ -1,7 +1,5 @@
 """Analytics as assets: each reads what this audience may see, calls a pure library, and fills one table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

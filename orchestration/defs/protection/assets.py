@@ -1,7 +1,5 @@
 """What may leave the house, decided before any analysis: counts become figures, intervals or gaps for one audience."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The release as an asset: the last room of the house."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from orchestration import publishing

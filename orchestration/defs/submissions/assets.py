@@ -1,7 +1,5 @@
 """The first room as an asset: everything that waits in the inbox, received in one run."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from orchestration import progress

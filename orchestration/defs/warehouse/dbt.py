@@ -4,8 +4,6 @@ dbt's runner parses once; its manifest gives the specs and is handed to every `b
 cost about ten seconds, most of it start-up. dbt must not run twice at once in one process: the pool sees to it.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -41,7 +39,7 @@ def _arguments(target: Path) -> list[str]:
 
 
 @cache
-def manifest() -> Manifest:
+def manifest() -> "Manifest":
     """The parsed project. The parse is kept in the project's target folder, so a second process parses in part."""
     from dbt.cli.main import dbtRunner
 

@@ -1,7 +1,5 @@
 """The lake as dbt sees it: schema `lake` in the database of this build, and the empty tables that Python fills later."""
 
-from __future__ import annotations
-
 import dagster as dg
 import duckdb
 
