@@ -55,7 +55,7 @@ def line_chart(
     unit: Callable[[float], str] = number,
 ) -> str:
     """Lines over time from zero; gaps stay gaps, missing periods are ticks on the base line, breaks vertical lines."""
-    left, right, top, bottom = 46, 10, 14 if marks else 8, 20
+    left, right, top, bottom = 46, 16, 14 if marks else 8, 20
     points = [point for line in lines for point in line.points]
     if not points:
         return ""
@@ -72,12 +72,17 @@ def line_chart(
     def y(value: float) -> float:
         return height - bottom - value / ticks[-1] * (height - top - bottom)
 
-    parts = [f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title, quote=True)}">']
+    parts = [
+        f'<svg class="chart{" wide" if width > 400 else ""}" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{escape(title, quote=True)}">'
+    ]
     for tick in ticks:
         parts.append(f'<line class="grid" x1="{left}" x2="{width - right}" y1="{_f(y(tick))}" y2="{_f(y(tick))}"/>')
         parts.append(f'<text class="tick" x="{left - 5}" y="{_f(y(tick) + 3.5)}" text-anchor="end">{unit(tick)}</text>')
-    for year, anchor in _year_ticks(start, end, (width - left - right) / 44):
-        parts.append(f'<text class="tick" x="{_f(x(year))}" y="{height - 5}" text-anchor="{anchor}">{int(year)}</text>')
+    for year in _years_shown(start, end, (width - left - right) / 44):
+        # a label stands under the middle of its year, which may lie outside for the first or last quarters
+        middle = min(max(year + 0.5, start), end)
+        parts.append(f'<text class="tick" x="{_f(x(middle))}" y="{height - 5}" text-anchor="middle">{year}</text>')
     for mark in marks:
         if start <= mark.position <= end:
             kind = "step" if mark.is_step else "drawn"
@@ -128,17 +133,10 @@ def scale_ticks(highest: float, count: int = 3) -> list[float]:
     return [float(f"{step * index:.10g}") for index in range(steps + 1)]
 
 
-def _year_ticks(start: float, end: float, room: float) -> list[tuple[float, str]]:
-    first, last = math.ceil(start - 0.5), math.floor(end + 0.5)
-    years = list(range(first, last + 1))
-    step = next((s for s in (1, 2, 5, 10, 20, 50) if len(years) / s <= max(room, 2)), 50)
-    chosen = [year for year in years if (last - year) % step == 0]
-    ticks = []
-    for year in chosen:
-        # a label stands under the middle of its year, which may lie outside for the first or last quarters
-        middle = min(max(year + 0.5, start), end)
-        ticks.append((middle, "end" if middle == end and len(chosen) > 1 else "middle"))
-    return ticks
+def _years_shown(start: float, end: float, room: float) -> list[int]:
+    first, last = math.floor(start), math.ceil(end) - 1
+    step = next((step for step in (1, 2, 5, 10, 20) if (last - first) / step < max(room, 2)), 50)
+    return [year for year in range(first, last + 1) if (last - year) % step == 0]
 
 
 def area_map(
@@ -148,11 +146,19 @@ def area_map(
     title: str,
     width: int = 640,
     links: dict[str, str] | None = None,
+    outline: Sequence[Sequence[Sequence[float]]] = (),
 ) -> str:
     """A still map: `styles` gives (fill colour, hatch) an area, `titles` the tooltip, `links` the page of the area."""
     x0, y0, x1, y1 = layer["bounds"]
     scale = width / (x1 - x0)
     height = round((y1 - y0) * scale)
+
+    def outline_path(rings: Sequence[Sequence[Sequence[float]]]) -> str:
+        return "".join(
+            "M" + "L".join(f"{_f((px - x0) * scale)} {_f((y1 - py) * scale)}" for px, py in ring[:-1]) + "Z"
+            for ring in rings
+        )
+
     parts = [
         f'<svg class="map" viewBox="-2 -2 {width + 4} {height + 4}" role="img" '
         f'aria-label="{escape(title, quote=True)}">{hatch_patterns()}'
@@ -161,13 +167,12 @@ def area_map(
         code = area["area_code"]
         colour, hatch = styles.get(code, (palette.STATES["m"]["colour"], palette.STATES["m"]["hatch"]))
         fill = f"url(#hatch-{HATCH_NAMES[hatch]})" if hatch else colour
-        path = "".join(
-            "M" + "L".join(f"{_f((px - x0) * scale)} {_f((y1 - py) * scale)}" for px, py in ring[:-1]) + "Z"
-            for ring in area["rings"]
-        )
+        path = outline_path(area["rings"])
         shape = f'<path d="{path}" fill="{fill}"><title>{escape(titles.get(code, area["area_name"]))}</title></path>'
         link = (links or {}).get(code)
         parts.append(f'<a href="{escape(link, quote=True)}">{shape}</a>' if link else shape)
+    if outline:
+        parts.append(f'<path class="outline" d="{outline_path(outline)}"/>')
     parts.append("</svg>")
     return "".join(parts)
 

@@ -170,17 +170,35 @@ def _framed(chart_id: str, drawing: Drawing, invented: bool) -> Chart:
     foot = "<br>".join(plain(part) for part in textwrap.wrap(line, 165)[:3])
     caption = "<br>".join(plain(part) for part in textwrap.wrap(drawing.caption, 150)[:2])
     top = 92 if "<br>" not in caption else 110
+    margin = {"l": 70, "r": 30, "t": top, "b": 112} | drawing.layout.get("margin", {})
     annotations = list(drawing.layout.get("annotations", []))
     annotations.append(
-        _note(foot, x=0, y=0, xanchor="left", yanchor="top", yshift=-62, font={"size": 11, "color": palette.MUTED})
+        _note(
+            foot,
+            x=0,
+            y=0,
+            xanchor="left",
+            yanchor="top",
+            yshift=50 - margin["b"],
+            font={"size": 11, "color": palette.MUTED},
+        )
     )
     if invented:
         annotations.append(
             _note(
-                "Invented data", x=1, y=1, xanchor="right", yanchor="bottom", yshift=top - 36, bgcolor="#fff3cd",
-                bordercolor="#8a6d00", borderpad=5, font={"size": 14, "color": "#5f4b00"},
+                "Invented data",
+                x=1,
+                y=1,
+                xanchor="right",
+                yanchor="top",
+                xshift=margin["r"] - 20,
+                yshift=top - 10,
+                bgcolor="#fff3cd",
+                bordercolor="#8a6d00",
+                borderpad=5,
+                font={"size": 14, "color": "#5f4b00"},
             )
-        )  # fmt: skip
+        )
     layout = {
         "width": WIDTH,
         "height": drawing.height,
@@ -188,18 +206,17 @@ def _framed(chart_id: str, drawing: Drawing, invented: bool) -> Chart:
         "plot_bgcolor": palette.PAPER,
         "font": {"family": FONT, "size": 13, "color": palette.INK},
         "title": {
-            "text": f"<b>{plain(drawing.title)}</b><br><span style='font-size:14px;color:{palette.MUTED}'>{caption}</span>",
-            "x": 0, "xref": "paper", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top",
-            "pad": {"t": 18}, "font": {"size": 22, "color": palette.INK}, "automargin": False,
+            "text": f"<b>{plain(drawing.title)}</b><br>"
+            f"<span style='font-size:14px;color:{palette.MUTED}'>{caption}</span>",
+            "x": 0, "xref": "paper", "xanchor": "left", "y": 1 - 16 / drawing.height,
+            "yref": "container", "yanchor": "top", "font": {"size": 22, "color": palette.INK}, "automargin": False,
         },
-        "margin": {"l": 70, "r": 30, "t": top, "b": 112},
+        "margin": margin,
         "showlegend": False,
         "hovermode": "closest",
-        **{name: value for name, value in drawing.layout.items() if name != "annotations"},
+        **{name: value for name, value in drawing.layout.items() if name not in ("annotations", "margin")},
         "annotations": annotations,
     }  # fmt: skip
-    if "margin" in drawing.layout:
-        layout["margin"] = {"t": top, "b": 112, "l": 70, "r": 30} | drawing.layout["margin"]
     traces = [{"uid": f"{chart_id}-{index}", **trace} for index, trace in enumerate(drawing.traces)]
     figure = {"data": traces, "layout": layout}
     return Chart(

@@ -12,7 +12,7 @@ import pandas as pd
 from reports import maps, palette
 from reports.figures import Drawing, NothingToShow, axis, hidden_axes, plain, shortened
 from reports.maps import FUNNEL, View
-from reports.words import date_position, number, period_label
+from reports.words import date_position, name_order, number, order_names, period_label
 
 if TYPE_CHECKING:
     from reports.pages import Site
@@ -98,14 +98,7 @@ def _map(
     position = {code: index for index, code in enumerate(view.codes)}
     traces = []
     for area in layer["areas"]:
-        x: list[float | None] = []
-        y: list[float | None] = []
-        for ring in area["rings"]:
-            if x:
-                x.append(None)
-                y.append(None)
-            x += [point[0] for point in ring]
-            y += [point[1] for point in ring]
+        x, y = _line(area["rings"])
         silent = palette.STATES["m"]
         label, colour, hatch = (
             looks[position[area["area_code"]]] if area["area_code"] in position
@@ -114,10 +107,18 @@ def _map(
         traces.append(
             {
                 "type": "scatter", "mode": "lines", "x": x, "y": y, "fill": "toself", "fillcolor": colour,
-                "fillpattern": _pattern(hatch), "line": {"color": "#ffffff" if hatch != "." else "#c3c9ce", "width": 0.7},
+                "fillpattern": _pattern(hatch),
+                "line": {"color": "#ffffff" if hatch != "." else "#c3c9ce", "width": 0.7},
                 "hoveron": "fills", "hoverinfo": "text", "text": f"{plain(area['area_name'])}: {plain(label)}",
                 "showlegend": False,
             }
+        )  # fmt: skip
+    around = maps.outlines(site.published, str(view.layer))
+    if around:
+        x, y = _line(around)
+        traces.append(
+            {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": {"color": "#3d4852", "width": 1},
+             "hoverinfo": "skip", "showlegend": False}
         )  # fmt: skip
     colours = {label: (colour, hatch) for label, colour, hatch in looks}
     counts: dict[str, int] = {}
@@ -206,14 +207,15 @@ def funnel(site: Site) -> Drawing:
         }
     )  # fmt: skip
     layout = {
-        "xaxis": axis("Expected count (log scale)", type="log"), "yaxis": axis("Observed ÷ expected", rangemode="tozero"),
+        "xaxis": axis("Expected count (log scale)", type="log", dtick="D2"),
+        "yaxis": axis("Observed ÷ expected", rangemode="tozero"),
         "showlegend": True, "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
         "shapes": [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1,
                     "line": {"color": palette.INK, "width": 1}}],
     }  # fmt: skip
     caption = (
-        "Triangles lie outside the limits for their size; that can be how well cases are found or how they are counted. "
-        "Detected, not prevalence."
+        "Triangles lie outside the limits for their size; that can be how well cases are found or how they are "
+        "counted. Detected, not prevalence."
     )
     return Drawing(
         f"Rates against the size of the area: {_what(site, view, period)}", caption, traces, layout, data,
@@ -284,7 +286,7 @@ def definitions(site: Site) -> Drawing:
     if not starts:
         raise NothingToShow("no definition has a date")
     first = max(min(starts), end - 30)
-    names = sorted({row["area_name"] or row["jurisdiction"] for row in table.to_dict("records")}, key=str.casefold)
+    names = sorted({row["area_name"] or row["jurisdiction"] for row in table.to_dict("records")}, key=name_order)
     count, names = len(names), names[:TIMELINE_ROWS]
     traces, rows, seen = [], [], set()
     for row in table.to_dict("records"):
@@ -311,7 +313,8 @@ def definitions(site: Site) -> Drawing:
     more = f" The first {len(names)} of {count} jurisdictions by name." if count > len(names) else ""
     layout = {
         "barmode": "overlay", "bargap": 0.35, "showlegend": True, "xaxis": axis(range=[first, end], tickformat="d"),
-        "yaxis": axis(type="category", categoryorder="array", categoryarray=[shortened(name, 30) for name in reversed(names)],
+        "yaxis": axis(type="category", categoryorder="array",
+                      categoryarray=[shortened(name, 30) for name in reversed(names)],
                       showgrid=False),
         "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
     }  # fmt: skip
@@ -334,9 +337,10 @@ def revisions(site: Site) -> Drawing:
     if moved.empty:
         raise NothingToShow("no total was revised between two issues")
     top = moved.loc[moved["difference"].abs().sort_values(ascending=False, kind="stable").index[:REVISIONS_SHOWN]]
-    top = top.sort_values(["area_name", "measure", "period", "source"])
+    top = top.sort_values(["area_name", "measure", "period", "source"], key=order_names)
     names = [
-        f"{shortened(row['area_name'], 26)}, {words.label('measure', row['measure']).lower()} {period_label(row['period'])}"
+        f"{shortened(row['area_name'], 26)}, {words.label('measure', row['measure']).lower()} "
+        f"{period_label(row['period'])}"
         for row in top.to_dict("records")
     ]
     line_x: list[float | None] = []
@@ -345,8 +349,10 @@ def revisions(site: Site) -> Drawing:
         line_x += [before, now, None]
         line_y += [name, name, None]
     traces = [
-        {"type": "scatter", "mode": "lines", "x": line_x, "y": line_y, "line": {"color": palette.MUTED, "width": 2}, "showlegend": False},
-        {"type": "scatter", "mode": "markers", "x": top["previous_value"].tolist(), "y": names, "name": "Previous issue",
+        {"type": "scatter", "mode": "lines", "x": line_x, "y": line_y, "line": {"color": palette.MUTED, "width": 2},
+         "showlegend": False},
+        {"type": "scatter", "mode": "markers", "x": top["previous_value"].tolist(), "y": names,
+         "name": "Previous issue",
          "marker": {"size": 11, "color": "#ffffff", "line": {"color": palette.ACCENT, "width": 2}}},
         {"type": "scatter", "mode": "markers", "x": top["value"].tolist(), "y": names, "name": "This issue",
          "marker": {"size": 11, "color": palette.ACCENT}},
@@ -358,10 +364,14 @@ def revisions(site: Site) -> Drawing:
     }  # fmt: skip
     data = top[["area_code", "area_name", "measure", "period", "source", "previous_issued_on", "issued_on",
                 "previous_value", "value", "difference"]].reset_index(drop=True)  # fmt: skip
-    caption = "Totals that changed most, in the order of names. A revision says something about reporting, not about trafficking."
+    caption = (
+        "Totals that changed most, in the order of names. A revision says something about reporting, not about "
+        "trafficking."
+    )
     return Drawing(
         "Largest revisions since the previous issue", caption, traces, layout, data,
-        site.provenance(set(top["source"]), max(top["period"]), "tables/changes.csv"), height=max(420, 250 + 28 * len(top)),
+        site.provenance(set(top["source"]), max(top["period"]), "tables/changes.csv"),
+        height=max(420, 250 + 28 * len(top)),
     )  # fmt: skip
 
 
@@ -403,9 +413,22 @@ def _pattern(hatch: str) -> dict[str, Any]:
     return {"shape": hatch, "fillmode": "overlay", "fgcolor": colour, "size": 6, "solidity": 0.25}
 
 
+def _line(rings: list[list[list[float]]]) -> tuple[list[float | None], list[float | None]]:
+    """Coordinates of rings in one line; a gap stands between two rings."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for ring in rings:
+        if x:
+            x.append(None)
+            y.append(None)
+        x += [point[0] for point in ring]
+        y += [point[1] for point in ring]
+    return x, y
+
+
 def _largest(now: pd.DataFrame, code: str, name: str) -> dict[str, str]:
     sums = now.groupby([code, name])["value"].sum().sort_values(ascending=False, kind="stable").index[:HEAT_SIDE]
-    return dict(sorted(sums, key=lambda pair: (pair[1].casefold(), pair[0])))
+    return dict(sorted(sums, key=lambda pair: (name_order(pair[1]), pair[0])))
 
 
 def _finite(value: float | None) -> float | None:

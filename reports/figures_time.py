@@ -11,7 +11,7 @@ from reports import palette
 from reports.figures import Drawing, NothingToShow, axis, plain, shortened
 from reports.maps import MEASURE_ORDER
 from reports.series import Series, is_clear, sentence, verdict
-from reports.words import number, period_label
+from reports.words import date_position, name_order, number, period_label, period_position
 
 if TYPE_CHECKING:
     from reports.pages import Site
@@ -72,7 +72,7 @@ def by_area(site: Site) -> Drawing:
     members = members[:SMALL_CHARTS]
     columns = min(5, max(2, math.ceil(math.sqrt(len(members)))))
     rows = math.ceil(len(members) / columns)
-    traces, layout, annotations, records = [], {}, [], []
+    traces, layout, annotations, shapes, records = [], {}, [], [], []
     for index, item in enumerate(members):
         row, column = divmod(index, columns)
         name = "" if index == 0 else str(index + 1)
@@ -103,20 +103,23 @@ def by_area(site: Site) -> Drawing:
         )
         annotations.append(
             {
-                "text": f"<b>{shortened(item.key['area_name'], 24)}</b>  {shortened(verdict(item.trend, words).split(':')[0], 24)}",
+                "text": f"<b>{shortened(item.key['area_name'], 24)}</b>  "
+                f"{shortened(verdict(item.trend, words).split(':')[0], 24)}",
                 "x": domain[0], "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top",
                 "showarrow": False, "font": {"size": 11.5},
             }
         )  # fmt: skip
+        shapes += _break_lines(book, item, periods, name)
         records += _records(item, periods, values, book.describe(item))
     label = words.label("measure", members[0].key["measure"])
     level = words.label("area_level", members[0].key["area_level"]).lower()
     more = f" The first {len(members)} of {count} by name." if count > len(members) else ""
     caption = (
-        "Each panel has its own scale; blue-green: clear change, grey: none or not assessed."
+        "Each panel has its own scale. Blue-green: clear change, grey: none or not assessed, brown line: known break."
         f"{more} Detected, not prevalence."
     )
     layout["annotations"] = annotations
+    layout["shapes"] = shapes
     return Drawing(
         f"{label} by area ({level})", caption, traces, layout, pd.DataFrame(records),
         _facts(site, members, "tables/series.csv"), height=max(520, 230 + 130 * rows),
@@ -150,7 +153,8 @@ def changes_a_year(site: Site) -> Drawing:
         )  # fmt: skip
     trace = {
         "type": "scatter", "mode": "markers", "x": shares, "y": names,
-        "error_x": {"type": "data", "array": up, "arrayminus": down, "color": palette.MUTED, "thickness": 1.5, "width": 0},
+        "error_x": {"type": "data", "array": up, "arrayminus": down, "color": palette.MUTED,
+                    "thickness": 1.5, "width": 0},
         "marker": {"size": 11, "color": colours},
     }  # fmt: skip
     label = words.label("measure", members[0].key["measure"])
@@ -299,7 +303,7 @@ def _areas_below(site: Site) -> list[Series]:
     with_figures = [item for item in mine if book.last_point(item) is not None]
     if not with_figures:
         raise NothingToShow("every figure of single areas is hidden or missing")
-    return sorted(with_figures, key=lambda item: (item.key["area_name"].casefold(), item.key["series_id"]))
+    return sorted(with_figures, key=lambda item: (name_order(item.key["area_name"]), item.key["series_id"]))
 
 
 def _richest(site: Site, parts: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, str, str]]:
@@ -352,6 +356,20 @@ def _breaks_as_shapes(site: Site, item: Series) -> dict[str, Any]:
              "yref": "paper", "showarrow": False, "xanchor": "left", "font": {"size": 11, "color": "#7a2e00"}}
         )  # fmt: skip
     return {"shapes": shapes, "annotations": annotations}
+
+
+def _break_lines(book: Any, item: Series, periods: list[str], name: str) -> list[dict[str, Any]]:
+    """Known breaks as vertical lines of one small panel, between the two periods that they divide."""
+    places = [period_position(period) for period in periods]
+    lines = []
+    for entry in book.breaks_of(item.key["area_code"]):
+        before = sum(place < date_position(entry["break_on"]) for place in places)
+        if entry["measure"] in ("", "_T", item.key["measure"]) and 0 < before < len(places):
+            lines.append(
+                {"type": "line", "xref": f"x{name}", "x0": before - 0.5, "x1": before - 0.5, "yref": f"y{name} domain",
+                 "y0": 0, "y1": 1, "line": {"color": "#7a2e00", "width": 1.2}}
+            )  # fmt: skip
+    return lines
 
 
 def _facts(site: Site, members: list[Series], data: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from reports import palette
 from reports.tables import Published
+from reports.words import name_order
 
 VIEW_KEY = ["area_set", "area_level", "measure", "exploitation", "source", "dataset"]
 SPATIAL, FUNNEL = "getis_ord_star", "funnel"
@@ -102,7 +103,7 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
     if layer is not None:
         for area in published.layers[layer]["areas"]:
             names.setdefault(area["area_code"], area["area_name"])
-    codes = sorted(names, key=lambda code: (names[code].casefold(), code))
+    codes = sorted(names, key=lambda code: (name_order(names[code]), code))
     periods = sorted(set(group["period"]))
     column, row = {code: i for i, code in enumerate(codes)}, {period: i for i, period in enumerate(periods)}
     shape = (len(periods), len(codes))
@@ -228,6 +229,22 @@ def drawable(layer: dict[str, Any]) -> dict[str, Any]:
     return {**layer, "areas": areas}
 
 
+def outlines(published: Published, layer_name: str) -> list[list[list[float]]]:
+    """Rings of the level above (countries around districts), when a layer on the same plane holds it; else nothing."""
+    layer = published.layers[layer_name]
+    areas = published.table("areas")
+    if not {"area_code", "parent_code"} <= set(areas.columns):
+        return []
+    parents = dict(zip(areas["area_code"], areas["parent_code"], strict=True))
+    wanted = {parents.get(area["area_code"], "") for area in layer["areas"]} - {""}
+    for name in sorted(published.layers):
+        other = published.layers[name]
+        held = {area["area_code"]: area for area in other["areas"]}
+        if name != layer_name and other.get("crs") == layer.get("crs") and 1 < len(wanted) <= len(wanted & set(held)):
+            return [ring for code in sorted(wanted) for ring in held[code]["rings"]]
+    return []
+
+
 def payload(published: Published, chosen: list[View], pages: set[str], limit_bytes: int) -> tuple[dict[str, Any], int]:
     """Data of the map page and the number of views left out because the page would grow beyond `limit_bytes`."""
     words = published.words
@@ -237,7 +254,7 @@ def payload(published: Published, chosen: list[View], pages: set[str], limit_byt
         record = _view_record(published, view)
         weight = len(json.dumps(record, separators=(",", ":")))
         if view.layer and view.layer not in layers:
-            layers[view.layer] = _layer_record(drawable(published.layers[view.layer]))
+            layers[view.layer] = _layer_record(drawable(published.layers[view.layer]), outlines(published, view.layer))
             weight += len(json.dumps(layers[view.layer], separators=(",", ":")))
         if content and used + weight > limit_bytes:
             left_out += 1
@@ -313,17 +330,21 @@ def _view_record(published: Published, view: View) -> dict[str, Any]:
     }
 
 
-def _layer_record(layer: dict[str, Any]) -> dict[str, Any]:
+def _layer_record(layer: dict[str, Any], outline: list[list[list[float]]]) -> dict[str, Any]:
     return {
         "title": layer.get("title", ""),
         "attribution": layer.get("attribution", ""),
         "bounds": layer["bounds"],
         "hasDiscs": any(area.get("is_disc") for area in layer["areas"]),
+        "outline": [_flat(ring) for ring in outline],
         "areas": [
-            {"code": area["area_code"], "rings": [[c for point in ring for c in point] for ring in area["rings"]]}
-            for area in layer["areas"]
+            {"code": area["area_code"], "rings": [_flat(ring) for ring in area["rings"]]} for area in layer["areas"]
         ],
     }
+
+
+def _flat(ring: list[list[float]]) -> list[float]:
+    return [coordinate for point in ring for coordinate in point]
 
 
 def _rounded(grid: np.ndarray, digits: int) -> list[list[float | int | None]]:

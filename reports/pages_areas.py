@@ -12,7 +12,7 @@ from markupsafe import Markup
 from reports import palette
 from reports.pages_quality import change_row, definition_row
 from reports.series import Series, sentence, step_sentence, verdict
-from reports.words import day, interval, number, percent, period_label, probability
+from reports.words import day, interval, name_order, number, order_names, percent, period_label, probability
 
 if TYPE_CHECKING:
     from reports.pages import Site
@@ -83,7 +83,7 @@ def _flows_by_area(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     if table.empty:
         return found
     last = table[table["period"] == table.groupby(["measure", "source", "dataset"])["period"].transform("max")]
-    for row in last.sort_values(["counterpart_area_name", "area_name"]).to_dict("records"):
+    for row in last.sort_values(["counterpart_area_name", "area_name"], key=order_names).to_dict("records"):
         for code in {row["area_code"], row["counterpart_area"]}:
             found.setdefault(code, []).append(row)
     return found
@@ -135,7 +135,7 @@ def _content(site: Site, lookup: _Lookup, code: str) -> dict[str, Any]:
             for row in lookup.changes.get(code, [])
             if row["kind"] != "revised" or row["difference"]
         ][:CHANGES_SHOWN],
-        "children": sorted(lookup.children.get(code, []), key=lambda entry: (entry[1].casefold(), entry[0])),
+        "children": sorted(lookup.children.get(code, []), key=lambda entry: (name_order(entry[1]), entry[0])),
     }
 
 
@@ -170,7 +170,7 @@ def _chart(site: Site, item: Series, series: list[Series]) -> dict[str, Any]:
     period = points[-1].text.split(":")[0] if points else ""
     return {
         "title": f"{label}, {words.label('frequency', item.key['frequency'])}" + (f", {role}" if role else ""),
-        "svg": Markup(book.chart(item, width=680, height=230, others=others)),
+        "svg": Markup(book.chart(item, width=440, height=190, others=others)),
         "legend": [
             (colour, index > 0, book.describe(member))
             for index, (colour, member) in enumerate(zip(colours, [item, *others], strict=True))
@@ -304,7 +304,8 @@ def _parts(site: Site, rows: list[dict[str, Any]], series: list[Series]) -> list
             )
         made.append(
             {
-                "title": f"{words.label('measure', measure)} by {PART_SPLITS[split].lower()} ({site.published.source_name(source)})",
+                "title": f"{words.label('measure', measure)} by {PART_SPLITS[split].lower()} "
+                f"({site.published.source_name(source)})",
                 "head": PART_SPLITS[split],
                 "periods": [period_label(period) for period in periods],
                 "rows": lines,
@@ -357,7 +358,8 @@ def _report(row: dict[str, Any]) -> dict[str, Any]:
 def _one_of(label: str) -> str:
     """The singular of a level's name, for the line above the title."""
     singular = {
-        "Countries": "Country", "Regions": "Region", "Subregions": "Subregion", "Police force areas": "Police force area",
+        "Countries": "Country", "Regions": "Region", "Subregions": "Subregion",
+        "Police force areas": "Police force area",
         "States": "State", "Districts and provinces": "District or province", "Municipalities": "Municipality",
     }  # fmt: skip
     return singular.get(label, label)

@@ -20,13 +20,13 @@ from reports.series import (
     yearly_change,
 )
 from reports.tables import linked_data
-from reports.words import interval, number, percent, period_label, probability, signed
+from reports.words import interval, name_order, number, order_names, percent, period_label, probability, signed
 
 if TYPE_CHECKING:
     from reports.pages import Site
 
 MAP_PAGE_BYTES = 2_500_000
-CHARTS_PER_SECTION = 48
+CHARTS_PER_SECTION = 24
 ROWS_PER_TABLE = 600
 HEAT_ROWS, HEAT_COLUMNS = 25, 18
 STRONG_WORDS = {STRONG: "●●●", FAIR: "●●○", LIMITED: "●○○"}
@@ -56,7 +56,7 @@ def index(site: Site) -> dict[str, Any]:
         )
     levels: dict[str, list[tuple[str, str]]] = {}
     if {"area_code", "area_level", "area_name"} <= set(areas.columns):
-        for row in areas.sort_values(["area_name", "area_code"]).itertuples():
+        for row in areas.sort_values(["area_name", "area_code"], key=order_names).itertuples():
             if row.area_code in site.area_pages:
                 levels.setdefault(str(row.area_level), []).append((str(row.area_code), str(row.area_name)))
     names = sorted(published.source_names.values())
@@ -103,7 +103,7 @@ def _thumbnail(site: Site) -> dict[str, Any] | None:
     order = ("h", "n", "c", "a", "w", "b", "x", "s", "m")
     return {
         "title": title,
-        "svg": Markup(area_map(layer, styles, titles, title, width=560, links=links)),
+        "svg": Markup(area_map(layer, styles, titles, title, 560, links, maps.outlines(published, str(view.layer)))),
         "legend": [
             (
                 Markup(swatch(palette.STATES[letter]["colour"], palette.STATES[letter]["hatch"])),
@@ -142,10 +142,11 @@ def _overall_charts(site: Site) -> list[dict[str, Any]]:
     )
     return [
         {
-            "title": f"{words.label('measure', series.key['measure'])}, {series.key['area_name']}",
+            "title": f"{words.label('measure', series.key['measure'])}, {series.key['area_name']}: "
+            f"{words.label('derivation', series.key['derivation'])}",
             "svg": Markup(book.chart(series)),
             "text": sentence(series.trend, words, series.key["unit"]),
-            "source": book.describe(series),
+            "source": site.published.source_name(series.key["source"]),
         }
         for series in shown[:6]
     ]
@@ -206,7 +207,7 @@ def trends(site: Site) -> dict[str, Any]:
         members = groups[level, measure, frequency]
         members.sort(
             key=lambda series: (
-                series.key["area_name"].casefold(), series.key["area_code"], not series.key.get("is_selected"),
+                name_order(series.key["area_name"]), series.key["area_code"], not series.key.get("is_selected"),
                 series.key["derivation"], series.key["source"], series.key["series_id"],
             )
         )  # fmt: skip
@@ -305,17 +306,18 @@ def corridors(site: Site) -> dict[str, Any]:
         measure, role, source, dataset = key
         period = group["period"].max()
         now = group[group["period"] == period].sort_values(
-            ["counterpart_area_name", "area_name", "counterpart_area", "area_code"], ignore_index=True
+            ["counterpart_area_name", "area_name", "counterpart_area", "area_code"], key=order_names, ignore_index=True
         )
         assessed = now[now["eligibility"] == "assessed"]
         strong = assessed[(assessed["q"] < 0.05) & (assessed["residual"] > 0)]
-        title = f"{words.label('counterpart_role', role)} and place of detection: {words.label('measure', measure).lower()}, {period_label(period)}"
+        title = f"{words.label('counterpart_role', role)} and place of detection: "
+        title += f"{words.label('measure', measure).lower()}, {period_label(period)}"
         sections.append(
             {
                 "id": "-".join(str(part) for part in (measure, role, source, dataset)).replace("_", "-").lower(),
                 "title": title,
-                "summary": f"{len(now)} flows, {len(assessed)} of them large enough to assess, {len(strong)} larger than "
-                "origin and destination alone would give.",
+                "summary": f"{len(now)} flows, {len(assessed)} of them large enough to assess, {len(strong)} larger "
+                "than origin and destination alone would give.",
                 "heat": _heat(now, words.label("counterpart_role", role)),
                 "rows": [_flow_row(words, row) for row in now.head(ROWS_PER_TABLE).to_dict("records")],
                 "total": len(now),
@@ -354,8 +356,8 @@ def _heat(now: Any, corner: str) -> dict[str, Any]:
     columns = now.groupby("area_code")["value"].sum().sort_values(ascending=False, kind="stable")
     names = dict(zip(now["counterpart_area"], now["counterpart_area_name"], strict=True))
     targets = dict(zip(now["area_code"], now["area_name"], strict=True))
-    origins = sorted(rows.index[:HEAT_ROWS], key=lambda code: (names[code].casefold(), code))
-    destinations = sorted(columns.index[:HEAT_COLUMNS], key=lambda code: (targets[code].casefold(), code))
+    origins = sorted(rows.index[:HEAT_ROWS], key=lambda code: (name_order(names[code]), code))
+    destinations = sorted(columns.index[:HEAT_COLUMNS], key=lambda code: (name_order(targets[code]), code))
     cells = {(row["counterpart_area"], row["area_code"]): row for row in now.to_dict("records")}
     highest = max((row["value"] for row in cells.values() if row["value"] == row["value"]), default=1) or 1
     made = []
@@ -392,8 +394,8 @@ def _heat(now: Any, corner: str) -> dict[str, Any]:
         "caption": "Flows in the last period",
         "columns": [targets[code] for code in destinations],
         "rows": made,
-        "note": "Darker: larger figure. Framed in red: larger than expected beyond chance. ×, hatched: hidden to protect "
-        "people, or too small to show. Empty: none reported. Detected, not prevalence." + cut,
+        "note": "Darker: larger figure. Framed in red: larger than expected beyond chance. ×, hatched: hidden to "
+        "protect people, or too small to show. Empty: none reported. Detected, not prevalence." + cut,
     }
 
 

@@ -10,10 +10,13 @@ from markupsafe import Markup
 
 from reports import palette
 from reports.drawings import Line, Point, Span, line_chart, share_bar, timeline
+from reports.tables import field_type
 from reports.words import (
     date_position,
     day,
+    name_order,
     number,
+    order_names,
     percent,
     period_label,
     period_position,
@@ -33,12 +36,16 @@ def definitions(site: Site) -> dict[str, Any]:
     table, breaks = published.table("comparability"), published.table("breaks")
     matrix, bars = [], ""
     if len(table):
-        table = table.sort_values(["area_name", "jurisdiction", "valid_from", "definition_id"], ignore_index=True)
+        table = table.sort_values(
+            ["area_name", "jurisdiction", "valid_from", "definition_id"], key=order_names, ignore_index=True
+        )
         matrix = [definition_row(row) for row in table.to_dict("records")]
         bars = _timeline(table, published.as_of)
     rows = []
     if len(breaks):
-        breaks = breaks.sort_values(["area_name", "area_code", "break_on", "kind", "measure"], ignore_index=True)
+        breaks = breaks.sort_values(
+            ["area_name", "area_code", "break_on", "kind", "measure"], key=order_names, ignore_index=True
+        )
         rows = [
             {
                 "code": row["area_code"],
@@ -71,6 +78,7 @@ def definition_row(row: dict[str, Any]) -> dict[str, Any]:
         "name": row["area_name"] or row["jurisdiction"],
         "provision": ", ".join(part for part in (row["statute"], row["provision"]) if part),
         "validity": f"{day(row['valid_from'])} {until}" if row["valid_from"] else "–",
+        "validity_short": f"{row['valid_from'] or '–'} to {row.get('valid_to') or 'now'}",
         "grade": row["comparability"],
         "override": row.get("override_reason", ""),
         "act": "matches" if row["has_act_match"] else "differs",
@@ -114,7 +122,9 @@ def coverage(site: Site) -> dict[str, Any]:
     table = published.table("coverage")
     content: dict[str, Any] = {"late": [], "sources": [], "gaps": [], "gaps_total": 0, "unmapped": []}
     if len(table):
-        table = table.sort_values(["source_name", "dataset_name", "area_name", "area_code"], ignore_index=True)
+        table = table.sort_values(
+            ["source_name", "dataset_name", "area_name", "area_code"], key=order_names, ignore_index=True
+        )
         records = [_coverage_row(row) for row in table.to_dict("records")]
         content["late"] = [row for row in records if row["is_late"]]
         incomplete = [row for row in records if row["raw_share"] == row["raw_share"] and row["raw_share"] < 1]
@@ -244,7 +254,7 @@ def _reconciliation(site: Site) -> dict[str, Any] | None:
     differing = table[table["verdict"] != "equal"]
     size_of_gap = differing[["gap_lower", "gap_upper"]].abs().max(axis=1)
     largest = differing.loc[size_of_gap.sort_values(ascending=False, kind="stable").index[:ROWS_PER_TABLE]]
-    largest = largest.sort_values(["area_name", "measure", "split", "period", "source"])
+    largest = largest.sort_values(["area_name", "measure", "split", "period", "source"], key=order_names)
     rows = [
         {
             "code": row["area_code"],
@@ -293,7 +303,8 @@ def changes(site: Site) -> dict[str, Any]:
         weight = part["difference"].abs().fillna(part["value"].abs()).fillna(0)
         shown = part.loc[weight.sort_values(ascending=False, kind="stable").index[:ROWS_PER_TABLE]]
         shown = shown.sort_values(
-            ["area_name", "area_code", "measure", "exploitation", "sex", "age", "period", "source"]
+            ["area_name", "area_code", "measure", "exploitation", "sex", "age", "period", "source"],
+            key=order_names,
         )
         sections.append(
             {
@@ -341,7 +352,7 @@ def _explanations(site: Site, revised: pd.DataFrame, new: pd.DataFrame, words: A
     sums = moved.groupby(["area_code", "area_name", "measure", "source"])["amount"].agg(lambda part: part.abs().sum())
     chosen = sums[sums > 0].sort_values(ascending=False, kind="stable").index[:6]
     made = []
-    for code, name, measure, source in sorted(chosen, key=lambda key: (key[1].casefold(), key[2])):
+    for code, name, measure, source in sorted(chosen, key=lambda key: (name_order(key[1]), key[2])):
         part = moved[(moved["area_code"] == code) & (moved["measure"] == measure) & (moved["source"] == source)]
         old, fresh = part[part["kind"] == "revised"], part[part["kind"] == "new"]
         sentences = []
@@ -354,8 +365,9 @@ def _explanations(site: Site, revised: pd.DataFrame, new: pd.DataFrame, words: A
             )
             top = old.loc[old["amount"].abs().sort_values(kind="stable").index[-1]]
             sentences.append(
-                f"{len(periods)} earlier figure{'s' if len(periods) != 1 else ''} ({span}) changed by {signed(old['amount'].sum())} in all; "
-                f"the largest: {period_label(top['period'])}, {number(top['previous_value'])} before, {number(top['value'])} now."
+                f"{len(periods)} earlier figure{'s' if len(periods) != 1 else ''} ({span}) changed by "
+                f"{signed(old['amount'].sum())} in all; the largest: {period_label(top['period'])}, "
+                f"{number(top['previous_value'])} before, {number(top['value'])} now."
             )
         if len(fresh):
             periods = sorted(fresh["period"])
@@ -454,7 +466,7 @@ def downloads(site: Site) -> dict[str, Any]:
                 {
                     "name": column.name,
                     "description": known.get("description", ""),
-                    "type": known.get("type", str(column.type)),
+                    "type": known.get("type") or field_type(column),
                     "unit": known.get("unit") or "",
                     "tables": [],
                 },
@@ -485,7 +497,7 @@ def downloads(site: Site) -> dict[str, Any]:
                 "licence": published.licences.get(source, "as stated by the source"),
             }
             for source in sorted(
-                published.source_names, key=lambda code: (published.source_name(code).casefold(), code)
+                published.source_names, key=lambda code: (name_order(published.source_name(code)), code)
             )
         ],
         "boundaries": [

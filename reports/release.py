@@ -176,13 +176,65 @@ def difference(folder_a: Path, folder_b: Path) -> ReleaseDifference:
 
 # Key columns of tables end here: everything that is not one of these, nor a float, identifies a row.
 STATUS_COLUMNS = frozenset(
-    "obs_status conf_status missing_reason issued_on previous_issued_on as_of definition_id comparability derivation "
-    "precedence is_selected eligibility eligibility_reason assessment emerging_category emerging_eligibility "
-    "emerging_reason direction method_version family_id family_count periods_count regimes_count verdict is_late "
-    "days_late unmapped_count last_issued_on due_on quality_note first_period last_period periods_reported_count "
-    "periods_expected_count population_period is_population_carried is_overlapping area_name counterpart_area_name "
-    "top_contributor_area areas_reporting_count areas_panel_count step_on evidence citation review_status penalties "
-    "override_reason source_name dataset_name licence legal_basis previous_value difference lower upper value".split()
+    [
+        "obs_status",
+        "conf_status",
+        "missing_reason",
+        "issued_on",
+        "previous_issued_on",
+        "as_of",
+        "definition_id",
+        "comparability",
+        "derivation",
+        "precedence",
+        "is_selected",
+        "eligibility",
+        "eligibility_reason",
+        "assessment",
+        "emerging_category",
+        "emerging_eligibility",
+        "emerging_reason",
+        "direction",
+        "method_version",
+        "family_id",
+        "family_count",
+        "periods_count",
+        "regimes_count",
+        "verdict",
+        "is_late",
+        "days_late",
+        "unmapped_count",
+        "last_issued_on",
+        "due_on",
+        "quality_note",
+        "first_period",
+        "last_period",
+        "periods_reported_count",
+        "periods_expected_count",
+        "population_period",
+        "is_population_carried",
+        "is_overlapping",
+        "area_name",
+        "counterpart_area_name",
+        "top_contributor_area",
+        "areas_reporting_count",
+        "areas_panel_count",
+        "step_on",
+        "evidence",
+        "citation",
+        "review_status",
+        "penalties",
+        "override_reason",
+        "source_name",
+        "dataset_name",
+        "licence",
+        "legal_basis",
+        "previous_value",
+        "difference",
+        "lower",
+        "upper",
+        "value",
+    ]
 )
 
 

@@ -285,6 +285,11 @@ def describe(published: Published) -> str:
     return text
 
 
+def field_type(column: pa.Field) -> str:
+    """Frictionless name of a column's type."""
+    return str(_field(column, {})["type"])
+
+
 def _field(column: pa.Field, described: dict[str, Any]) -> dict[str, Any]:
     kind = column.type
     if pa.types.is_boolean(kind):

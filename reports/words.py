@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from typing import Any
 
 # Labels used where the release brings none of its own (release.json, key "labels").
@@ -293,6 +294,16 @@ def size(count: int) -> str:
         if count >= step:
             return f"{count / step:.1f} {unit}" if count < 10 * step else f"{count / step:.0f} {unit}"
     return f"{count} bytes"
+
+
+def name_order(name: str) -> str:
+    """Sort key of names: case does not count, and `District 2` stands before `District 10`."""
+    return re.sub(r"\d+", lambda digits: digits.group().zfill(12), str(name).casefold())
+
+
+def order_names(column: Any) -> Any:
+    """`key` for sort_values: columns of names in name order, others as they are."""
+    return column.map(name_order) if str(column.name).endswith("_name") else column
 
 
 def joined(parts: list[str]) -> str:

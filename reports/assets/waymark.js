@@ -180,12 +180,8 @@
       var v = view(), layer = content.layers[v.layer], position = {};
       v.codes.forEach(function (code, index) { position[code] = index; });
       drawnCodes = [];
-      return layer.areas.map(function (area) {
-        var x = [], y = [];
-        area.rings.forEach(function (ring, count) {
-          if (count) { x.push(null); y.push(null); }
-          for (var i = 0; i < ring.length; i += 2) { x.push(ring[i]); y.push(ring[i + 1]); }
-        });
+      var shapes = layer.areas.map(function (area) {
+        var line = path(area.rings), x = line[0], y = line[1];
         var index = position[area.code];
         drawnCodes.push(index);
         var look = style(index);
@@ -195,6 +191,23 @@
           customdata: [area.code], uid: "area-" + area.code, showlegend: false, name: ""
         };
       });
+      if (layer.outline.length) {
+        var around = path(layer.outline);
+        shapes.push({
+          type: "scatter", mode: "lines", x: around[0], y: around[1], line: { color: "#3d4852", width: 1 },
+          hoverinfo: "skip", uid: "outline", showlegend: false, name: ""
+        });
+      }
+      return shapes;
+    }
+
+    function path(rings) {
+      var x = [], y = [];
+      rings.forEach(function (ring, count) {
+        if (count) { x.push(null); y.push(null); }
+        for (var i = 0; i < ring.length; i += 2) { x.push(ring[i]); y.push(ring[i + 1]); }
+      });
+      return [x, y];
     }
 
     function layout() {
@@ -232,7 +245,7 @@
           "fillpattern.shape": looks.map(function (look) { return look[2]; }),
           "fillpattern.fgcolor": looks.map(function (look) { return pattern(look[2]).fgcolor; }),
           text: drawnCodes.map(hover)
-        });
+        }, drawnCodes.map(function (_, trace) { return trace; }));
       }
       legend();
       rows();

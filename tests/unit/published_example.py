@@ -191,8 +191,8 @@ def _divide(shape: shapely.Geometry, count: int, random: np.random.Generator) ->
 
 def _observations(areas: pd.DataFrame, periods: list[str], random: np.random.Generator, shift: int) -> pd.DataFrame:
     rows = []
-    for area in areas.itertuples():
-        size = {"world": 240, "country": 20, "admin1": 1}[area.area_level]
+    for index, area in enumerate(areas.itertuples()):
+        size = {"world": 240, "country": 20 + 4 * (index % 9), "admin1": 1}[area.area_level]
         population = 200_000 * size
         country = area.parent_code if area.area_level == "admin1" else area.area_code
         hot = area.area_level == "admin1" and country == "QMC"
@@ -404,7 +404,7 @@ def _hotspots(areas: pd.DataFrame, observations: pd.DataFrame, periods: list[str
         funnel = record.area_level == "country"
         known = record.value == record.value
         base = 22 if record.measure == "victims_detected" else 6
-        expected = base * (20 if funnel else 1) * 1.15
+        expected = base * record.population_count / 200_000 * 1.15
         ratio = record.value / expected
         hot = record.area_code.startswith("QMC")
         if not known:
