@@ -10,14 +10,16 @@ from demonstration.police_desk import HEADERS, LANGUAGES, Desk, thousands, xlsx_
 from demonstration.region import COUNTRIES, QUARTERS, quarter_index
 
 # date of issue, first and last quarter in the file
-QUARTERLY_ISSUES: dict[str, tuple[tuple[str, tuple[int, int], tuple[int, int]], ...]] = {
-    **dict.fromkeys(COUNTRIES, (("20240212", (2015, 1), (2023, 4)), ("20250210", (2024, 1), (2024, 4)))),
+_Issue = tuple[str, tuple[int, int], tuple[int, int]]
+QUARTERLY_ISSUES: dict[str, tuple[_Issue, ...]] = {
+    **dict.fromkeys(COUNTRIES, (("20250210", (2015, 1), (2024, 4)),)),
+    "QMA": (("20240212", (2015, 1), (2023, 4)), ("20250210", (2024, 1), (2024, 4))),
     "QMB": (("20240219", (2015, 1), (2023, 4)), ("20250217", (2015, 1), (2024, 4))),
     "QMF": (("20240212", (2015, 1), (2023, 4)), ("20240513", (2024, 1), (2024, 1))),
     "QMG": (("20220214", (2015, 1), (2021, 4)),),
 }
 SLOW_QUARTERS_SHOWN = 6  # quarters in each issue of the slow partner
-SLOW_FIRST_ISSUE = (2021, 1)  # the quarter after which its first kept issue came out
+SLOW_FIRST_ISSUE = (2022, 1)  # the quarter after which its first kept issue came out
 SLOW_ARCHIVE_UNTIL = (2022, 4)  # issues up to this one stand together in one archive file
 
 
