@@ -46,7 +46,7 @@ select
     datasets.minimum_cell,
     datasets.already_public_minimum_cell,
     case when measures.is_mapped then denominators.population_count end as population_count,
-    case when measures.is_mapped then cast(denominators.population_year as varchar) end as population_period,
+    case when measures.is_mapped then cast(denominators.population_year as string) end as population_period,
     case
         when measures.is_mapped and denominators.population_count is not null
         then denominators.population_year <> denominators.year or denominators.is_later_vintage

@@ -7,9 +7,9 @@
     max(jurisdiction) as jurisdiction,
     max(issued_on) as issued_on,
     max(last_touched_rank) as last_touched_rank,
-    sum(labels_count) as labels_count,
-    sum(source_row_count) as source_row_count,
-    sum(unmapped_count) as unmapped_count,
+    cast(sum(labels_count) as bigint) as labels_count,
+    cast(sum(source_row_count) as bigint) as source_row_count,
+    cast(sum(unmapped_count) as bigint) as unmapped_count,
     '{{ derivation }}' as derivation,
     case when min(definition_id) = max(definition_id) then min(definition_id) else '_T' end as definition_id,
     max(comparability) as comparability

@@ -17,15 +17,15 @@
 {# The ISO 8601 name of the period with that number. #}
 {% macro period_label(number, frequency) -%}
     case {{ frequency }}
-        when 'A' then cast({{ number }} as varchar)
+        when 'A' then cast({{ number }} as string)
         when 'Q'
         then
-            cast(cast(floor(({{ number }}) / 4) as integer) as varchar)
+            cast(cast(floor(({{ number }}) / 4) as integer) as string)
             || '-Q'
-            || cast(({{ number }}) - 4 * cast(floor(({{ number }}) / 4) as integer) + 1 as varchar)
+            || cast(({{ number }}) - 4 * cast(floor(({{ number }}) / 4) as integer) + 1 as string)
         else
-            cast(cast(floor(({{ number }}) / 12) as integer) as varchar)
+            cast(cast(floor(({{ number }}) / 12) as integer) as string)
             || '-'
-            || lpad(cast(({{ number }}) - 12 * cast(floor(({{ number }}) / 12) as integer) + 1 as varchar), 2, '0')
+            || lpad(cast(({{ number }}) - 12 * cast(floor(({{ number }}) / 12) as integer) + 1 as string), 2, '0')
     end
 {%- endmacro %}

@@ -1,7 +1,8 @@
 -- grain: one harmonised observation of a vintage (partner, dataset, key); several labels that reach one code are summed
 {% set key = key_dimensions() %}
 with observations as (
-    select observations.*, coalesce(datasets.jurisdiction, areas.country_code, '_U') as jurisdiction
+    select
+        observations.*, areas.country_code, coalesce(datasets.jurisdiction, areas.country_code, '_U') as jurisdiction
     from {{ ref("int_observations_mapped") }} as observations
     inner join
         {{ ref("stg_lake__datasets") }} as datasets
@@ -15,8 +16,13 @@ harmonised as (
         observations.vintage,
         observations.partner_id,
         observations.dataset,
-        {{ columns_of(key, "observations", leave_out=["offence"]) }},
+        {{ columns_of(key, "observations", leave_out=["offence", "counterpart_area"]) }},
         offences.harmonised_offence as offence,
+        -- own citizens are citizens of the country of the area
+        case
+            when observations.counterpart_area = '_OWN' then coalesce(observations.country_code, observations.area)
+            else observations.counterpart_area
+        end as counterpart_area,
         observations.period_start,
         observations.frequency,
         observations.value,
@@ -60,8 +66,8 @@ summed as (
         max(issued_on) as issued_on,
         max(last_touched_rank) as last_touched_rank,
         count(*) as labels_count,
-        sum(source_row_count) as source_row_count,
-        sum(case when is_unmapped then 1 else 0 end) as unmapped_count
+        cast(sum(source_row_count) as bigint) as source_row_count,
+        cast(sum(case when is_unmapped then 1 else 0 end) as bigint) as unmapped_count
     from harmonised
     group by vintage, partner_id, dataset, {{ columns_of(key) }}, period_start, frequency
 )

@@ -1,4 +1,4 @@
--- grain: one derived year of a vintage (partner, dataset, key): four quarters or twelve months of a dataset that publishes no years
+-- grain: one derived year of a vintage (partner, dataset, key): four quarters or twelve months of a partner that publishes no years
 {% set key = key_dimensions() %}
 {% set others = key | reject("equalto", "period") | list %}
 with observations as (
@@ -7,8 +7,9 @@ with observations as (
     select {{ columns_of(observation_columns()) }} from {{ ref("int_totals_derived") }}
 ),
 
-datasets_with_years as (
-    select distinct partner_id, dataset, measure from observations where frequency = 'A'
+-- a partner that publishes years, in whatever table, has said them itself
+partners_with_years as (
+    select distinct partner_id, measure from observations where frequency = 'A'
 ),
 
 parts as (
@@ -19,8 +20,8 @@ parts as (
         on observations.measure = measures.measure
         and measures.is_additive_over_time
     left join
-        datasets_with_years as published
-        on {{ same(["partner_id", "dataset", "measure"], "observations", "published") }}
+        partners_with_years as published
+        on {{ same(["partner_id", "measure"], "observations", "published") }}
     where observations.frequency in ('Q', 'M') and published.partner_id is null
 ),
 
@@ -30,7 +31,7 @@ years as (
         partner_id,
         dataset,
         {{ columns_of(others) }},
-        cast(year as varchar) as period,
+        cast(year as string) as period,
         min(period_start) as period_start,
         'A' as frequency,
         {{ summed_observations() }},

@@ -27,7 +27,7 @@ with cell_points as (
         cast(null as integer) as areas_reporting_count,
         cast(null as integer) as areas_panel_count,
         cast(null as double) as coverage_share,
-        cast(null as varchar) as top_contributor_area,
+        cast(null as string) as top_contributor_area,
         cast(null as double) as top_contributor_share,
         cast(null as double) as index_value,
         cell_id
@@ -64,7 +64,7 @@ panel_points as (
         figures.top_contributor_area,
         figures.top_contributor_share,
         figures.index_value,
-        cast(null as varchar) as cell_id
+        cast(null as string) as cell_id
     from {{ ref("int_panel_figures") }} as figures
     inner join {{ ref("dim_areas") }} as areas on figures.parent_area_code = areas.area_code
 ),

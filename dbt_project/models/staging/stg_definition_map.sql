@@ -8,8 +8,8 @@ with every_mapping as (
             target_scheme,
             target_code,
             relation,
-            cast(valid_from as varchar) as valid_from,
-            cast(valid_to as varchar) as valid_to,
+            cast(valid_from as string) as valid_from,
+            cast(valid_to as string) as valid_to,
             {{ loop.index }} as source_order
         from {{ relation }}
         {% if not loop.last %} union all {% endif %}

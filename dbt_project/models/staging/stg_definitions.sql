@@ -8,14 +8,14 @@ with every_definition as (
             statute,
             provision,
             provision_label,
-            cast(is_regime as varchar) as is_regime,
-            cast(is_instrument as varchar) as is_instrument,
-            cast(valid_from as varchar) as valid_from,
-            cast(valid_to as varchar) as valid_to,
+            cast(is_regime as string) as is_regime,
+            cast(is_instrument as string) as is_instrument,
+            cast(valid_from as string) as valid_from,
+            cast(valid_to as string) as valid_to,
             acts,
             means_required_adult,
             means_required_child,
-            cast(child_age_limit as varchar) as child_age_limit,
+            cast(child_age_limit as string) as child_age_limit,
             movement_required,
             purposes,
             who_covered,
@@ -24,7 +24,7 @@ with every_definition as (
             review_status,
             override_grade,
             override_reason,
-            cast(override_on as varchar) as override_on,
+            cast(override_on as string) as override_on,
             {{ loop.index }} as source_order
         from {{ relation }}
         {% if not loop.last %} union all {% endif %}

@@ -29,13 +29,8 @@ used as (
 ),
 
 reserved as (
-    select '_T' as area_code, 'All areas' as area_name
-    union all
-    select '_U' as area_code, 'Not known' as area_name
-    union all
-    select '_X' as area_code, 'Label not mapped' as area_name
-    union all
-    select '_Z' as area_code, 'Not applicable' as area_name
+    select counterpart_area as area_code, counterpart_label as area_name
+    from {{ ref("counterpart_members") }}
 ),
 
 every_area as (
@@ -46,11 +41,11 @@ every_area as (
     union all
 
     select
-        cast(null as varchar) as area_set,
+        cast(null as string) as area_set,
         used.area_code,
         coalesce(reserved.area_name, used.area_code) as area_name,
         '_X' as area_level,
-        cast(null as varchar) as parent_code,
+        cast(null as string) as parent_code,
         cast(null as date) as valid_from,
         cast(null as date) as valid_to,
         false as has_polygon

@@ -85,11 +85,11 @@ code_list as (
         used.dataset,
         map_steps.column_name
         || ': '
-        || cast(count(distinct map_steps.source) as varchar)
+        || cast(count(distinct map_steps.source) as string)
         || ' labels count under another code, for example '
         || min(map_steps.source || ' (' || map_steps.code_before || ' to ' || map_steps.code || ')') as evidence,
-        cast(null as varchar) as definition_before_id,
-        cast(null as varchar) as definition_after_id
+        cast(null as string) as definition_before_id,
+        cast(null as string) as definition_after_id
     from map_steps
     inner join used on map_steps.partner_id = used.partner_id and map_steps.dataset = used.dataset
     where map_steps.valid_from is not null and map_steps.code_before <> map_steps.code
@@ -106,8 +106,8 @@ area_changes as (
         '_T' as source,
         '_T' as dataset,
         min(changes.kind || ' of ' || changes.from_code) as evidence,
-        cast(null as varchar) as definition_before_id,
-        cast(null as varchar) as definition_after_id
+        cast(null as string) as definition_before_id,
+        cast(null as string) as definition_after_id
     from {{ ref("stg_lake__area_changes") }} as changes
     -- a new name or code is the same area
     where changes.kind in ('split', 'merge')
@@ -124,8 +124,8 @@ declared as (
         '_T' as source,
         '_T' as dataset,
         min(coalesce(evidence, 'declared')) as evidence,
-        cast(null as varchar) as definition_before_id,
-        cast(null as varchar) as definition_after_id
+        cast(null as string) as definition_before_id,
+        cast(null as string) as definition_after_id
     from {{ ref("stg_lake__breaks") }}
     group by area_code, measure, break_on, kind
 ),
@@ -168,12 +168,12 @@ coverage as (
         dataset,
         min(
             'areas that report a total went from '
-            || cast(areas_before_count as varchar)
+            || cast(areas_before_count as string)
             || ' to '
-            || cast(areas_count as varchar)
+            || cast(areas_count as string)
         ) as evidence,
-        cast(null as varchar) as definition_before_id,
-        cast(null as varchar) as definition_after_id
+        cast(null as string) as definition_before_id,
+        cast(null as string) as definition_after_id
     from reporters_before
     -- a fifth more or fewer areas, where there are enough of them for a fifth to mean something
     where
@@ -213,8 +213,8 @@ source_mix as (
         spans.partner_id as source,
         spans.dataset,
         'figures of this source begin' as evidence,
-        cast(null as varchar) as definition_before_id,
-        cast(null as varchar) as definition_after_id
+        cast(null as string) as definition_before_id,
+        cast(null as string) as definition_after_id
     from source_spans as spans
     inner join spans_of_all on {{ same(["country_code", "measure", "frequency"], "spans", "spans_of_all") }}
     where spans.first_number > spans_of_all.first_number
@@ -231,8 +231,8 @@ source_mix as (
         spans.partner_id as source,
         spans.dataset,
         'figures of this source end' as evidence,
-        cast(null as varchar) as definition_before_id,
-        cast(null as varchar) as definition_after_id
+        cast(null as string) as definition_before_id,
+        cast(null as string) as definition_after_id
     from source_spans as spans
     inner join spans_of_all on {{ same(["country_code", "measure", "frequency"], "spans", "spans_of_all") }}
     inner join
@@ -256,9 +256,9 @@ restatement as (
         'restatement' as kind,
         source,
         dataset,
-        min('restated by more than a fifth in the issue of ' || cast(issued_on as varchar)) as evidence,
-        cast(null as varchar) as definition_before_id,
-        cast(null as varchar) as definition_after_id
+        min('restated by more than a fifth in the issue of ' || cast(issued_on as string)) as evidence,
+        cast(null as string) as definition_before_id,
+        cast(null as string) as definition_after_id
     from {{ ref("fct_changes") }}
     where
         kind = 'revised'
