@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from submissions.home import Home
     from submissions.receipt import Receipt
 
 __all__ = ["check"]
 
 
 def check(
-    path: Path | str, partner: str, contracts: Iterable[Path] | Path | None = None, home: Path | str | None = None
+    path: Path | str,
+    partner: str,
+    contracts: Iterable[Path] | Path | None = None,
+    home: Home | Path | str | None = None,
 ) -> Receipt:
     """Checks one file of a partner against its contract and writes nothing.
 
@@ -24,6 +28,6 @@ def check(
     that is held already, or keys that vanish since its previous issue, are reported as they would be on receipt.
     Raises WaymarkError when there is no such file or contract; what is wrong with the file is in the receipt.
     """
-    from submissions.receiving import check_file
+    from submissions.examination import check_file
 
-    return check_file(Path(path), partner, contracts, Path(home) if home is not None else None)
+    return check_file(Path(path), partner, contracts, home)

@@ -17,6 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from submissions.contract import own_roots
 from submissions.errors import WaymarkError
 from submissions.home import Home, write_whole
 from submissions.ledger import Ledger, state
@@ -25,7 +26,16 @@ from submissions.marked_yaml import Document, DocumentError, DocumentProblem, re
 if TYPE_CHECKING:
     import geopandas as gpd
 
-MEMBER_COLUMNS = ("area_set", "area_code", "area_name", "area_level", "parent_code", "valid_from", "valid_to", "has_polygon")
+MEMBER_COLUMNS = (
+    "area_set",
+    "area_code",
+    "area_name",
+    "area_level",
+    "parent_code",
+    "valid_from",
+    "valid_to",
+    "has_polygon",
+)
 CHANGE_COLUMNS = ("area_set", "from_code", "to_code", "changed_on", "kind")
 CHANGE_KINDS = ("split", "merge", "rename", "recode")
 
@@ -65,11 +75,17 @@ def record(
     recorded = state(ledger.entries()).areas
     messages: list[str] = []
     entries = []
-    for area_set in find(roots, given):
+    for area_set in find(own_roots(roots, home), given):
         folder = home.lake / "reference" / "areas" / area_set.name
-        inputs = {"declared": area_set.declared, "boundaries": {path.name: _sha256(path) for _, path in area_set.boundaries}}
+        inputs = {
+            "declared": area_set.declared,
+            "boundaries": {path.name: _sha256(path) for _, path in area_set.boundaries},
+        }
         digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-        messages += [f"area set {area_set.name}: no boundary file {pattern}; give it with --areas" for pattern in area_set.missing]
+        messages += [
+            f"area set {area_set.name}: no boundary file {pattern}; give it with --areas"
+            for pattern in area_set.missing
+        ]
         if recorded.get(area_set.name) == digest:
             continue
         if area_set.missing and area_set.name in recorded:
@@ -112,7 +128,10 @@ def find(roots: Iterable[Path], given: Iterable[Path] = ()) -> list[AreaSet]:
 def boundaries(home: Home, limit: int | None = None) -> dict[str, Path]:
     """The GeoParquet file of each area set at a ledger position; sets without any boundary are left out."""
     recorded = state(Ledger.of(home).entries(limit)).areas
-    files = {name: home.lake / "reference" / "areas" / name / f"{digest}.parquet" for name, digest in sorted(recorded.items())}
+    files = {
+        name: home.lake / "reference" / "areas" / name / f"{digest}.parquet"
+        for name, digest in sorted(recorded.items())
+    }
     return {name: file for name, file in files.items() if file.is_file()}
 
 
@@ -125,7 +144,9 @@ def _boundary_files(given: Iterable[Path]) -> list[Path]:
         elif path.is_file():
             files.append(path)
         else:
-            raise WaymarkError(f"there is no boundary file or folder {path}", hint="Give existing files or folders to --areas.")
+            raise WaymarkError(
+                f"there is no boundary file or folder {path}", hint="Give existing files or folders to --areas."
+            )
     return files
 
 
@@ -141,12 +162,19 @@ def _write_snapshot(area_set: AreaSet, folder: Path, digest: str) -> None:
     shapes = _shapes(area_set)
     members = _members(area_set, shapes)
     drawn = set(shapes["area_code"]) if shapes is not None else set()
-    rows = [{**member, "area_set": area_set.name, "has_polygon": str(member["area_code"] in drawn).lower()} for member in members]
+    rows = [
+        {**member, "area_set": area_set.name, "has_polygon": str(member["area_code"] in drawn).lower()}
+        for member in members
+    ]
     rows.sort(key=lambda row: (row["area_code"], row["valid_from"]))
     write_whole(folder / f"{digest}.csv", _csv(MEMBER_COLUMNS, rows))
     write_whole(folder / f"{digest}.changes.csv", _csv(CHANGE_COLUMNS, _changes(area_set)))
     if shapes is not None:
-        kept = shapes[shapes["area_code"].isin([row["area_code"] for row in rows])].sort_values("area_code").reset_index(drop=True)
+        kept = (
+            shapes[shapes["area_code"].isin([row["area_code"] for row in rows])]
+            .sort_values("area_code")
+            .reset_index(drop=True)
+        )
         target = folder / f".{digest}.parquet.{os.getpid()}.part"
         kept.to_parquet(target, index=False)
         target.replace(folder / f"{digest}.parquet")
@@ -165,7 +193,10 @@ def _members(area_set: AreaSet, shapes: gpd.GeoDataFrame | None) -> list[dict[st
     if "members" in content:
         rows = _table(area_set, content["members"], ("area_code", "area_name"))
     elif shapes is not None:
-        rows = [(0, {key: str(value) for key, value in row.items() if key != "geometry"}) for row in shapes.to_dict("records")]
+        rows = [
+            (0, {key: str(value) for key, value in row.items() if key != "geometry"})
+            for row in shapes.to_dict("records")
+        ]
     else:
         return []
     problems: list[DocumentProblem] = []
@@ -175,7 +206,8 @@ def _members(area_set: AreaSet, shapes: gpd.GeoDataFrame | None) -> list[dict[st
             "area_code": row["area_code"],
             "area_name": row["area_name"],
             "area_level": row.get("area_level") or content.get("level", ""),
-            "parent_code": row.get("parent_code") or ("" if "parent_code" in row and not content.get("parent") else content.get("parent", "")),
+            "parent_code": row.get("parent_code")
+            or ("" if "parent_code" in row and not content.get("parent") else content.get("parent", "")),
             "valid_from": row.get("valid_from") or content.get("valid_from", ""),
             "valid_to": row.get("valid_to") or content.get("valid_to", ""),
         }
@@ -186,7 +218,11 @@ def _members(area_set: AreaSet, shapes: gpd.GeoDataFrame | None) -> list[dict[st
         elif key in members:
             message = f"the area {member['area_code']} stands twice for the same time"
         if message:
-            problems.append(DocumentProblem(area_set.folder / content.get("members", area_set.document.file.name), line, "members", message))
+            problems.append(
+                DocumentProblem(
+                    area_set.folder / content.get("members", area_set.document.file.name), line, "members", message
+                )
+            )
         members[key] = member
     if problems:
         raise DocumentError(area_set.document.file, problems)
@@ -199,7 +235,9 @@ def _changes(area_set: AreaSet) -> list[dict[str, str]]:
         return []
     rows = _table(area_set, content["changes"], ("from_code", "to_code", "changed_on", "kind"))
     wrong = [
-        DocumentProblem(area_set.folder / content["changes"], line, "changes", f"the kind is one of {', '.join(CHANGE_KINDS)}")
+        DocumentProblem(
+            area_set.folder / content["changes"], line, "changes", f"the kind is one of {', '.join(CHANGE_KINDS)}"
+        )
         for line, row in rows
         if row["kind"] not in CHANGE_KINDS
     ]
@@ -214,11 +252,15 @@ def _table(area_set: AreaSet, name: str, needed: Sequence[str]) -> list[tuple[in
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise WaymarkError(f"{file} cannot be read as UTF-8 text", hint=f"The area set {area_set.name} names it.") from error
+        raise WaymarkError(
+            f"{file} cannot be read as UTF-8 text", hint=f"The area set {area_set.name} names it."
+        ) from error
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     missing = [column for column in needed if column not in (reader.fieldnames or ())]
     if missing:
-        raise DocumentError(area_set.document.file, [DocumentProblem(file, 1, name, f"the header lacks {', '.join(missing)}")])
+        raise DocumentError(
+            area_set.document.file, [DocumentProblem(file, 1, name, f"the header lacks {', '.join(missing)}")]
+        )
     return [(reader.line_num, {key: (value or "").strip() for key, value in row.items() if key}) for row in reader]
 
 
@@ -234,10 +276,20 @@ def _shapes(area_set: AreaSet) -> gpd.GeoDataFrame | None:
         try:
             frame = gpd.read_file(path, **({"layer": rule["layer"]} if "layer" in rule else {}))
         except Exception as error:  # the drivers raise many types, each meaning that this file cannot be used
-            raise WaymarkError(f"the boundaries {path} cannot be read: {error}", hint="GeoJSON, TopoJSON, GeoPackage and shapefiles are read.") from error
-        absent = [rule[key] for key in ("code_column", "name_column", "parent_column") if rule.get(key, "geometry") not in frame.columns]
+            raise WaymarkError(
+                f"the boundaries {path} cannot be read: {error}",
+                hint="GeoJSON, TopoJSON, GeoPackage and shapefiles are read.",
+            ) from error
+        absent = [
+            rule[key]
+            for key in ("code_column", "name_column", "parent_column")
+            if rule.get(key, "geometry") not in frame.columns
+        ]
         if absent:
-            raise WaymarkError(f"the boundaries {path} lack the column {', '.join(absent)}", hint=f"It has: {', '.join(map(str, frame.columns))}")
+            raise WaymarkError(
+                f"the boundaries {path} lack the column {', '.join(absent)}",
+                hint=f"It has: {', '.join(map(str, frame.columns))}",
+            )
         for column, labels in rule.get("where", {}).items():
             wanted = labels if isinstance(labels, list) else [labels]
             if column not in frame.columns:
@@ -247,11 +299,17 @@ def _shapes(area_set: AreaSet) -> gpd.GeoDataFrame | None:
         frame = frame.set_crs(declared) if frame.crs is None else frame
         codes = frame[rule["code_column"]].astype(str).str.strip()
         if "codes" in rule:
-            codes = codes.map({row["source"]: row["code"] for _, row in _table(area_set, rule["codes"], ("source", "code"))})
+            codes = codes.map(
+                {row["source"]: row["code"] for _, row in _table(area_set, rule["codes"], ("source", "code"))}
+            )
         shapes = gpd.GeoDataFrame({"area_code": codes}, geometry=frame.geometry.values, crs=frame.crs)
         if "members" not in area_set.document.content:
             shapes["area_name"] = frame[rule.get("name_column", rule["code_column"])].astype(str).values
-            shapes["parent_code"] = frame[rule["parent_column"]].astype(str).values if "parent_column" in rule else area_set.document.content.get("parent", "")
+            shapes["parent_code"] = (
+                frame[rule["parent_column"]].astype(str).values
+                if "parent_column" in rule
+                else area_set.document.content.get("parent", "")
+            )
         frames.append(shapes[shapes["area_code"].notna() & shapes.geometry.notna()].to_crs("EPSG:4326"))
     together = pd.concat(frames, ignore_index=True)
     if together["area_code"].duplicated().any():

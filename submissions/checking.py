@@ -13,27 +13,35 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from submissions.contract import (
-    DEFAULT_MEMBERS,
-    DIMENSIONS,
-    STATUSES,
-    ColumnRule,
-    Contract,
-    Dataset,
-    FileRule,
-    Where,
+from submissions.contract_model import DIMENSIONS, ColumnRule, Contract, Dataset, FileRule
+from submissions.findings import (
+    AFTER_END,
+    KEY,
+    exclusion_counts,
+    row_problems,
+    sums_with_gaps,
+    total_problems,
+    unmapped_labels,
+    unmapped_problems,
 )
-from submissions.periods import issue_of_file, issue_of_label, parse
-from submissions.problems import Problem, Refusal
+from submissions.layout import (
+    Layout,
+    Parameters,
+    exclusion_condition,
+    layout,
+    make_cells,
+    make_issues,
+    make_period_texts,
+)
+from submissions.periods import issue_of_file
+from submissions.problems import Problem
 from submissions.reading import BLANKS, Reading
 
 if TYPE_CHECKING:
     import duckdb
 
-KEY = (
-    "measure", "area", "area_role", "counterpart_area", "counterpart_role", "reporter", "period", "period_start",
-    "frequency", "offence", "exploitation", "sex", "age", "detail_kind", "detail", "unit",
-)  # fmt: skip
+__all__ = ["KEY", "VALUES", "Checked", "check_rows", "layout"]
+
 VALUES = ("value", "lower", "upper", "obs_status", "conf_status", "missing_reason")
 
 # C0 and C1 controls, and the characters that embed, override or isolate a direction of writing.
@@ -42,11 +50,16 @@ _COUNT_UNITS = ("persons", "cases", "offences", "decisions", "places", "permits"
 MAXIMUM_COUNT = 100_000_000_000
 MAXIMUM_AMOUNT = 10_000_000_000_000
 MAXIMUM_LABEL_CHARACTERS = 200
-AFTER_END = -1
 FOOTER_ROWS = 20
 
 # SDMX: O no value, L not collected, M cannot exist, Q suppressed.
-MISSING_STATUS = {"not_reported": "O", "not_collected": "L", "not_applicable": "M", "withheld": "Q", "suppressed_by_publisher": "Q"}
+MISSING_STATUS = {
+    "not_reported": "O",
+    "not_collected": "L",
+    "not_applicable": "M",
+    "withheld": "Q",
+    "suppressed_by_publisher": "Q",
+}
 CONFIDENTIAL = {"withheld": "N", "suppressed_by_publisher": "C"}
 
 
@@ -61,67 +74,6 @@ class Checked:
     counts: Mapping[date, Mapping[str, int]] = field(default_factory=dict)
 
 
-class Parameters(dict[str, Any]):
-    """Values bound into one statement; `bind` gives the placeholder."""
-
-    def bind(self, value: Any) -> str:
-        name = f"p{len(self)}"
-        self[name] = value
-        return f"${name}"
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where each name that the contract uses is found: a column of the file, or a part of what `unpivot` made."""
-
-    positions: Mapping[str, int]
-    unpivoted: tuple[tuple[int, str], ...] = ()
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    made: Mapping[str, str] = field(default_factory=dict)
-
-    def expression(self, name: str) -> str:
-        return self.made[name] if name in self.made else f"t{self.positions[name]}"
-
-
-def layout(dataset: Dataset, rule: FileRule, reading: Reading) -> Layout:
-    """Finds every column that the contract reads. Raises Refusal, naming all that are missing."""
-    unpivoted: list[tuple[int, str]] = []
-    groups: dict[str, tuple[str, ...]] = {}
-    made: dict[str, str] = {}
-    if dataset.unpivot is not None:
-        pattern = re.compile(dataset.unpivot.columns)
-        matches = [(index, found) for index, name in enumerate(reading.header) if (found := pattern.fullmatch(name))]
-        if not matches:
-            raise Refusal("F-unpivot")
-        unpivoted = [(index, reading.header[index]) for index, _ in matches]
-        made = {dataset.unpivot.name: "u_name", dataset.unpivot.value: "u_value"}
-        for number, group in enumerate(pattern.groupindex):
-            groups[group] = tuple(found[group] or "" for _, found in matches)
-            made.setdefault(group, f"u_group_{number}")
-    names = [name for name in _names_used(dataset, rule) if name not in made]
-    missing = tuple(name for name in names if name not in reading.header)
-    if missing:
-        raise Refusal("F-header-missing", f"the header has {len(reading.header)} columns", columns=missing, count=len(missing))
-    return Layout({name: reading.position(name) for name in names}, tuple(unpivoted), groups, made)
-
-
-def _names_used(dataset: Dataset, rule: FileRule) -> list[str]:
-    names: list[str] = []
-    for rules in dataset.columns.values():
-        for column in rules:
-            names += [column.source] if column.source else []
-            names += [name for name, _ in column.where]
-    for period in dataset.periods:
-        names += [*period.sources, *(name for name, _ in period.where)]
-    names += [dataset.value.source] if dataset.value else []
-    for exclusion in dataset.exclusions:
-        names += [exclusion.column] if exclusion.column else []
-        names += [name for name, _ in exclusion.where]
-    names += [check.column for check in dataset.total_checks]
-    names += [rule.issued_on.column] if rule.issued_on.column else []
-    return list(dict.fromkeys(names))
-
-
 def check_rows(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
@@ -134,24 +86,24 @@ def check_rows(
     """Gives every row of `source` its fate and fills `observations`. Raises Refusal when the whole file fails."""
     issue = issue_of_file(rule, file_name, reading)
     _texts(connection, dataset, reading, found)
-    _cells(connection, dataset, found, rule)
-    _period_texts(connection, dataset)
-    issues = _issues(connection, rule, issue)
+    make_cells(connection, dataset, found, rule)
+    make_period_texts(connection, dataset)
+    issues = make_issues(connection, rule, issue)
     _parsed(connection, contract, dataset, issue)
     _fates(connection, issues)
     _duplicates(connection, dataset)
     _observations(connection, dataset)
     counts = _balance(connection, reading, issues)
-    problems = [*_row_problems(connection, dataset), *_total_problems(connection, dataset)]
-    exclusions, after_end = _exclusion_counts(connection, dataset)
+    problems = [*row_problems(connection, dataset), *total_problems(connection, dataset)]
+    exclusions, after_end = exclusion_counts(connection, dataset)
     if after_end:
         exclusions.append(("after the declared end of the table", after_end))
     if after_end > FOOTER_ROWS:
         problems.append(Problem("W-unread-parts", "", after_end))
     unmapped = unmapped_labels(connection, contract, dataset)
-    problems += _unmapped_problems(unmapped, dataset)
+    problems += unmapped_problems(unmapped, dataset)
     if dataset.duplicates == "sum":
-        problems += _sums_with_gaps(connection)
+        problems += sums_with_gaps(connection)
     return Checked(issues, tuple(problems), tuple(exclusions), tuple(unmapped), counts)
 
 
@@ -165,9 +117,11 @@ def _texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, reading: Rea
     positions = sorted({*found.positions.values(), *(index for index, _ in found.unpivoted)})
     cells = [f"trim(c{position}, {blanks}) AS t{position}" for position in positions]
     is_ragged = f"(width <> {len(reading.header)} OR more IS NOT NULL)"
-    control = " OR ".join(f"regexp_matches(t{position}, {parameters.bind(_CONTROL)})" for position in positions) or "false"
+    control = (
+        " OR ".join(f"regexp_matches(t{position}, {parameters.bind(_CONTROL)})" for position in positions) or "false"
+    )
     conditions = [
-        f"WHEN {_exclusion_condition(exclusion, found, parameters)} THEN {index}"
+        f"WHEN {exclusion_condition(exclusion, found, parameters)} THEN {index}"
         for index, exclusion in enumerate(dataset.exclusions)
     ]
     connection.execute(
@@ -182,140 +136,6 @@ def _texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, reading: Rea
         """,
         parameters,
     )
-
-
-def _exclusion_condition(exclusion: Any, found: Layout, parameters: Parameters) -> str:
-    tests = [_where_condition(exclusion.where, found, parameters)] if exclusion.where else []
-    if exclusion.column is not None:
-        column = found.expression(exclusion.column)
-        choices = [f"list_contains({parameters.bind(list(exclusion.labels))}, {column})"] if exclusion.labels else []
-        choices += [f"{column} = ''"] if exclusion.is_blank else []
-        tests += [f"({' OR '.join(choices)})"] if choices else ["false"]
-    return " AND ".join(tests)
-
-
-def _where_condition(where: Where, found: Layout, parameters: Parameters) -> str:
-    tests = [f"list_contains({parameters.bind(list(labels))}, {found.expression(name)})" for name, labels in where]
-    return f"({' AND '.join(tests)})"
-
-
-# --- our columns -----------------------------------------------------------------------------------------------------
-
-
-def _cells(connection: duckdb.DuckDBPyConnection, dataset: Dataset, found: Layout, rule: FileRule) -> None:
-    """`cells`: one row an observation-to-be, with our columns still as the partner's text."""
-    parameters = Parameters()
-    made = ""
-    if found.unpivoted:
-        labels = parameters.bind([name for _, name in found.unpivoted])
-        values = ", ".join(f"t{index}" for index, _ in found.unpivoted)
-        groups = [
-            f"unnest({parameters.bind(list(labels_of_group))}) AS {found.made[group]}"
-            for group, labels_of_group in found.groups.items()
-            if found.made[group].startswith("u_group_")
-        ]
-        made = ", " + ", ".join([f"unnest({labels}) AS u_name", f"unnest([{values}]) AS u_value", *groups])
-    checks = [
-        f"{found.expression(check.column)} = {parameters.bind(check.member)} AS is_total_{index}"
-        for index, check in enumerate(dataset.total_checks)
-    ]
-    columns = [
-        f"{_label(dataset.columns.get(column, ()), column, dataset, found, parameters)} AS {column}"
-        for column in (*DIMENSIONS, *STATUSES)
-    ]
-    period_rule, period_text = _period_text(dataset, found, parameters)
-    value = found.expression(dataset.value.source) if dataset.value else "NULL"
-    issue = found.expression(rule.issued_on.column) if rule.issued_on.column else "NULL"
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TABLE cells AS
-        WITH long AS (SELECT *{made} FROM texts WHERE NOT is_ragged)
-        SELECT row_id, exclusion, is_hostile, {"".join(f"{check}, " for check in checks)}
-               {period_rule} AS period_rule, {period_text} AS period_text, {value} AS value_text,
-               {issue} AS issue_text, {", ".join(columns)}
-        FROM long
-        """,
-        parameters,
-    )
-
-
-def _label(rules: Sequence[ColumnRule], column: str, dataset: Dataset, found: Layout, parameters: Parameters) -> str:
-    """SQL for a column's label: the first alternative whose `where` holds; `else` where none does."""
-    if not rules:
-        default = {"unit": dataset.counting_unit, **dict.fromkeys(STATUSES)}.get(column, DEFAULT_MEMBERS.get(column))
-        return parameters.bind(default) + "::VARCHAR"
-    cases, fallback = [], "NULL"
-    for rule in rules:
-        if rule.constant is not None:
-            label = f"{parameters.bind(rule.constant)}::VARCHAR"
-        else:
-            label = found.expression(rule.source or "")
-            if rule.otherwise is not None and not rule.where and "" not in rule.values:
-                label = f"coalesce(nullif({label}, ''), {parameters.bind(rule.otherwise)})"
-        if not rule.where:
-            fallback = label
-            break
-        cases.append(f"WHEN {_where_condition(rule.where, found, parameters)} THEN {label}")
-        if rule.otherwise is not None:
-            fallback = f"{parameters.bind(rule.otherwise)}::VARCHAR"
-    return f"CASE {' '.join(cases)} ELSE {fallback} END" if cases else fallback
-
-
-def _period_text(dataset: Dataset, found: Layout, parameters: Parameters) -> tuple[str, str]:
-    numbers, texts = [], []
-    for index, rule in enumerate(dataset.periods):
-        condition = _where_condition(rule.where, found, parameters) if rule.where else "true"
-        if rule.constant is not None:
-            text = f"{parameters.bind(rule.constant)}::VARCHAR"
-        else:
-            text = f"concat_ws(' ', {', '.join(found.expression(name) for name in rule.sources)})"
-        numbers.append(f"WHEN {condition} THEN {index}")
-        texts.append(f"WHEN {condition} THEN {text}")
-    if not numbers:
-        return "NULL::INTEGER", "NULL::VARCHAR"
-    return f"CASE {' '.join(numbers)} END", f"CASE {' '.join(texts)} END"
-
-
-def _period_texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
-    """`period_texts`: what each distinct text of a period rule means."""
-    distinct = connection.execute(
-        "SELECT DISTINCT period_rule, period_text FROM cells WHERE period_rule IS NOT NULL"
-    ).fetchall()
-    rows = []
-    for number, text in distinct:
-        period = parse(text, dataset.periods[number], dataset)
-        if period is not None:
-            rows.append((number, text, period.code, period.start, period.frequency))
-    connection.execute(
-        "CREATE OR REPLACE TABLE period_texts "
-        "(period_rule INTEGER, period_text VARCHAR, period VARCHAR, period_start DATE, frequency VARCHAR)"
-    )
-    insert_rows(connection, "period_texts", rows)
-
-
-def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple]) -> None:
-    """Fills a small table from Python rows in one statement."""
-    if not rows:
-        return
-    import pyarrow as pa
-
-    columns = list(zip(*rows, strict=True))
-    connection.register("rows_to_insert", pa.table([pa.array(column) for column in columns], names=[f"x{index}" for index in range(len(columns))]))
-    connection.execute(f"INSERT INTO {table} SELECT * FROM rows_to_insert")
-    connection.unregister("rows_to_insert")
-
-
-def _issues(connection: duckdb.DuckDBPyConnection, rule: FileRule, issue: date | None) -> tuple[date, ...]:
-    """`issue_texts` and the dates of issue in the file, earliest first. Refuses a file in which no row has one."""
-    connection.execute("CREATE OR REPLACE TABLE issue_texts (issue_text VARCHAR, issue DATE)")
-    if issue is not None:
-        return (issue,)
-    texts = [text for (text,) in connection.execute("SELECT DISTINCT issue_text FROM cells").fetchall()]
-    rows = [(text, found) for text in texts if (found := issue_of_label(text, rule.issued_on))]
-    if not rows:
-        raise Refusal("F-issue-date", "no row states a declared date", columns=(rule.issued_on.column or "",))
-    insert_rows(connection, "issue_texts", rows)
-    return tuple(sorted({found for _, found in rows}))
 
 
 # --- values and rules ------------------------------------------------------------------------------------------------
@@ -409,7 +229,9 @@ def _number(dataset: Dataset, parameters: Parameters) -> tuple[str, str]:
 
 
 def _of_mark(contents: Iterable[Any], parameters: Parameters, kind: str = "DECIMAL(20, 4)") -> str:
-    cases = [f"WHEN {index} THEN {parameters.bind(content)}" for index, content in enumerate(contents) if content is not None]
+    cases = [
+        f"WHEN {index} THEN {parameters.bind(content)}" for index, content in enumerate(contents) if content is not None
+    ]
     return f"(CASE mark {' '.join(cases)} END)::{kind}" if cases else f"NULL::{kind}"
 
 
@@ -423,7 +245,30 @@ def _status_code(column: str, dataset: Dataset, parameters: Parameters) -> tuple
     values: dict[str, str] = {}
     for rule in dataset.columns.get(column, ()):
         values |= rule.values
-    known = ("A", "B", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "S", "T", "U", "V", "W", "X")
+    known = (
+        "A",
+        "B",
+        "D",
+        "E",
+        "F",
+        "G",
+        "H",
+        "I",
+        "J",
+        "K",
+        "L",
+        "M",
+        "N",
+        "O",
+        "P",
+        "Q",
+        "S",
+        "T",
+        "U",
+        "V",
+        "W",
+        "X",
+    )
     if not dataset.columns.get(column):
         return "NULL::VARCHAR", "false"
     label = f"nullif({column}, '')"
@@ -549,7 +394,9 @@ def _observations(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> No
     )
 
 
-def _balance(connection: duckdb.DuckDBPyConnection, reading: Reading, issues: Sequence[date]) -> dict[date, dict[str, int]]:
+def _balance(
+    connection: duckdb.DuckDBPyConnection, reading: Reading, issues: Sequence[date]
+) -> dict[date, dict[str, int]]:
     """Rows in, accepted, quarantined and excluded by issue. Raises BalanceError when a row has no fate or two."""
     from submissions.errors import BalanceError
 
@@ -574,118 +421,3 @@ def _balance(connection: duckdb.DuckDBPyConnection, reading: Reading, issues: Se
             hint="This is an error of the program, not of the file. Nothing of the file was taken.",
         )
     return counts
-
-
-# --- what to say about it --------------------------------------------------------------------------------------------
-
-
-def _row_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> list[Problem]:
-    rows = connection.execute(
-        """
-        WITH wrong AS (SELECT line, unnest(codes) AS code FROM fates WHERE len(codes) > 0)
-        SELECT code, count(*), list(line ORDER BY line)[:20] FROM wrong GROUP BY code ORDER BY code
-        """
-    ).fetchall()
-    problems = []
-    for code, number, lines in rows:
-        name, _, column = code.partition(":")
-        problems.append(Problem(name, "", number, tuple(lines), partner_columns(dataset, column)))
-    return problems
-
-
-def partner_columns(dataset: Dataset, column: str) -> tuple[str, ...]:
-    """The partner's names of the columns that one of ours is read from."""
-    if not column:
-        return ()
-    if column == "period":
-        names = [name for rule in dataset.periods for name in rule.sources]
-    elif column == "value":
-        names = [dataset.value.source] if dataset.value else []
-    else:
-        names = [rule.source for rule in dataset.columns.get(column, ()) if rule.source]
-    return tuple(dict.fromkeys(names)) or (column,)
-
-
-def _exclusion_counts(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> tuple[list[tuple[str, int]], int]:
-    rows = dict(
-        connection.execute("SELECT exclusion, count(*) FROM fates WHERE exclusion IS NOT NULL GROUP BY exclusion").fetchall()
-    )
-    counts = [(exclusion.reason, rows[index]) for index, exclusion in enumerate(dataset.exclusions) if index in rows]
-    replaced = connection.execute("SELECT count(*) FROM fates WHERE is_replaced").fetchone()
-    if replaced and replaced[0]:
-        counts.append(("replaced by a later row of the same key in this file", replaced[0]))
-    return counts, rows.get(AFTER_END, 0)
-
-
-def _total_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> list[Problem]:
-    """Compares the parts of each split with its published total, as intervals; what the bounds allow is no problem."""
-    problems = []
-    for index, check in enumerate(dataset.total_checks):
-        split = {column for column, rules in dataset.columns.items() if any(rule.source == check.column for rule in rules)}
-        key = ", ".join(column for column in KEY if column not in split)
-        row = connection.execute(
-            f"""
-            WITH numbers AS (
-                SELECT {key}, row_id, is_total_{index} AS is_total, exclusion,
-                       CASE WHEN mark IS NULL THEN number ELSE low END AS lower,
-                       CASE WHEN mark IS NULL THEN number ELSE high END AS upper
-                FROM parsed WHERE period IS NOT NULL AND len(codes) = 0
-            ),
-            compared AS (
-                SELECT {key}, any_value(lower) FILTER (is_total) AS total_lower, any_value(upper) FILTER (is_total) AS total_upper,
-                       min(row_id) FILTER (is_total) AS row_id,
-                       sum(lower) FILTER (NOT is_total AND exclusion IS NULL) AS lower,
-                       sum(upper) FILTER (NOT is_total AND exclusion IS NULL) AS upper,
-                       count(*) FILTER (NOT is_total AND exclusion IS NULL AND upper IS NULL) AS gaps
-                FROM numbers GROUP BY {key}
-            )
-            SELECT count(*), list(texts.line ORDER BY texts.line)[:20] FROM compared JOIN texts USING (row_id)
-            WHERE total_upper < lower - $tolerance OR (gaps = 0 AND total_lower > upper + $tolerance)
-            """,
-            {"tolerance": check.tolerance},
-        ).fetchone()
-        if row and row[0]:
-            problems.append(Problem("W-total", "", row[0], tuple(row[1]), (check.column,)))
-    return problems
-
-
-def unmapped_labels(connection: duckdb.DuckDBPyConnection, contract: Contract, dataset: Dataset) -> list[tuple[str, str, int]]:
-    """(our column, label, rows) of labels that no map, value list or library knows, most frequent first."""
-    unmapped: list[tuple[str, str, int]] = []
-    for column, rules in dataset.columns.items():
-        if column in STATUSES or not any(rule.is_mapped for rule in rules):
-            continue
-        if any(rule.source and not rule.where and rule.otherwise for rule in rules):
-            continue
-        known = {row.source for rule in rules for _, row in contract.map_rows(rule)}
-        known |= {code for rule in rules for code in (rule.constant, rule.otherwise) if code is not None}
-        rows = connection.execute(
-            f"SELECT {column}, count(*) FROM candidates WHERE NOT list_contains($known, {column}) GROUP BY 1 ORDER BY 2 DESC, 1",
-            {"known": sorted(known)},
-        ).fetchall()
-        if any(rule.library == "country_names" for rule in rules):
-            from submissions.country_names import resolve
-
-            rows = [row for row in rows if resolve(row[0]) is None]
-        unmapped += [(column, label, number) for label, number in rows]
-    return unmapped
-
-
-def _unmapped_problems(unmapped: Sequence[tuple[str, str, int]], dataset: Dataset) -> list[Problem]:
-    problems = []
-    for column in dict.fromkeys(column for column, _, _ in unmapped):
-        labels = [(label, number) for name, label, number in unmapped if name == column]
-        detail = f"{len(labels):,} label{'s' if len(labels) != 1 else ''} of {column}"
-        problems.append(Problem("W-unmapped", detail, sum(number for _, number in labels), (), partner_columns(dataset, column)))
-    return problems
-
-
-def _sums_with_gaps(connection: duckdb.DuckDBPyConnection) -> list[Problem]:
-    key = ", ".join(("issue", *KEY))
-    row = connection.execute(
-        f"""
-        WITH sums AS (SELECT {key} FROM candidates GROUP BY {key} HAVING count(*) > 1 AND count(upper) BETWEEN 1 AND count(*) - 1)
-        SELECT count(*) FROM sums
-        """
-    ).fetchone()
-    return [Problem("W-sum-with-missing", "", row[0])] if row and row[0] else []

@@ -12,6 +12,7 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
+from submissions.contract import own_roots
 from submissions.errors import WaymarkError
 from submissions.home import Home, write_whole
 from submissions.ledger import Ledger, state
@@ -33,7 +34,7 @@ def record(home: Home, roots: Iterable[Path]) -> None:
     """Takes a snapshot of the declared definitions when they changed since the ledger last saw them."""
     ledger = Ledger.of(home)
     recorded = state(ledger.entries()).definitions
-    roots = list(roots)
+    roots = own_roots(roots, home)
     contents = {table: _together(table, roots) for table in TABLES}
     if recorded is None and not any(content.count(b"\n") > 1 for content in contents.values()):
         return

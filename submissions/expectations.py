@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from submissions.checking import KEY, MAXIMUM_AMOUNT, STATUSES
-from submissions.contract import REPOSITORY_CONTRACTS, Contract, Dataset
+from submissions.checking import KEY, MAXIMUM_AMOUNT
+from submissions.contract import REPOSITORY_CONTRACTS, STATUSES, Contract, Dataset
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,23 +52,31 @@ def rules(dataset: Dataset) -> list[Rule]:
         if members:
             found.append(
                 Rule(
-                    f"{column} is in its code list", "ExpectColumnValuesToBeInSet",
-                    {"column": column, "value_set": members}, f"NOT list_contains($members, {column})", {"members": members},
+                    f"{column} is in its code list",
+                    "ExpectColumnValuesToBeInSet",
+                    {"column": column, "value_set": members},
+                    f"NOT list_contains($members, {column})",
+                    {"members": members},
                 )  # fmt: skip
             )
     pattern = f"^({fields['period']['format']})$"
     found.append(
         Rule(
-            "period is ISO 8601", "ExpectColumnValuesToMatchRegex", {"column": "period", "regex": pattern},
-            "NOT regexp_matches(period, $pattern)", {"pattern": pattern},
+            "period is ISO 8601",
+            "ExpectColumnValuesToMatchRegex",
+            {"column": "period", "regex": pattern},
+            "NOT regexp_matches(period, $pattern)",
+            {"pattern": pattern},
         )  # fmt: skip
     )
     for column in ("value", "lower", "upper"):
         found.append(
             Rule(
-                f"{column} is within bounds", "ExpectColumnValuesToBeBetween",
+                f"{column} is within bounds",
+                "ExpectColumnValuesToBeBetween",
                 {"column": column, "min_value": 0, "max_value": MAXIMUM_AMOUNT * 1000},
-                f"{column} < 0 OR {column} > $most", {"most": MAXIMUM_AMOUNT * 1000},
+                f"{column} < 0 OR {column} > $most",
+                {"most": MAXIMUM_AMOUNT * 1000},
             )  # fmt: skip
         )
     found += [
@@ -110,12 +118,17 @@ def run(
     name = f"{contract.partner}.{dataset.name}"
     if row[0] > profile_above:
         frame = _profile(connection, suite)
-        expectations = [("ExpectColumnMaxToBeBetween", {"column": f"rule_{index}", "max_value": 0}) for index in range(len(suite))]
+        expectations = [
+            ("ExpectColumnMaxToBeBetween", {"column": f"rule_{index}", "max_value": 0}) for index in range(len(suite))
+        ]
     else:
         frame = connection.execute(f"SELECT *, {_COMPUTED} FROM observations").df()
         expectations = [(rule.expectation, rule.arguments) for rule in suite]
     outcomes = _validate(name, frame, expectations)
-    return (("the batch is not empty", row[0] > 0), *((rule.name, outcome) for rule, outcome in zip(suite, outcomes, strict=True)))
+    return (
+        ("the batch is not empty", row[0] > 0),
+        *((rule.name, outcome) for rule, outcome in zip(suite, outcomes, strict=True)),
+    )
 
 
 _COMPUTED = (
@@ -147,11 +160,16 @@ def _validate(name: str, frame: Any, expectations: Sequence[tuple[str, Mapping[s
     import great_expectations as gx
     import great_expectations.expectations as gxe
 
-    suite = gx.ExpectationSuite(name=name, expectations=[getattr(gxe, kind)(**arguments) for kind, arguments in expectations])
+    suite = gx.ExpectationSuite(
+        name=name, expectations=[getattr(gxe, kind)(**arguments) for kind, arguments in expectations]
+    )
     asset = context.data_sources.get("batches").get_asset("batch")
     batch = asset.get_batch_definition("whole").get_batch(batch_parameters={"dataframe": frame})
     found = batch.validate(suite, result_format="BOOLEAN_ONLY")
-    outcomes = {_identity(result.expectation_config.type, result.expectation_config.kwargs): bool(result.success) for result in found.results}
+    outcomes = {
+        _identity(result.expectation_config.type, result.expectation_config.kwargs): bool(result.success)
+        for result in found.results
+    }
     return [
         outcomes[_identity(_snake(kind), getattr(gxe, kind)(**arguments).configuration.kwargs)]
         for kind, arguments in expectations
@@ -166,7 +184,9 @@ def _context() -> Any:
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    context.data_sources.add_pandas("batches").add_dataframe_asset("batch").add_batch_definition_whole_dataframe("whole")
+    context.data_sources.add_pandas("batches").add_dataframe_asset("batch").add_batch_definition_whole_dataframe(
+        "whole"
+    )
     return context
 
 

@@ -56,7 +56,10 @@ class Home:
             if not create:
                 raise WaymarkError(f"{path} is not a home", hint="`waymark run --home DIR` makes one.")
             if path.is_dir() and any(entry.name != "inbox" and entry.name != "contracts" for entry in path.iterdir()):
-                unfinished = all(entry.name in (*FOLDERS, "inbox", "contracts", ".lock") or entry.name.startswith("home.json") for entry in path.iterdir())
+                unfinished = all(
+                    entry.name in (*FOLDERS, "inbox", "contracts", ".lock") or entry.name.startswith("home.json")
+                    for entry in path.iterdir()
+                )
                 if not unfinished:
                     raise WaymarkError(f"{path} is not empty and not a home", hint="Give an empty or new folder.")
             _make(path, kind or "real")
@@ -72,7 +75,9 @@ class Home:
         return cls(path=path, kind=state["kind"], **folders)
 
     @contextlib.contextmanager
-    def lock(self, waiting: Callable[[Holder | None], None] | None = None, command: str | None = None) -> Iterator[None]:
+    def lock(
+        self, waiting: Callable[[Holder | None], None] | None = None, command: str | None = None
+    ) -> Iterator[None]:
         """Holds the home for one writer. While another holds it, `waiting` is told who, now and every ten seconds.
 
         The lock is the operating system's lock on one open file: it ends with its process, however that ends.

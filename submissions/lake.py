@@ -22,7 +22,12 @@ from submissions.vintages import lake_file
 if TYPE_CHECKING:
     import duckdb
 
-OBSERVATION_TYPES = {"period_start": "DATE", "value": "DECIMAL(20, 4)", "lower": "DECIMAL(20, 4)", "upper": "DECIMAL(20, 4)"}
+OBSERVATION_TYPES = {
+    "period_start": "DATE",
+    "value": "DECIMAL(20, 4)",
+    "lower": "DECIMAL(20, 4)",
+    "upper": "DECIMAL(20, 4)",
+}
 
 TABLES = {
     "build_parameters": "as_of DATE, ledger_position INTEGER, home_kind VARCHAR",
@@ -63,7 +68,9 @@ def load(
     entries = ledger.entries()
     position = len(entries) if ledger_position is None else ledger_position
     if not 0 <= position <= len(entries):
-        raise WaymarkError(f"the ledger has {len(entries)} entries, not {position}", hint="`waymark submissions` shows positions.")
+        raise WaymarkError(
+            f"the ledger has {len(entries)} entries, not {position}", hint="`waymark submissions` shows positions."
+        )
     known = state(entries[:position])
     erased_later = state(entries).erased
     gone = [entry["submission_id"] for entry in known.in_force() if entry["submission_id"] in erased_later]
@@ -75,7 +82,9 @@ def load(
     if as_of is None:
         issued = [entry["issued_on"] for entry in known.in_force()]
         if not issued:
-            raise WaymarkError("the home holds no accepted submission", hint="Put partners' files into the inbox and run again.")
+            raise WaymarkError(
+                "the home holds no accepted submission", hint="Put partners' files into the inbox and run again."
+            )
         as_of = date.fromisoformat(max(issued))
     connection.execute("DROP SCHEMA IF EXISTS lake CASCADE")
     connection.execute("CREATE SCHEMA lake")
@@ -129,7 +138,10 @@ def _load_observations(connection: duckdb.DuckDBPyConnection, home: Home, known:
     files = [lake_file(home, entry["partner_id"], entry["submission_id"]) for entry in known.in_force()]
     missing = [file for file in files if not file.is_file()]
     if missing:
-        raise WaymarkError(f"{missing[0]} is in the ledger but not in the lake", hint="Restore it from a backup, or send the file again.")
+        raise WaymarkError(
+            f"{missing[0]} is in the ledger but not in the lake",
+            hint="Restore it from a backup, or send the file again.",
+        )
     if files:
         connection.execute(
             f"INSERT INTO lake.observations SELECT {', '.join(columns)} FROM read_parquet($files, hive_partitioning = false)",
@@ -140,8 +152,6 @@ def _load_observations(connection: duckdb.DuckDBPyConnection, home: Home, known:
 def _dataset_rows(contract: Contract) -> Iterator[tuple]:
     public_minimum = (contract.already_public or {}).get("minimum_cell")
     for dataset in contract.datasets.values():
-        if dataset.kind == "evidence":
-            continue
         yield (
             contract.partner, contract.name, contract.sector, contract.licence, contract.legal_basis, contract.audience,
             contract.minimum_cell, public_minimum, contract.cadence_months, contract.late_after_days, dataset.name,

@@ -93,6 +93,7 @@ class State:
     confirmed: frozenset[str] = frozenset()
     withdrawn: frozenset[str] = frozenset()
     erased: frozenset[str] = frozenset()
+    erased_digests: frozenset[str] = frozenset()
     superseded: frozenset[str] = frozenset()
     contracts: dict[str, str] = field(default_factory=dict)
     areas: dict[str, str] = field(default_factory=dict)
@@ -127,6 +128,7 @@ def state(entries: Iterable[Entry]) -> State:
     submissions: dict[str, Entry] = {}
     refusals: dict[str, Entry] = {}
     marked: dict[str, set[str]] = {"confirmation": set(), "withdrawal": set(), "erasure": set()}
+    erased_digests: set[str] = set()
     superseded: set[str] = set()
     contracts: dict[str, str] = {}
     areas: dict[str, str] = {}
@@ -141,6 +143,7 @@ def state(entries: Iterable[Entry]) -> State:
             refusals[entry["refusal_id"]] = entry
         elif kind in marked:
             marked[kind].add(entry["submission_id"])
+            erased_digests |= {entry["keyed_digest"]} if kind == "erasure" else set()
         elif kind == "contract":
             contracts[entry["partner_id"]] = entry["digest"]
         elif kind == "areas":
@@ -149,5 +152,5 @@ def state(entries: Iterable[Entry]) -> State:
             definitions = entry["digest"]
     return State(
         submissions, refusals, frozenset(marked["confirmation"]), frozenset(marked["withdrawal"]),
-        frozenset(marked["erasure"]), frozenset(superseded), contracts, areas, definitions,
+        frozenset(marked["erasure"]), frozenset(erased_digests), frozenset(superseded), contracts, areas, definitions,
     )  # fmt: skip

@@ -127,7 +127,9 @@ def _compose(file: Path) -> Document:
     return Document(file, content, lines)
 
 
-def _content(node: yaml.Node, place: Place, lines: dict[Place, int], problems: list[DocumentProblem], file: Path) -> Any:
+def _content(
+    node: yaml.Node, place: Place, lines: dict[Place, int], problems: list[DocumentProblem], file: Path
+) -> Any:
     lines[place] = node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         content: dict[str, Any] = {}
@@ -139,7 +141,9 @@ def _content(node: yaml.Node, place: Place, lines: dict[Place, int], problems: l
             key = key_node.value
             if key in content:
                 first = lines[(*place, key)]
-                problems.append(DocumentProblem(file, line, dotted((*place, key)), f"stands twice (first in line {first})"))
+                problems.append(
+                    DocumentProblem(file, line, dotted((*place, key)), f"stands twice (first in line {first})")
+                )
                 continue
             content[key] = _content(value_node, (*place, key), lines, problems, file)
             lines[(*place, key)] = line

@@ -40,13 +40,21 @@ def parse(text: str, rule: PeriodRule, dataset: Dataset) -> Period | None:
         parts = {name.split("_")[0]: int(value) for name, value in match.groupdict().items() if value} if match else {}
     else:
         match = re.compile(rule.pattern or "").fullmatch(text)
-        parts = {name: int(value) for name, value in match.groupdict().items() if value and value.isdecimal()} if match else {}
+        parts = (
+            {name: int(value) for name, value in match.groupdict().items() if value and value.isdecimal()}
+            if match
+            else {}
+        )
     year, quarter, month = parts.get("year"), parts.get("quarter"), parts.get("month")
     if year is None or not EARLIEST_YEAR <= year <= LATEST_YEAR:
         return None
     if (month is not None and not 1 <= month <= 12) or (quarter is not None and not 1 <= quarter <= 4):
         return None
-    if match is not None and rule.pattern and any(name in match.re.groupindex and name not in parts for name in ("quarter", "month")):
+    if (
+        match is not None
+        and rule.pattern
+        and any(name in match.re.groupindex and name not in parts for name in ("quarter", "month"))
+    ):
         return None
     first_month, first_day = dataset.fiscal_starts if rule.is_fiscal else (1, 1)
     if rule.is_fiscal and dataset.fiscal_named_after == "end" and (first_month, first_day) != (1, 1):

@@ -96,7 +96,9 @@ class Problem:
 class Refusal(Exception):
     """Raised inside the reading of one file; becomes its outcome, never an end of the run."""
 
-    def __init__(self, code: str, detail: str = "", *, lines: tuple[int, ...] = (), columns: tuple[str, ...] = (), count: int = 1):
+    def __init__(
+        self, code: str, detail: str = "", *, lines: tuple[int, ...] = (), columns: tuple[str, ...] = (), count: int = 1
+    ):
         super().__init__(code)
         self.problem = Problem(code, detail, count, lines, columns)
 

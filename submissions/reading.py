@@ -8,7 +8,6 @@ positional, so nothing a partner writes ever becomes an identifier. What cannot 
 from __future__ import annotations
 
 import csv
-import io
 import itertools
 import re
 import zipfile
@@ -126,7 +125,13 @@ def _fill(
         columns = [pa.array(cells, pa.string()) for cells in zip(*rows, strict=True)]
         row_ids = range(row_id + 1, row_id + len(rows) + 1)
         table = pa.table(
-            [pa.array(row_ids, pa.int64()), pa.array(lines, pa.int64()), pa.array(widths, pa.int32()), pa.array(more or [None] * len(rows), pa.string()), *columns],
+            [
+                pa.array(row_ids, pa.int64()),
+                pa.array(lines, pa.int64()),
+                pa.array(widths, pa.int32()),
+                pa.array(more or [None] * len(rows), pa.string()),
+                *columns,
+            ],
             names=["row_id", "line", "width", "more", *names],
         )
         connection.register("batch", table)
@@ -185,7 +190,9 @@ def _text_records(path: Path, form: Format) -> Iterator[Record]:
             raise _encoding_refusal(path, encoding) from error
         except csv.Error as error:
             if "field larger" in str(error):
-                raise Refusal("F-too-large", f"a cell of over {MAXIMUM_CELL_CHARACTERS:,} characters", lines=(line,)) from error
+                raise Refusal(
+                    "F-too-large", f"a cell of over {MAXIMUM_CELL_CHARACTERS:,} characters", lines=(line,)
+                ) from error
             raise Refusal("F-quoting", str(error), lines=(line,)) from error
 
 
@@ -216,7 +223,9 @@ def _encoding_refusal(path: Path, encoding: str) -> Refusal:
                 within = max(error.start - pending, 0)
                 lines += block[:within].count(newline)
                 byte = offset - pending + error.start + 1
-                return Refusal("F-encoding", f"byte {byte:,} is not {encoding.removesuffix('-sig')}", lines=(lines + 1,))
+                return Refusal(
+                    "F-encoding", f"byte {byte:,} is not {encoding.removesuffix('-sig')}", lines=(lines + 1,)
+                )
             offset += len(block)
             lines += block.count(newline)
     return Refusal("F-encoding", f"the file ends inside a character of {encoding}", lines=(lines + 1,))
@@ -253,7 +262,9 @@ def check_archive(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise Refusal("F-empty" if path.stat().st_size == 0 else "F-type", "the content is not an xlsx workbook") from error
+        raise Refusal(
+            "F-empty" if path.stat().st_size == 0 else "F-type", "the content is not an xlsx workbook"
+        ) from error
     if len(members) > MAXIMUM_ARCHIVE_MEMBERS:
         raise Refusal("F-too-large", f"{len(members):,} members in the workbook")
     unpacked = sum(member.file_size for member in members)
@@ -294,7 +305,9 @@ def number_text(number: float, decimal: str = ".") -> str:
 # --- parquet --------------------------------------------------------------------------------------------------------
 
 
-def _read_parquet(path: Path, form: Format, connection: duckdb.DuckDBPyConnection, progress: Progress | None) -> Reading:
+def _read_parquet(
+    path: Path, form: Format, connection: duckdb.DuckDBPyConnection, progress: Progress | None
+) -> Reading:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -307,7 +320,9 @@ def _read_parquet(path: Path, form: Format, connection: duckdb.DuckDBPyConnectio
     unpacked = sum(metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups))
     if len(header) > MAXIMUM_COLUMNS or unpacked > MAXIMUM_UNPACKED_BYTES:
         raise Refusal("F-too-large", f"{len(header):,} columns, {unpacked:,} bytes unpacked")
-    nested = [field.name for field in file.schema_arrow if pa.types.is_nested(field.type) or pa.types.is_binary(field.type)]
+    nested = [
+        field.name for field in file.schema_arrow if pa.types.is_nested(field.type) or pa.types.is_binary(field.type)
+    ]
     if nested:
         raise Refusal("F-type", f"{len(nested)} columns are nested or binary")
     names = [f"c{index}" for index in range(len(header))]
@@ -338,7 +353,9 @@ def _column_text(column: Any, decimal: str) -> Any:
 
     kind = column.type
     if pa.types.is_floating(kind):
-        return pa.array(["" if value is None else number_text(value, decimal) for value in column.to_pylist()], pa.string())
+        return pa.array(
+            ["" if value is None else number_text(value, decimal) for value in column.to_pylist()], pa.string()
+        )
     if pa.types.is_boolean(kind):
         column = pc.if_else(column, "TRUE", "FALSE")
     elif pa.types.is_timestamp(kind):

@@ -12,7 +12,15 @@ OUTCOMES = (
     "accepted", "accepted_with_warnings", "rows_quarantined", "refused", "already_held", "held_for_confirmation", "withdrawn",
 )  # fmt: skip
 # From harmless to grave: a file with several submissions has the gravest of their outcomes.
-_GRAVITY = ("already_held", "withdrawn", "accepted", "accepted_with_warnings", "rows_quarantined", "held_for_confirmation", "refused")
+_GRAVITY = (
+    "already_held",
+    "withdrawn",
+    "accepted",
+    "accepted_with_warnings",
+    "rows_quarantined",
+    "held_for_confirmation",
+    "refused",
+)
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,9 @@ class Receipt:
             lines += [f"  {problem}{columns}", f"      {problem.cure}"]
         if self.unmapped:
             lines.append("  labels without a code:")
-            lines += [f"      {column}: {label or '(empty)'} ({number:,})" for column, label, number in self.unmapped[:50]]
+            lines += [
+                f"      {column}: {label or '(empty)'} ({number:,})" for column, label, number in self.unmapped[:50]
+            ]
             if len(self.unmapped) > 50:
                 lines.append(f"      and {len(self.unmapped) - 50:,} more in the JSON receipt")
         if self.vanished_count:

@@ -13,25 +13,50 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from submissions import contract as contracts_module
 from submissions.contract import Contract, Dataset, FileRule
+from submissions.decisions import confirm, erase, finish_erasures, listing, withdraw
 from submissions.errors import WaymarkError
+from submissions.examination import (
+    Examined,
+    RefusedRows,
+    connect,
+    displayed_name,
+    earlier_entries,
+    examine,
+    held_receipt,
+    one_receipt,
+    problem_content,
+    receipt_of,
+    refusal_id_of,
+    sha256_of,
+    submission_id,
+)
 from submissions.home import Home, sync_folder, write_whole
 from submissions.ledger import Entry, Ledger, State, state
 from submissions.marked_yaml import DocumentError
 from submissions.problems import Problem, Refusal
-from submissions.receipt import Receipt, joined
-from submissions.vintages import Vanished, lake_file, vanished
+from submissions.receipt import Receipt
+from submissions.screening import displayed
+from submissions.vintages import lake_file
 
 if TYPE_CHECKING:
     import duckdb
 
-    from submissions.checking import Checked
-    from submissions.reading import Reading
+__all__ = [
+    "LeftAlone",
+    "Received",
+    "confirm",
+    "erase",
+    "listing",
+    "receive",
+    "record_contracts",
+    "submission_id",
+    "withdraw",
+]
 
 Progress = Callable[[str], None]
 MAXIMUM_FILE_BYTES = 4_000_000_000
@@ -53,7 +78,6 @@ class Received:
     left_alone: tuple[LeftAlone, ...]
     position: int
     has_new: bool
-    messages: tuple[str, ...] = ()
 
     @property
     def balance(self) -> dict[str, int]:
@@ -65,262 +89,165 @@ class Received:
 
 
 def receive(
-    home: Home,
-    inbox: Path | None,
-    contracts: Iterable[Path] | Path | None = None,
-    area_files: Iterable[Path] = (),
-    progress: Progress | None = None,
+    home: Home, inbox: Path | None, contracts: Iterable[Path] | Path | None = None, progress: Progress | None = None
 ) -> Received:
     """Takes in every file of `inbox`/<partner>/ that a contract describes. Files held already cost one reading.
 
-    `contracts` are folders searched before the home's and the repository's; `area_files` are boundary files or folders.
-    Changed contracts, area sets and definitions are recorded first, so that the ledger's position decides them too.
+    `contracts` are folders searched before the home's and the repository's. Changed contracts are recorded first, so
+    that the ledger's position decides them too; areas and definitions are recorded by `areas.record` and
+    `definitions.record`, which the caller runs before.
     """
-    from submissions import areas, definitions
-
     say = progress or (lambda message: None)
     ledger = Ledger.of(home)
-    before = ledger.position
-    finish_erasures(home, state(ledger.entries()))
+    finish_erasures(home)
     _clear_unfinished(home)
-    roots = contracts_module.roots(contracts, home.path)
-    # an invented region never shares its home with the real world, so the shipped area sets stay out of it
-    own_roots = [root for root in roots if root != contracts_module.REPOSITORY_CONTRACTS or home.kind == "real"]
-    messages = areas.record(home, own_roots, area_files, say)
-    definitions.record(home, own_roots)
-    found = contracts_module.find(roots)
+    before = ledger.position
+    found = contracts_module.find(contracts_module.roots(contracts, home.path))
     files = list(_inbox_files(inbox)) if inbox is not None else []
-    partners = {partner for partner, _ in files} | state(ledger.entries()).contracts.keys()
-    record_contracts(home, [contract for partner, contract in found.items() if partner in partners and isinstance(contract, Contract)])
+    books = Books(home, ledger, state(ledger.entries()))
+    partners = {partner for partner, _ in files} | books.known.contracts.keys()
+    record_contracts(books, [contract for partner, contract in found.items() if partner in partners])
     receipts: list[Receipt] = []
     left_alone: list[LeftAlone] = []
     for partner, path in files:
         name = displayed_name(path)
         contract = found.get(partner)
-        if path.is_symlink():
-            left_alone.append(LeftAlone(f"{partner}/{name}", "it is a link; only files are taken"))
-        elif contract is None:
-            left_alone.append(LeftAlone(f"{partner}/{name}", f"no contract for the partner {partner}"))
+        reason = _reason_to_leave(path, partner, contract)
+        if reason is not None:
+            left_alone.append(LeftAlone(f"{partner}/{name}", reason))
+        elif isinstance(contract, Contract):
+            receipts.append(_receive_file(books, contract, path, say))
         elif isinstance(contract, DocumentError):
-            say(f"{partner}/{name}: the contract cannot be used")
-            problem = Problem("F-contract", "; ".join(str(problem) for problem in contract.problems[:5]), len(contract.problems))
+            problems = "; ".join(str(problem) for problem in contract.problems[:5])
+            problem = Problem("F-contract", problems, len(contract.problems))
             receipts.append(Receipt("refused", name, partner, problems=(problem,)))
-        elif not any(dataset.file_rule(path.name) for dataset in contract.datasets.values()):
-            left_alone.append(LeftAlone(f"{partner}/{name}", "no file pattern of the contract fits the name"))
-        else:
-            receipts.append(_receive_file(home, ledger, contract, path, say))
-    return Received(tuple(receipts), tuple(left_alone), ledger.position, ledger.position > before, tuple(messages))
+    return Received(tuple(receipts), tuple(left_alone), ledger.position, ledger.position > before)
+
+
+@dataclass
+class Books:
+    """The ledger and what it amounts to, kept in step so that an old entry is read once a run and not once a file."""
+
+    home: Home
+    ledger: Ledger
+    known: State
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        self.ledger.append(entries)
+        self.known = state(self.ledger.entries())
+
+
+def _reason_to_leave(path: Path, partner: str, contract: Contract | DocumentError | None) -> str | None:
+    if path.is_symlink():
+        return "it is a link; only files are taken"
+    if contract is None:
+        return f"no contract for the partner {displayed(partner)}"
+    if isinstance(contract, Contract) and not any(
+        dataset.file_rule(path.name) for dataset in contract.datasets.values()
+    ):
+        return "no file pattern of the contract fits the name"
+    return None
 
 
 def _inbox_files(inbox: Path) -> Iterator[tuple[str, Path]]:
     """(partner, file) of <inbox>/<partner>/…, in the order of names; hidden files are not ours."""
     if not inbox.is_dir():
-        raise WaymarkError(f"the inbox {inbox} does not exist", hint="Give a folder with one folder a partner to --inbox.")
+        raise WaymarkError(
+            f"the inbox {inbox} does not exist", hint="Give a folder with one folder a partner to --inbox."
+        )
     for folder in sorted(entry for entry in inbox.iterdir() if entry.is_dir() and not entry.name.startswith(".")):
         for path in sorted(folder.rglob("*")):
-            if (path.is_file() or path.is_symlink()) and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            if (path.is_file() or path.is_symlink()) and not any(
+                part.startswith(".") for part in path.relative_to(folder).parts
+            ):
                 yield folder.name, path
-
-
-def displayed_name(path: Path) -> str:
-    """A file's name fit to be shown and recorded; it never becomes part of a path."""
-    from submissions.screening import displayed
-
-    return displayed(path.name.encode("utf-8", "replace").decode("utf-8"), 120)
 
 
 # --- one file --------------------------------------------------------------------------------------------------------
 
 
-def _receive_file(home: Home, ledger: Ledger, contract: Contract, path: Path, say: Progress) -> Receipt:
+def _receive_file(books: Books, contract: Contract, path: Path, say: Progress) -> Receipt:
     name = displayed_name(path)
     try:
         if path.stat().st_size > MAXIMUM_FILE_BYTES:
-            raise Refusal("F-too-large", f"{path.stat().st_size:,} bytes")
-        digest = _sha256(path)
+            problem = Problem("F-too-large", f"{path.stat().st_size:,} bytes")
+            return Receipt("refused", name, contract.partner, problems=(problem,))
+        digest = sha256_of(path)
     except OSError as error:
         return Receipt("refused", name, contract.partner, problems=(Problem("F-not-readable", error.strerror or ""),))
-    except Refusal as refusal:
-        return Receipt("refused", name, contract.partner, problems=(refusal.problem,))
-    known = state(ledger.entries())
-    if home.keyed(digest) in {entry.get("keyed_digest") for entry in ledger.entries() if entry["kind"] == "erasure"}:
+    if books.home.keyed(digest) in books.known.erased_digests:
         return Receipt("refused", name, contract.partner, problems=(Problem("F-erased"),))
     parts: list[Receipt] = []
     for dataset in contract.datasets.values():
         rule = dataset.file_rule(path.name)
         if rule is None:
             continue
-        held = _held(known, contract, dataset, digest, name)
+        held = held_receipt(books.known, contract, dataset, digest, name)
         if held is not None:
             parts.append(held)
             continue
         say(f"{contract.partner}/{name}: reading as {dataset.name}")
-        digest, landed = land(home, path)
-        parts.append(_take(home, ledger, contract, dataset, rule, landed, name, digest, say))
-    return parts[0] if len(parts) == 1 else joined(tuple(parts), file_name=name, partner=contract.partner, file_sha256=digest, problems=tuple(problem for part in parts for problem in part.problems))
+        try:
+            digest, landed = land(books.home, path)
+        except OSError as error:
+            parts.append(
+                Receipt("refused", name, contract.partner, problems=(Problem("F-not-readable", error.strerror or ""),))
+            )
+            continue
+        parts.append(_take(books, Sent(contract, dataset, rule, landed, path.name, digest), say))
+    return one_receipt(parts, name, contract.partner, digest)
 
 
-def _held(known: State, contract: Contract, dataset: Dataset, digest: str, name: str) -> Receipt | None:
-    """The receipt of a file whose bytes were dealt with under the same way of reading; None when there is work."""
-    refusal = known.refusals.get(_refusal_id(contract, dataset, digest))
-    if refusal is not None:
-        problems = tuple(problem_of(content) for content in refusal["problems"])
-        return Receipt("refused", name, contract.partner, problems=problems, dataset=dataset.name, file_sha256=digest, rows_in=refusal.get("rows_in", 0), rows_quarantined=refusal.get("rows_in", 0), notes=("refused before; the same bytes under the same contract",))
-    entries = [
-        entry
-        for entry in known.submissions.values()
-        if entry["file_sha256"] == digest and entry["partner_id"] == contract.partner and entry["dataset"] == dataset.name
-        and entry["reading_digest"] == dataset.reading_digest and entry["submission_id"] not in known.superseded
-    ]  # fmt: skip
-    if not entries or len(entries) < entries[0]["issues_in_file"]:
-        return None
-    parts = []
-    for entry in entries:
-        standing = known.standing(entry["submission_id"])
-        outcome = standing if standing in ("withdrawn", "held_for_confirmation") else "already_held"
-        counts = {key: entry[key] for key in ("rows_in", "rows_accepted", "rows_quarantined", "rows_excluded")}
-        parts.append(Receipt(outcome, name, contract.partner, dataset=dataset.name, submission_id=entry["submission_id"], issued_on=entry["issued_on"], file_sha256=digest, vanished_count=entry["vanished_count"], **counts))
-    return joined(tuple(parts), file_name=name, partner=contract.partner, file_sha256=digest)
+@dataclass(frozen=True)
+class Sent:
+    """A landed file, as one dataset of its partner. `raw_name` is only looked at for a date of issue."""
+
+    contract: Contract
+    dataset: Dataset
+    rule: FileRule
+    path: Path
+    raw_name: str
+    digest: str
+
+    @property
+    def name(self) -> str:
+        return displayed_name(Path(self.raw_name))
 
 
-def _take(
-    home: Home, ledger: Ledger, contract: Contract, dataset: Dataset, rule: FileRule, landed: Path, name: str, digest: str, say: Progress
-) -> Receipt:
-    known = state(ledger.entries())
+def _take(books: Books, sent: Sent, say: Progress) -> Receipt:
+    contract, dataset, home = sent.contract, sent.dataset, books.home
+    earlier = earlier_entries(books.known, contract, dataset, sent.digest)
+    withdrawn = {entry["issued_on"] for entry in earlier if books.known.standing(entry["submission_id"]) == "withdrawn"}
+    superseded = [entry["submission_id"] for entry in earlier if entry["reading_digest"] != dataset.reading_digest]
     connection = connect(home)
     try:
-        examined = examine(connection, contract, dataset, rule, landed, name, lambda rows: say(f"{name}: {rows:,} rows"))
-        superseded = [
-            entry["submission_id"]
-            for entry in known.submissions.values()
-            if entry["file_sha256"] == digest and entry["partner_id"] == contract.partner
-            and entry["dataset"] == dataset.name and entry["reading_digest"] != dataset.reading_digest
-            and known.standing(entry["submission_id"]) != "erased"
-        ]  # fmt: skip
-        receipt = _receipt(connection, examined, contract, dataset, name, digest, home, known, superseded)
+        examined = examine(
+            connection, contract, dataset, sent.rule, sent.path, sent.raw_name,
+            lambda rows: say(f"{sent.name}: {rows:,} rows"),
+        )  # fmt: skip
+        receipt = receipt_of(
+            connection, examined, contract, dataset, sent.name, sent.digest, home, books.known, superseded
+        )
         receipt = _with_expectations(connection, contract, dataset, receipt)
-        entries = []
-        for part in receipt.parts:
+        taken = [part for part in receipt.parts if part.issued_on not in withdrawn]
+        for part in taken:
             _write_part(connection, home, examined, part)
-            entries.append(_entry(contract, dataset, rule, part, digest, len(receipt.parts), superseded))
-        ledger.append(entries)
+        books.append([_entry(sent, part, len(taken), superseded) for part in taken])
         return receipt
     except Refusal as refusal:
-        return _refuse(home, ledger, contract, dataset, name, digest, [refusal.problem])
+        return _refuse(books, sent, [refusal.problem])
     except RefusedRows as refused:
-        return _refuse(home, ledger, contract, dataset, name, digest, refused.problems, refused.rows)
+        return _refuse(books, sent, refused.problems, refused.rows)
     finally:
         connection.close()
 
 
-class RefusedRows(Exception):
-    """Every row of the file is in quarantine; the file is refused with the rows' problems."""
-
-    def __init__(self, problems: list[Problem], rows: int):
-        super().__init__("no row accepted")
-        self.problems, self.rows = problems, rows
+# --- writing ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Examined:
-    reading: Reading
-    checked: Checked
-
-
-def examine(
-    connection: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    dataset: Dataset,
-    rule: FileRule,
-    path: Path,
-    file_name: str,
-    progress: Callable[[int], None] | None = None,
-) -> Examined:
-    """Reads, screens and checks one file. Leaves `source`, `fates` and `observations` in the connection.
-
-    Raises Refusal, or RefusedRows when no row can be accepted.
-    """
-    from submissions.checking import check_rows, layout
-    from submissions.reading import read
-    from submissions.screening import screen
-
-    reading = read(path, rule.format, connection, progress)
-    found = layout(dataset, rule, reading)
-    if reading.rows == 0:
-        raise Refusal("F-empty")
-    value = {found.positions[dataset.value.source]} if dataset.value and dataset.value.source in found.positions else set()
-    periods = {found.positions[name] for period in dataset.periods for name in period.sources if name in found.positions}
-    if rule.issued_on.column in found.positions:
-        periods.add(found.positions[rule.issued_on.column or ""])
-    dimensions = {
-        found.positions[column.source]
-        for rules in dataset.columns.values()
-        for column in rules
-        if column.source in found.positions
-    }
-    findings = screen(
-        connection, reading, dimensions=dimensions, values=value | {index for index, _ in found.unpivoted}, periods=periods,
-        cleared=dataset.not_personal, is_cases=dataset.kind == "cases",
-    )  # fmt: skip
-    if findings:
-        detail = "; ".join(f"{finding.column}: {finding.reason}" for finding in findings)
-        raise Refusal("F-person-data", detail, columns=tuple(finding.column for finding in findings), count=len(findings))
-    checked = check_rows(connection, contract, dataset, rule, reading, found, file_name)
-    accepted = sum(count["rows_accepted"] for count in checked.counts.values())
-    quarantined = sum(count["rows_quarantined"] for count in checked.counts.values())
-    if accepted == 0 and quarantined:
-        raise RefusedRows([Problem("F-no-row-accepted", "", quarantined), *checked.problems], reading.rows)
-    if accepted == 0:
-        raise Refusal("F-empty", f"{reading.rows:,} rows, all of them excluded by the contract")
-    return Examined(reading, checked)
-
-
-def _receipt(
-    connection: duckdb.DuckDBPyConnection,
-    examined: Examined,
-    contract: Contract,
-    dataset: Dataset,
-    name: str,
-    digest: str,
-    home: Home | None,
-    known: State | None,
-    superseded: Sequence[str] = (),
+def _with_expectations(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, dataset: Dataset, receipt: Receipt
 ) -> Receipt:
-    """The file's receipt with one part an issue. Problems stand at the file: they are found over all its rows."""
-    checked = examined.checked
-    parts = []
-    for issue in checked.issues:
-        gone = vanished(connection, home, known, contract.partner, dataset, issue, superseded)
-        problems, outcome = _outcome(checked, issue, gone, dataset)
-        parts.append(
-            Receipt(
-                outcome, name, contract.partner, problems=tuple(problems), dataset=dataset.name,
-                submission_id=submission_id(contract.partner, dataset, issue, digest), issued_on=issue.isoformat(),
-                file_sha256=digest, vanished_count=gone.count, vanished=gone.keys, **checked.counts[issue],
-            )  # fmt: skip
-        )
-    shared = [problem for part in parts for problem in part.problems if problem.code.endswith("-vanished")]
-    notes = (f"read again under a changed contract; replaces {', '.join(superseded)}",) if superseded else ()
-    return joined(
-        tuple(parts), file_name=name, partner=contract.partner, file_sha256=digest, notes=notes,
-        problems=(*checked.problems, *shared), exclusions=checked.exclusions, unmapped=checked.unmapped,
-    )  # fmt: skip
-
-
-def _outcome(checked: Checked, issue: date, gone: Vanished, dataset: Dataset) -> tuple[list[Problem], str]:
-    problems = list(checked.problems) if len(checked.issues) == 1 else []
-    detail = f"{gone.share:.1%} of what it replaces"
-    if gone.share > dataset.hold_above_vanished_share:
-        return [*problems, Problem("H-vanished", detail, gone.count)], "held_for_confirmation"
-    if gone.count:
-        problems.append(Problem("W-vanished", detail, gone.count))
-    if checked.counts[issue]["rows_quarantined"]:
-        return problems, "rows_quarantined"
-    has_warnings = problems or any(problem.code.startswith("W-") for problem in checked.problems)
-    return problems, "accepted_with_warnings" if has_warnings else "accepted"
-
-
-def _with_expectations(connection: duckdb.DuckDBPyConnection, contract: Contract, dataset: Dataset, receipt: Receipt) -> Receipt:
     """Runs the batch's expectation suite; a failed expectation refuses the file."""
     from submissions.expectations import run
 
@@ -328,81 +255,9 @@ def _with_expectations(connection: duckdb.DuckDBPyConnection, contract: Contract
     failed = [name for name, success in results if not success]
     if failed:
         raise Refusal("F-expectations", "; ".join(failed), count=len(failed))
-    return replace(receipt, expectations=results, parts=tuple(replace(part, expectations=results) for part in receipt.parts))
-
-
-# --- check -----------------------------------------------------------------------------------------------------------
-
-
-def check_file(path: Path, partner: str, contracts: Iterable[Path] | Path | None, home_path: Path | None) -> Receipt:
-    """`submissions.check`: the same reading and rules as on receipt, nothing written."""
-    home = Home.open(home_path) if home_path is not None else None
-    contract = contracts_module.find(contracts_module.roots(contracts, home.path if home else None)).get(partner)
-    if contract is None:
-        raise WaymarkError(f"there is no contract for the partner {partner}", hint="Give its folder with --contracts.")
-    if isinstance(contract, DocumentError):
-        raise contract
-    name = displayed_name(path)
-    rules = [(dataset, rule) for dataset in contract.datasets.values() if (rule := dataset.file_rule(path.name))]
-    if not path.is_file():
-        raise WaymarkError(f"there is no file {path}")
-    if not rules:
-        patterns = sorted({rule.pattern for dataset in contract.datasets.values() for rule in dataset.files})
-        raise WaymarkError(f"no file pattern of {partner} fits the name {name}", hint=f"Known patterns: {', '.join(patterns)}")
-    try:
-        digest = _sha256(path)
-    except OSError as error:
-        return Receipt("refused", name, partner, problems=(Problem("F-not-readable", error.strerror or ""),))
-    known = state(Ledger.of(home).entries()) if home else None
-    parts = []
-    for dataset, rule in rules:
-        held = _held(known, contract, dataset, digest, name) if known else None
-        parts.append(held or _checked_only(contract, dataset, rule, path, name, digest, home, known))
-    return parts[0] if len(parts) == 1 else joined(tuple(parts), file_name=name, partner=partner, file_sha256=digest, problems=tuple(problem for part in parts for problem in part.problems))
-
-
-def _checked_only(
-    contract: Contract, dataset: Dataset, rule: FileRule, path: Path, name: str, digest: str, home: Home | None, known: State | None
-) -> Receipt:
-    connection = connect(None)
-    try:
-        examined = examine(connection, contract, dataset, rule, path, path.name)
-        return _receipt(connection, examined, contract, dataset, name, digest, home, known)
-    except Refusal as refusal:
-        return Receipt("refused", name, contract.partner, problems=(refusal.problem,), dataset=dataset.name, file_sha256=digest)
-    except RefusedRows as refused:
-        return Receipt("refused", name, contract.partner, refused.rows, 0, refused.rows, problems=tuple(refused.problems), dataset=dataset.name, file_sha256=digest)
-    finally:
-        connection.close()
-
-
-def connect(home: Home | None) -> duckdb.DuckDBPyConnection:
-    """A database in memory for one file. What does not fit is spilled below the sealed landing folder."""
-    import duckdb
-
-    spill = str(home.landing / ".spill") if home else ""
-    return duckdb.connect(
-        ":memory:",
-        config={"temp_directory": spill, "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"},
+    return replace(
+        receipt, expectations=results, parts=tuple(replace(part, expectations=results) for part in receipt.parts)
     )
-
-
-# --- writing ---------------------------------------------------------------------------------------------------------
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def submission_id(partner: str, dataset: Dataset, issue: date, digest: str) -> str:
-    """A digest of who, what, which scope, which issue, which bytes, and how they are read."""
-    parts = (partner, dataset.name, dataset.replaces, issue.isoformat(), digest, dataset.reading_digest)
-    return "s" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-
-
-def _refusal_id(contract: Contract, dataset: Dataset, digest: str) -> str:
-    return "r" + hashlib.sha256("\0".join((contract.partner, dataset.name, digest, contract.digest)).encode()).hexdigest()[:16]
 
 
 def land(home: Home, path: Path) -> tuple[str, Path]:
@@ -470,21 +325,19 @@ def _write_receipt(folder: Path, receipt: Receipt) -> None:
     write_whole(folder / "receipt.txt", receipt.as_text().encode())
 
 
-def _entry(
-    contract: Contract, dataset: Dataset, rule: FileRule, part: Receipt, digest: str, issues: int, superseded: Sequence[str]
-) -> Entry:
+def _entry(sent: Sent, part: Receipt, issues: int, superseded: Sequence[str]) -> Entry:
     return {
         "kind": "submission",
         "submission_id": part.submission_id,
-        "partner_id": contract.partner,
-        "dataset": dataset.name,
-        "replaces": dataset.replaces,
+        "partner_id": sent.contract.partner,
+        "dataset": sent.dataset.name,
+        "replaces": sent.dataset.replaces,
         "issued_on": part.issued_on,
-        "issued_on_is_approximate": rule.issued_on.is_approximate,
-        "file_sha256": digest,
+        "issued_on_is_approximate": sent.rule.issued_on.is_approximate,
+        "file_sha256": sent.digest,
         "file_name": part.file_name,
-        "contract_digest": contract.digest,
-        "reading_digest": dataset.reading_digest,
+        "contract_digest": sent.contract.digest,
+        "reading_digest": sent.dataset.reading_digest,
         "issues_in_file": issues,
         "outcome": part.outcome,
         "rows_in": part.rows_in,
@@ -497,43 +350,35 @@ def _entry(
     }
 
 
-def _refuse(
-    home: Home, ledger: Ledger, contract: Contract, dataset: Dataset, name: str, digest: str, problems: Sequence[Problem], rows: int = 0
-) -> Receipt:
-    refusal_id = _refusal_id(contract, dataset, digest)
-    receipt = Receipt("refused", name, contract.partner, rows, 0, rows, problems=tuple(problems), dataset=dataset.name, file_sha256=digest)
-    _write_receipt(home.quarantine / refusal_id, receipt)
-    ledger.append([
+def _refuse(books: Books, sent: Sent, problems: Sequence[Problem], rows: int = 0) -> Receipt:
+    contract, dataset = sent.contract, sent.dataset
+    refusal_id = refusal_id_of(contract, dataset, sent.digest)
+    receipt = Receipt(
+        "refused", sent.name, contract.partner, rows, 0, rows, problems=tuple(problems), dataset=dataset.name,
+        submission_id=refusal_id, file_sha256=sent.digest,
+    )  # fmt: skip
+    _write_receipt(books.home.quarantine / refusal_id, receipt)
+    books.append([
         {
-            "kind": "refusal", "refusal_id": refusal_id, "file_sha256": digest, "file_name": name, "rows_in": rows,
-            "partner_id": contract.partner, "dataset": dataset.name, "contract_digest": contract.digest,
+            "kind": "refusal", "refusal_id": refusal_id, "file_sha256": sent.digest, "file_name": sent.name,
+            "rows_in": rows, "partner_id": contract.partner, "dataset": dataset.name, "contract_digest": contract.digest,
             "problems": [problem_content(problem) for problem in problems],
         }
     ])  # fmt: skip
     return receipt
 
 
-def problem_content(problem: Problem) -> dict[str, Any]:
-    return {"code": problem.code, "detail": problem.detail, "count": problem.count, "lines": list(problem.lines), "columns": list(problem.columns)}
-
-
-def problem_of(content: dict[str, Any]) -> Problem:
-    return Problem(content["code"], content["detail"], content["count"], tuple(content["lines"]), tuple(content["columns"]))
-
-
-def record_contracts(home: Home, contracts: Iterable[Contract]) -> None:
-    """Takes a snapshot of every contract that changed since the ledger last saw it."""
-    ledger = Ledger.of(home)
-    recorded = state(ledger.entries()).contracts
+def record_contracts(books: Books, contracts: Iterable[Contract | DocumentError]) -> None:
+    """Takes a snapshot of every contract that changed since the ledger last saw it; broken ones are passed over."""
     entries = []
-    for contract in sorted(contracts, key=lambda contract: contract.partner):
-        if recorded.get(contract.partner) == contract.digest:
+    for contract in contracts:
+        if isinstance(contract, DocumentError) or books.known.contracts.get(contract.partner) == contract.digest:
             continue
-        folder = home.lake / "reference" / "contracts" / contract.partner / contract.digest
+        folder = books.home.lake / "reference" / "contracts" / contract.partner / contract.digest
         for name in ("contract.yml", *contract.snapshot_files):
             write_whole(folder / name, (contract.file.parent / name).read_bytes())
         entries.append({"kind": "contract", "partner_id": contract.partner, "digest": contract.digest})
-    ledger.append(entries)
+    books.append(sorted(entries, key=lambda entry: entry["partner_id"]))
 
 
 def _clear_unfinished(home: Home) -> None:
@@ -542,114 +387,3 @@ def _clear_unfinished(home: Home) -> None:
     for folder in (home.landing, home.lake, home.quarantine):
         for path in folder.rglob(".*.part"):
             path.unlink(missing_ok=True)
-
-
-# --- confirm, withdraw, erase ----------------------------------------------------------------------------------------
-
-
-def confirm(home: Home, submission_id: str, reason: str) -> Entry:
-    """Lets a held submission count from now on."""
-    known, submission_id = _known(home, submission_id)
-    standing = known.standing(submission_id)
-    if standing != "held_for_confirmation":
-        raise WaymarkError(f"{submission_id} is not held: it is {standing.replace('_', ' ')}")
-    return _append(home, "confirmation", submission_id, reason)
-
-
-def withdraw(home: Home, submission_id: str, reason: str) -> Entry:
-    """Takes a submission out of every later build; earlier releases keep their figures."""
-    known, submission_id = _known(home, submission_id)
-    standing = known.standing(submission_id)
-    if standing in ("withdrawn", "erased"):
-        raise WaymarkError(f"{submission_id} is {standing} already")
-    return _append(home, "withdrawal", submission_id, reason)
-
-
-def erase(home: Home, submission_id: str, reason: str) -> list[Entry]:
-    """Removes the bytes of a submission's file for legal reasons, with every submission and refusal made from it.
-
-    What stays are the ids, a keyed digest and the reason. Releases built from it cannot be built again.
-    """
-    _reason(reason)
-    ledger = Ledger.of(home)
-    entries = ledger.entries()
-    known = state(entries)
-    if submission_id in known.refusals:
-        digest = known.refusals[submission_id]["file_sha256"]
-    else:
-        known, submission_id = _known(home, submission_id)
-        digest = known.submissions[submission_id]["file_sha256"]
-    if submission_id in known.erased:
-        raise WaymarkError(f"{submission_id} is erased already")
-    keyed = home.keyed(digest)
-    touched = [
-        entry.get("submission_id") or entry["refusal_id"]
-        for entry in entries
-        if entry["kind"] in ("submission", "refusal") and entry["file_sha256"] == digest
-    ]
-    for entry in entries:
-        if entry.get("file_sha256") == digest:
-            entry |= {"file_sha256": f"keyed:{keyed}", "file_name": "erased"}
-    # The erasure is on record, and the digest gone, before a byte is removed: a crash in between is finished later.
-    start = len(entries)
-    erasures = [
-        {"kind": "erasure", "submission_id": identity, "reason": reason, "keyed_digest": keyed} for identity in dict.fromkeys(touched)
-    ]
-    write_whole(home.ledger / "erasing", digest.encode())
-    appended = ledger.append(erasures)
-    ledger.rewrite([*entries, *appended])
-    finish_erasures(home, state(ledger.entries()))
-    assert len(appended) == len(erasures) and start >= 0
-    return appended
-
-
-def finish_erasures(home: Home, known: State) -> None:
-    """Removes what erased submissions left in landing, lake and quarantine. Safe to repeat."""
-    pending = home.ledger / "erasing"
-    if pending.exists():
-        digest = pending.read_text()
-        ledger = Ledger.of(home)
-        entries = ledger.entries()
-        keyed = home.keyed(digest)
-        if any(entry["kind"] == "erasure" and entry["keyed_digest"] == keyed for entry in entries):
-            for entry in entries:
-                if entry.get("file_sha256") == digest:
-                    entry |= {"file_sha256": f"keyed:{keyed}", "file_name": "erased"}
-            ledger.rewrite(entries)
-            (home.landing / digest).unlink(missing_ok=True)
-        pending.unlink()
-    for identity in known.erased:
-        shutil.rmtree(home.quarantine / identity, ignore_errors=True)
-        entry = known.submissions.get(identity)
-        if entry is not None:
-            lake_file(home, entry["partner_id"], identity).unlink(missing_ok=True)
-
-
-def listing(home: Home) -> list[dict[str, Any]]:
-    """All submissions and refusals, oldest first, with what became of them."""
-    known = state(Ledger.of(home).entries())
-    rows = [entry | {"standing": known.standing(entry["submission_id"])} for entry in known.submissions.values()]
-    rows += [
-        entry | {"submission_id": entry["refusal_id"], "standing": "erased" if entry["refusal_id"] in known.erased else "refused"}
-        for entry in known.refusals.values()
-    ]
-    return sorted(rows, key=lambda row: row["position"])
-
-
-def _known(home: Home, submission_id: str) -> tuple[State, str]:
-    known = state(Ledger.of(home).entries())
-    matches = [identity for identity in known.submissions if identity.startswith(submission_id)] if submission_id else []
-    if len(matches) != 1:
-        what = "is no submission of this home" if not matches else f"fits {len(matches)} submissions"
-        raise WaymarkError(f"'{submission_id}' {what}", hint="`waymark submissions` lists them.")
-    return known, matches[0]
-
-
-def _append(home: Home, kind: str, submission_id: str, reason: str) -> Entry:
-    return Ledger.of(home).append([{"kind": kind, "submission_id": submission_id, "reason": _reason(reason)}])[0]
-
-
-def _reason(reason: str) -> str:
-    if not reason.strip():
-        raise WaymarkError("a reason is needed", hint="Give it with --reason; it stays in the ledger.")
-    return reason.strip()

@@ -49,7 +49,10 @@ _NAMES = re.compile(
 
 _CONTENTS: tuple[tuple[str, str], ...] = (
     ("e-mail addresses", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"),
-    ("telephone numbers", r"(^|[^\w.,+-])(\+|00)[1-9]\d{0,2}[ ./()-]{0,2}\d{1,5}([ ./()-]{1,2}\d{2,5}){1,5}($|[^\w.,-])"),
+    (
+        "telephone numbers",
+        r"(^|[^\w.,+-])(\+|00)[1-9]\d{0,2}[ ./()-]{0,2}\d{1,5}([ ./()-]{1,2}\d{2,5}){1,5}($|[^\w.,-])",
+    ),
     ("telephone numbers", r"(^|[^\w.,+-])(\+|00)[1-9]\d{7,13}($|[^\w.,-])"),
     ("telephone numbers", r"(^|[^\w.,+-])\(?0\d{1,5}\)?[ ./-]{1,2}\d{2,5}([ ./-]\d{2,5}){1,4}($|[^\w.,-])"),
     ("telephone numbers", r"(^|[^\w.,+-])\(?[2-9]\d{2}\)?[ .-]\d{3}[.-]\d{4}($|[^\w.,-])"),
@@ -91,18 +94,20 @@ def screen(
     """
     dimensions, values, periods, cleared = set(dimensions), set(values), set(periods), set(cleared)
     profiles = {
-        position: _profile(connection, position)
-        for position, name in enumerate(reading.header)
-        if name not in cleared
+        position: _profile(connection, position) for position, name in enumerate(reading.header) if name not in cleared
     }
     finest = max((profiles[position].distinct for position in dimensions if position in profiles), default=0)
     findings = []
     for position, profile in profiles.items():
         if profile.filled == 0:
             continue
-        reason = _reason(connection, reading.header[position], profile, position, dimensions, values, periods, finest, is_cases)
+        reason = _reason(
+            connection, reading.header[position], profile, position, dimensions, values, periods, finest, is_cases
+        )
         if reason:
-            findings.append(Finding(position, displayed(reading.header[position], 40) or f"column {position + 1}", reason))
+            findings.append(
+                Finding(position, displayed(reading.header[position], 40) or f"column {position + 1}", reason)
+            )
     return findings
 
 
@@ -139,7 +144,7 @@ def _reason(
     is_cases: bool,
 ) -> str | None:
     table = f"texts_{position}"
-    if position not in values and _NAMES.search(folded(name)) and not (position in dimensions | periods):
+    if position not in values and _NAMES.search(folded(name)) and position not in dimensions | periods:
         return "the column's name"
     for reason, pattern in _CONTENTS:
         if position not in values and _any(connection, table, pattern):
@@ -175,7 +180,13 @@ def _reason(
             return "free text"
     is_finer = profile.distinct > finest if position not in dimensions else is_cases and profile.distinct > 0.9 * filled
     is_number = numbers > NEAR_UNIQUE_SHARE * filled and not is_cases
-    if filled > MINIMUM_ROWS_NEAR_UNIQUE and share > NEAR_UNIQUE_SHARE and is_finer and not is_number and position not in periods:
+    if (
+        filled > MINIMUM_ROWS_NEAR_UNIQUE
+        and share > NEAR_UNIQUE_SHARE
+        and is_finer
+        and not is_number
+        and position not in periods
+    ):
         return "almost every row has its own text"
     return None
 
@@ -210,5 +221,7 @@ def folded(text: str) -> str:
 
 def displayed(text: str, length: int = 80) -> str:
     """Text from a partner made fit to be shown: no control, format or direction characters, and not long."""
-    shown = "".join(character if unicodedata.category(character)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for character in text)
+    shown = "".join(
+        character if unicodedata.category(character)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
     return shown if len(shown) <= length else shown[: length - 1] + "…"

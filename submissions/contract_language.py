@@ -1,0 +1,412 @@
+"""From the content of a contract.yml to its model: defaults, the CSV files beside it, and questions a schema cannot ask."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from submissions.contract_model import (
+    STATUSES,
+    ColumnRule,
+    Dataset,
+    Exclusion,
+    FileRule,
+    Format,
+    IssueRule,
+    MapRow,
+    Mark,
+    PeriodRule,
+    TotalCheck,
+    Unpivot,
+    ValueRule,
+    Where,
+    trimmed,
+)
+from submissions.marked_yaml import Document, DocumentProblem, Place
+
+MAP_HEADER = ("source", "code", "valid_from", "valid_to", "note")
+EXCLUSION_KEYS = frozenset(("in", "blank", "where"))
+PERIOD_GROUPS = frozenset(("year", "quarter", "month"))
+
+
+def digest_of(parts: Iterable[tuple[str, bytes]]) -> str:
+    digest = hashlib.sha256()
+    for name, content in parts:
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+# --- the CSV files beside a contract --------------------------------------------------------------------------------
+
+
+def maps_of(document: Document, problems: list[DocumentProblem]) -> dict[str, tuple[MapRow, ...]]:
+    maps: dict[str, tuple[MapRow, ...]] = {}
+    for place, name, is_map in _named_files(document.content):
+        if name in maps:
+            continue
+        file = document.file.parent / name
+        if not file.is_file():
+            problems.append(document.problem(place, f"the file {name} is not beside the contract"))
+            maps[name] = ()
+            continue
+        maps[name] = tuple(_map_rows(document, place, file, is_map, problems))
+    return maps
+
+
+def _named_files(content: Mapping[str, Any]) -> Iterator[tuple[Place, str, bool]]:
+    """(place, file name, whether it is a map of labels to codes) of every CSV file the contract names."""
+    for name, dataset in content["datasets"].items():
+        for column, rules in dataset["columns"].items():
+            for index, rule in enumerate(rules if isinstance(rules, list) else [rules]):
+                if "map" in rule:
+                    inner: Place = (index, "map") if isinstance(rules, list) else ("map",)
+                    yield ("datasets", name, "columns", column, *inner), rule["map"], True
+    for name, dataset in content["datasets"].items():
+        for index, rule in enumerate(dataset.get("exclude", ())):
+            if isinstance(rule.get("in"), str):
+                yield ("datasets", name, "exclude", index, "in"), rule["in"], False
+
+
+def _map_rows(
+    document: Document, place: Place, file: Path, is_map: bool, problems: list[DocumentProblem]
+) -> Iterator[MapRow]:
+    def wrong(line: int, message: str) -> None:
+        problems.append(document.problem(place, message, file=file, line=line))
+
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return wrong(1, f"is not UTF-8 text (byte {error.start + 1})")
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    seen: dict[str, list[MapRow]] = {}
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        needed = ("source", "code") if is_map else ("source",)
+        if any(name not in header for name in needed):
+            return wrong(
+                1, f"the header needs the columns {', '.join(needed)}; found: {', '.join(header) or 'nothing'}"
+            )
+        for cells in reader:
+            line = reader.line_num
+            if not any(cells):
+                continue
+            if len(cells) != len(header):
+                wrong(line, f"has {len(cells)} cells, the header has {len(header)}")
+                continue
+            row = dict(zip(header, cells, strict=True))
+            try:
+                valid_from, valid_to = (
+                    date.fromisoformat(row[key]) if row.get(key) else None for key in MAP_HEADER[2:4]
+                )
+            except ValueError:
+                wrong(line, "valid_from and valid_to are dates as YYYY-MM-DD or empty")
+                continue
+            if is_map and not row["code"].strip():
+                wrong(line, f"the label '{row['source']}' has no code")
+                continue
+            entry = MapRow(
+                trimmed(row["source"]), row.get("code", "").strip(), valid_from, valid_to, row.get("note", "")
+            )
+            if any(_overlap(entry, other) for other in seen.get(entry.source, ())):
+                wrong(line, f"the label '{entry.source}' stands twice for the same time")
+                continue
+            seen.setdefault(entry.source, []).append(entry)
+            yield entry
+    except csv.Error as error:
+        wrong(reader.line_num, f"is not valid CSV: {error}")
+
+
+def _overlap(one: MapRow, other: MapRow) -> bool:
+    starts = max(one.valid_from or date.min, other.valid_from or date.min)
+    return starts < min(one.valid_to or date.max, other.valid_to or date.max)
+
+
+# --- datasets -------------------------------------------------------------------------------------------------------
+
+
+def dataset_of(document: Document, name: str, maps: Mapping[str, tuple[MapRow, ...]], problems: list) -> Dataset:
+    content = document.content["datasets"][name]
+    place: Place = ("datasets", name)
+    columns = {
+        column: tuple(_column_rule(column, rule) for rule in _listed(rules))
+        for column, rules in content["columns"].items()
+        if column not in ("period", "value")
+    }
+    starts = content.get("fiscal_year", {}).get("starts", "01-01").split("-")
+    unpivot = content.get("unpivot")
+    formats = content["format"]
+    return Dataset(
+        name=name,
+        title=content["title"],
+        kind=content.get("kind", "observations"),
+        source_type=content["source_type"],
+        counting_unit=content["counting_unit"],
+        period_basis=content["period_basis"],
+        age_basis=content.get("age_basis"),
+        population_basis=content.get("population_basis"),
+        multi_response=tuple(content.get("multi_response", ())),
+        precedence=content.get("precedence"),
+        jurisdiction=content.get("jurisdiction"),
+        replaces=content["replaces"],
+        hold_above_vanished_share=float(content.get("hold_above_vanished_share", 0.2)),
+        duplicates=content.get("duplicates", "error"),
+        files=tuple(
+            _file_rule(document, (*place, "files", index), rule, content, problems)
+            for index, rule in enumerate(content["files"])
+        ),
+        unpivot=Unpivot(unpivot["columns"], unpivot["into"]["name"], unpivot["into"]["value"]) if unpivot else None,
+        fiscal_starts=(int(starts[0]), int(starts[1])),
+        fiscal_named_after=content.get("fiscal_year", {}).get("named_after", "start"),
+        exclusions=tuple(_exclusion(rule, maps) for rule in content.get("exclude", ())),
+        total_checks=tuple(
+            TotalCheck(rule["column"], trimmed(rule["member"]), float(rule.get("tolerance", 0)))
+            for rule in content.get("check_totals", ())
+        ),
+        not_personal=tuple(rule["column"] for rule in content.get("not_personal", ())),
+        columns=columns,
+        periods=tuple(_period_rule(rule) for rule in _listed(content["columns"].get("period", []))),
+        value=_value_rule(content["columns"]["value"], formats.get("decimal", "."))
+        if "value" in content["columns"]
+        else None,
+        reading_digest=_reading_digest(content, document.file.parent),
+    )
+
+
+def _listed(rules: Any) -> list:
+    return rules if isinstance(rules, list) else [rules]
+
+
+def _column_rule(column: str, rule: Mapping[str, Any]) -> ColumnRule:
+    return ColumnRule(
+        column=column,
+        constant=rule.get("constant"),
+        source=rule.get("from"),
+        where=_where(rule.get("where")),
+        otherwise=rule.get("else"),
+        map_file=rule.get("map"),
+        values={trimmed(label): code for label, code in rule.get("values", {}).items()},
+        library=rule.get("library"),
+    )
+
+
+def _where(content: Mapping[str, Any] | None) -> Where:
+    return tuple(
+        (column, tuple(trimmed(label) for label in _listed(labels))) for column, labels in (content or {}).items()
+    )
+
+
+def _period_rule(rule: Mapping[str, Any]) -> PeriodRule:
+    return PeriodRule(
+        sources=tuple(_listed(rule.get("from", []))),
+        constant=rule.get("constant"),
+        form=rule.get("as"),
+        pattern=rule.get("pattern"),
+        is_fiscal=rule.get("fiscal", False),
+        where=_where(rule.get("where")),
+    )
+
+
+def _value_rule(rule: Mapping[str, Any], decimal: str) -> ValueRule:
+    marks = tuple(_mark(trimmed(text), meaning) for text, meaning in rule.get("marks", {}).items())
+    return ValueRule(rule["from"], rule.get("thousands", ""), rule.get("decimal", decimal), marks)
+
+
+def _mark(text: str, meaning: Any) -> Mark:
+    if isinstance(meaning, list):
+        return Mark(text, meaning[0], meaning[1])
+    if isinstance(meaning, dict) and "suppressed" in meaning:
+        return Mark(text, meaning["suppressed"][0], meaning["suppressed"][1], "suppressed_by_publisher")
+    if isinstance(meaning, dict):
+        return Mark(text, missing_reason=meaning["missing"])
+    return Mark(text, meaning, meaning)
+
+
+def _exclusion(rule: Mapping[str, Any], maps: Mapping[str, tuple[MapRow, ...]]) -> Exclusion:
+    labels = rule.get("in", ())
+    file = labels if isinstance(labels, str) else None
+    return Exclusion(
+        reason=rule["reason"],
+        column=rule.get("column"),
+        labels=tuple(row.source for row in maps.get(file, ())) if file else tuple(trimmed(label) for label in labels),
+        is_blank=rule.get("blank", False),
+        where=_where(rule.get("where")),
+        labels_file=file,
+    )
+
+
+def _file_rule(
+    document: Document, place: Place, rule: Mapping[str, Any], dataset: Mapping[str, Any], problems: list
+) -> FileRule:
+    own = {key: value for key, value in rule.items() if key not in ("pattern", "issued_on", "note")}
+    keys = dataset["format"] | own
+    kind = keys["type"]
+    stop = keys.get("stop_at")
+    issued = rule.get("issued_on", dataset.get("issued_on"))
+    if issued is None:
+        problems.append(
+            document.problem(place, "the key 'issued_on' is missing, here or at the dataset: when was it published?")
+        )
+    return FileRule(
+        pattern=rule["pattern"],
+        format=Format(
+            type=kind,
+            encoding=keys.get("encoding", "utf-8"),
+            delimiter=keys.get("delimiter", "\t" if kind == "tsv" else ","),
+            quote=keys.get("quote", '"'),
+            decimal=keys.get("decimal", "."),
+            header_rows=tuple(sorted(keys.get("header_rows", [1]))),
+            fill_labels_right=keys.get("fill_labels_right", False),
+            sheet=keys.get("sheet"),
+            stop_at=(stop["column"], stop["starts_with"]) if stop else None,
+        ),
+        issued_on=_issue_rule(document, place, issued, problems),
+    )
+
+
+def _issue_rule(document: Document, place: Place, rule: Any, problems: list) -> IssueRule:
+    def day(text: str) -> date | None:
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            problems.append(document.problem((*place, "issued_on"), f"'{text}' is not a day of the calendar"))
+            return None
+
+    if rule is None:
+        return IssueRule("date")
+    if isinstance(rule, str):
+        return IssueRule("date", day=day(rule))
+    approximate = rule.get("approximate", False)
+    if "date" in rule:
+        return IssueRule("date", day=day(rule["date"]), is_approximate=approximate)
+    if "cell" in rule:
+        return IssueRule("cell", cell=rule["cell"], date_format=rule["date_format"], is_approximate=approximate)
+    if "file_name" in rule:
+        _compiled(document, (*place, "issued_on"), rule["file_name"], ("date",), problems)
+        return IssueRule(
+            "file_name", pattern=rule["file_name"], date_format=rule["date_format"], is_approximate=approximate
+        )
+    if ("values" in rule) == ("date_format" in rule):
+        problems.append(
+            document.problem((*place, "issued_on"), "a column needs either 'values' (label: date) or 'date_format'")
+        )
+    values = {trimmed(label): found for label, text in rule.get("values", {}).items() if (found := day(text))}
+    return IssueRule(
+        "column", column=rule["column"], date_format=rule.get("date_format"), values=values, is_approximate=approximate
+    )
+
+
+def _compiled(
+    document: Document, place: Place, pattern: str, groups: Iterable[str], problems: list
+) -> re.Pattern | None:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        problems.append(document.problem(place, f"'{pattern}' is not a regular expression: {error}"))
+        return None
+    for group in groups:
+        if group not in compiled.groupindex:
+            problems.append(document.problem(place, f"the pattern needs a group named {group}: (?P<{group}>…)"))
+    return compiled
+
+
+def _reading_digest(content: Mapping[str, Any], folder: Path) -> str:
+    """A digest of what decides the rows in the lake. Maps and value lists are left out: they are applied later."""
+    columns = {
+        column: [
+            {
+                key: value
+                for key, value in rule.items()
+                if column in ("period", "value", *STATUSES) or key not in ("map", "values", "library", "note")
+            }
+            for rule in _listed(rules)
+        ]
+        for column, rules in content["columns"].items()
+    }
+    keys = ("kind", "counting_unit", "duplicates", "format", "unpivot", "fiscal_year", "exclude")
+    reading = {key: content[key] for key in keys if key in content} | {"columns": columns}
+    lists = [rule["in"] for rule in content.get("exclude", ()) if isinstance(rule.get("in"), str)]
+    parts = [(name, (folder / name).read_bytes()) for name in sorted(set(lists)) if (folder / name).is_file()]
+    return digest_of([("dataset", json.dumps(reading, sort_keys=True).encode()), *parts])
+
+
+# --- questions the schema cannot ask --------------------------------------------------------------------------------
+
+
+def questions(document: Document, dataset: Dataset) -> Iterator[DocumentProblem]:
+    place: Place = ("datasets", dataset.name)
+    problems: list[DocumentProblem] = []
+
+    def wrong(message: str, *inner: str | int) -> None:
+        problems.append(document.problem((*place, *inner), message))
+
+    for column in ("measure", "area"):
+        if column not in dataset.columns:
+            wrong(f"the column '{column}' is missing", "columns")
+    if not dataset.periods:
+        wrong("the column 'period' is missing", "columns")
+    if dataset.kind == "observations" and dataset.value is None:
+        wrong("the column 'value' is missing (rows that are cases need kind: cases)", "columns")
+    if dataset.kind == "cases" and dataset.value is not None:
+        wrong("cases are counted: they have no 'value'", "columns", "value")
+    if "detail" in dataset.columns and "detail_kind" not in dataset.columns:
+        wrong("a detail needs a 'detail_kind' that says what it splits by", "columns", "detail")
+    for column, rules in dataset.columns.items():
+        several = isinstance(document.content["datasets"][dataset.name]["columns"][column], list)
+        for index, rule in enumerate(rules):
+            inner = (index,) if several else ()
+            if (rule.constant is None) == (rule.source is None):
+                wrong("needs either 'constant' or 'from'", "columns", column, *inner)
+            if rule.constant is not None and (rule.is_mapped or rule.otherwise):
+                wrong("a constant is not mapped", "columns", column, *inner)
+        sourced = [rule for rule in rules if rule.source is not None]
+        if len({rule.is_mapped for rule in sourced}) > 1:
+            wrong("either all alternatives that read a column have a map or values, or none", "columns", column)
+        if sum(1 for rule in sourced if not rule.where and rule.otherwise) > 1:
+            wrong("only one alternative may have 'else' without 'where'", "columns", column)
+    for rule in dataset.periods:
+        if (rule.constant is None) == (not rule.sources):
+            wrong("needs either 'constant' or 'from'", "columns", "period")
+        if (rule.form is None) == (rule.pattern is None):
+            wrong("needs either 'as' (year, quarter or month) or a 'pattern'", "columns", "period")
+        if rule.pattern is not None:
+            compiled = _compiled(document, (*place, "columns", "period"), rule.pattern, ("year",), problems)
+            unknown = set(compiled.groupindex) - PERIOD_GROUPS if compiled else set()
+            if unknown:
+                wrong(
+                    f"unknown groups in the pattern: {', '.join(sorted(unknown))}; known: month, quarter, year",
+                    "columns",
+                    "period",
+                )
+        if rule.is_fiscal and "fiscal_year" not in document.content["datasets"][dataset.name]:
+            wrong("'fiscal: true' needs 'fiscal_year: {starts: MM-DD}' at the dataset", "columns", "period")
+        has_quarters = rule.form == "quarter" or (rule.pattern is not None and "quarter" in rule.pattern)
+        if rule.is_fiscal and has_quarters and dataset.fiscal_starts not in ((1, 1), (4, 1), (7, 1), (10, 1)):
+            wrong("fiscal quarters need a fiscal year that starts with a quarter", "fiscal_year")
+    if dataset.value is not None:
+        for mark in dataset.value.marks:
+            if mark.lower is not None and mark.upper is not None and not 0 <= mark.lower <= mark.upper:
+                wrong(f"the bounds of '{mark.text}' are not in order", "columns", "value", "marks")
+        if dataset.value.thousands and dataset.value.thousands == dataset.value.decimal:
+            wrong("the thousands mark and the decimal mark are the same", "columns", "value")
+    if dataset.unpivot is not None:
+        _compiled(document, (*place, "unpivot", "columns"), dataset.unpivot.columns, (), problems)
+    for index, rule in enumerate(document.content["datasets"][dataset.name].get("exclude", ())):
+        if not EXCLUSION_KEYS & rule.keys():
+            wrong("says nothing to look for: needs 'in', 'blank' or 'where'", "exclude", index)
+        if ("in" in rule or "blank" in rule) and "column" not in rule:
+            wrong("'in' and 'blank' need a 'column'", "exclude", index)
+    for index, rule in enumerate(dataset.files):
+        file_place = ("files", index)
+        if rule.format.sheet is None and rule.format.type == "xlsx":
+            wrong("an xlsx file needs the name of its 'sheet'", *file_place)
+        if rule.issued_on.kind == "cell" and rule.format.type == "parquet":
+            wrong("a parquet file has no cells outside its columns to read the date of issue from", *file_place)
+        if rule.format.type == "parquet" and rule.format.header_rows != (1,):
+            wrong("a parquet file has no header rows", *file_place)
+    yield from problems

@@ -1,0 +1,213 @@
+"""What a partner contract says, as plain frozen data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+DIMENSIONS = (
+    "measure", "area", "area_role", "counterpart_area", "counterpart_role", "reporter", "offence", "exploitation",
+    "sex", "age", "detail_kind", "detail", "unit",
+)  # fmt: skip
+STATUSES = ("obs_status", "conf_status")
+DEFAULT_MEMBERS = dict.fromkeys(DIMENSIONS, "_T") | {"counterpart_role": "_Z", "detail_kind": "_Z"}
+
+Where = tuple[tuple[str, tuple[str, ...]], ...]
+Bounds = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Format:
+    type: str
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    quote: str = '"'
+    decimal: str = "."
+    header_rows: tuple[int, ...] = (1,)
+    fill_labels_right: bool = False
+    sheet: str | None = None
+    stop_at: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class IssueRule:
+    """Where the date of issue stands: `date`, `cell`, `file_name` or `column` (one submission an issue)."""
+
+    kind: str
+    day: date | None = None
+    cell: str | None = None
+    pattern: str | None = None
+    column: str | None = None
+    date_format: str | None = None
+    values: Mapping[str, date] = field(default_factory=dict)
+    is_approximate: bool = False
+
+
+@dataclass(frozen=True)
+class FileRule:
+    pattern: str
+    format: Format
+    issued_on: IssueRule
+
+
+@dataclass(frozen=True)
+class MapRow:
+    source: str
+    code: str
+    valid_from: date | None = None
+    valid_to: date | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ColumnRule:
+    """One way to fill one of our columns; the first alternative whose `where` holds is taken."""
+
+    column: str
+    constant: str | None = None
+    source: str | None = None
+    where: Where = ()
+    otherwise: str | None = None
+    map_file: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    library: str | None = None
+
+    @property
+    def is_mapped(self) -> bool:
+        return bool(self.map_file or self.values or self.library)
+
+
+@dataclass(frozen=True)
+class PeriodRule:
+    sources: tuple[str, ...] = ()
+    constant: str | None = None
+    form: str | None = None
+    pattern: str | None = None
+    is_fiscal: bool = False
+    where: Where = ()
+
+    @property
+    def frequency(self) -> str:
+        if self.form:
+            return {"year": "A", "quarter": "Q", "month": "M"}[self.form]
+        groups = re.compile(self.pattern or "").groupindex
+        return "M" if "month" in groups else "Q" if "quarter" in groups else "A"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a text in a value cell stands for: bounds, an exact number, or a coded reason why there is none."""
+
+    text: str
+    lower: float | None = None
+    upper: float | None = None
+    missing_reason: str | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        return self.missing_reason is None and self.lower == self.upper
+
+
+@dataclass(frozen=True)
+class ValueRule:
+    source: str
+    thousands: str = ""
+    decimal: str = "."
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    reason: str
+    column: str | None = None
+    labels: tuple[str, ...] = ()
+    is_blank: bool = False
+    where: Where = ()
+    labels_file: str | None = None
+
+
+@dataclass(frozen=True)
+class TotalCheck:
+    column: str
+    member: str
+    tolerance: float = 0
+
+
+@dataclass(frozen=True)
+class Unpivot:
+    columns: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    name: str
+    title: str
+    kind: str
+    source_type: str
+    counting_unit: str
+    period_basis: str
+    age_basis: str | None
+    population_basis: str | None
+    multi_response: tuple[str, ...]
+    precedence: int | None
+    jurisdiction: str | None
+    replaces: str
+    hold_above_vanished_share: float
+    duplicates: str
+    files: tuple[FileRule, ...]
+    unpivot: Unpivot | None
+    fiscal_starts: tuple[int, int]
+    fiscal_named_after: str
+    exclusions: tuple[Exclusion, ...]
+    total_checks: tuple[TotalCheck, ...]
+    not_personal: tuple[str, ...]
+    columns: Mapping[str, tuple[ColumnRule, ...]]
+    periods: tuple[PeriodRule, ...]
+    value: ValueRule | None
+    reading_digest: str
+
+    @property
+    def frequency(self) -> str:
+        """The finest frequency the period rules can give; mixed tables are told apart row by row in the lake."""
+        return max((rule.frequency for rule in self.periods), key="AQM".index, default="A")
+
+    def file_rule(self, file_name: str) -> FileRule | None:
+        return next((rule for rule in self.files if fnmatchcase(file_name, rule.pattern)), None)
+
+
+@dataclass(frozen=True)
+class Contract:
+    file: Path
+    partner: str
+    name: str
+    sector: str
+    licence: str | None
+    legal_basis: str | None
+    audience: str
+    minimum_cell: int
+    already_public: Mapping[str, Any] | None
+    cadence_months: int | None
+    late_after_days: int | None
+    datasets: Mapping[str, Dataset]
+    maps: Mapping[str, tuple[MapRow, ...]]
+    snapshot_files: tuple[str, ...]
+    digest: str
+
+    def map_rows(self, rule: ColumnRule) -> Iterator[tuple[str, MapRow]]:
+        """(origin, row) of the rule's map file and values, in that order."""
+        for row in self.maps.get(rule.map_file or "", ()):
+            yield "file", row
+        for label, code in rule.values.items():
+            yield "values", MapRow(label, code)
+
+
+def trimmed(text: str) -> str:
+    """Text without white space of any script at its ends, as labels stand in the lake."""
+    return text.strip(" \t\r\n\u00a0\u2000\u2001\u2002\u2003\u2007\u2009\u202f\u3000\ufeff")

@@ -1,0 +1,125 @@
+"""What a person decides about a submission: confirm, withdraw, erase. Each leaves an entry and a reason in the ledger."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from submissions.errors import WaymarkError
+from submissions.home import Home, write_whole
+from submissions.ledger import Entry, Ledger, State, state
+from submissions.vintages import lake_file
+
+
+def confirm(home: Home, submission_id: str, reason: str) -> Entry:
+    """Lets a held submission count from now on."""
+    known, submission_id = _known(home, submission_id)
+    standing = known.standing(submission_id)
+    if standing != "held_for_confirmation":
+        raise WaymarkError(f"{submission_id} is not held: it is {standing.replace('_', ' ')}")
+    return _append(home, "confirmation", submission_id, reason)
+
+
+def withdraw(home: Home, submission_id: str, reason: str) -> Entry:
+    """Takes a submission out of every later build; earlier releases keep their figures."""
+    known, submission_id = _known(home, submission_id)
+    standing = known.standing(submission_id)
+    if standing in ("withdrawn", "erased"):
+        raise WaymarkError(f"{submission_id} is {standing} already")
+    return _append(home, "withdrawal", submission_id, reason)
+
+
+def erase(home: Home, submission_id: str, reason: str) -> list[Entry]:
+    """Removes the bytes of a submission's file for legal reasons, with every submission and refusal made from it.
+
+    What stays are the ids, a keyed digest and the reason. Releases built from it cannot be built again.
+    """
+    _reason(reason)
+    ledger = Ledger.of(home)
+    entries = ledger.entries()
+    known = state(entries)
+    if submission_id in known.refusals:
+        digest = known.refusals[submission_id]["file_sha256"]
+    else:
+        known, submission_id = _known(home, submission_id)
+        digest = known.submissions[submission_id]["file_sha256"]
+    if submission_id in known.erased:
+        raise WaymarkError(f"{submission_id} is erased already")
+    keyed = home.keyed(digest)
+    touched = [
+        entry.get("submission_id") or entry["refusal_id"]
+        for entry in entries
+        if entry["kind"] in ("submission", "refusal") and entry["file_sha256"] == digest
+    ]
+    for entry in entries:
+        if entry.get("file_sha256") == digest:
+            entry |= {"file_sha256": f"keyed:{keyed}", "file_name": "erased"}
+    # The erasure is on record, and the digest gone, before a byte is removed: a crash in between is finished later.
+    erasures = [
+        {"kind": "erasure", "submission_id": identity, "reason": reason, "keyed_digest": keyed}
+        for identity in dict.fromkeys(touched)
+    ]
+    write_whole(home.ledger / "erasing", digest.encode())
+    appended = ledger.append(erasures)
+    ledger.rewrite([*entries, *appended])
+    finish_erasures(home)
+    return appended
+
+
+def finish_erasures(home: Home) -> None:
+    """Removes what erased submissions left in landing, lake and quarantine. Safe to repeat."""
+    pending = home.ledger / "erasing"
+    if pending.exists():
+        digest = pending.read_text()
+        ledger = Ledger.of(home)
+        entries = ledger.entries()
+        keyed = home.keyed(digest)
+        if any(entry["kind"] == "erasure" and entry["keyed_digest"] == keyed for entry in entries):
+            for entry in entries:
+                if entry.get("file_sha256") == digest:
+                    entry |= {"file_sha256": f"keyed:{keyed}", "file_name": "erased"}
+            ledger.rewrite(entries)
+            (home.landing / digest).unlink(missing_ok=True)
+        pending.unlink()
+    known = state(Ledger.of(home).entries())
+    for identity in known.erased:
+        shutil.rmtree(home.quarantine / identity, ignore_errors=True)
+        entry = known.submissions.get(identity)
+        if entry is not None:
+            lake_file(home, entry["partner_id"], identity).unlink(missing_ok=True)
+
+
+def listing(home: Home) -> list[dict[str, Any]]:
+    """All submissions and refusals, oldest first, with what became of them."""
+    known = state(Ledger.of(home).entries())
+    rows = [entry | {"standing": known.standing(entry["submission_id"])} for entry in known.submissions.values()]
+    rows += [
+        entry
+        | {
+            "submission_id": entry["refusal_id"],
+            "standing": "erased" if entry["refusal_id"] in known.erased else "refused",
+        }
+        for entry in known.refusals.values()
+    ]
+    return sorted(rows, key=lambda row: row["position"])
+
+
+def _known(home: Home, submission_id: str) -> tuple[State, str]:
+    known = state(Ledger.of(home).entries())
+    matches = (
+        [identity for identity in known.submissions if identity.startswith(submission_id)] if submission_id else []
+    )
+    if len(matches) != 1:
+        what = "is no submission of this home" if not matches else f"fits {len(matches)} submissions"
+        raise WaymarkError(f"'{submission_id}' {what}", hint="`waymark submissions` lists them.")
+    return known, matches[0]
+
+
+def _append(home: Home, kind: str, submission_id: str, reason: str) -> Entry:
+    return Ledger.of(home).append([{"kind": kind, "submission_id": submission_id, "reason": _reason(reason)}])[0]
+
+
+def _reason(reason: str) -> str:
+    if not reason.strip():
+        raise WaymarkError("a reason is needed", hint="Give it with --reason; it stays in the ledger.")
+    return reason.strip()

@@ -1,0 +1,326 @@
+"""One file under its contract: read, screened, checked, and put into words. Shared by receiving and the partner's check."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from submissions import contract as contracts_module
+from submissions.contract import Contract, Dataset, FileRule
+from submissions.errors import WaymarkError
+from submissions.home import Home
+from submissions.ledger import Entry, Ledger, State, state
+from submissions.marked_yaml import DocumentError
+from submissions.problems import Problem, Refusal
+from submissions.receipt import Receipt, joined
+from submissions.vintages import Vanished, vanished
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from submissions.checking import Checked
+    from submissions.reading import Reading
+
+
+class RefusedRows(Exception):
+    """Every row of the file is in quarantine; the file is refused with the rows' problems."""
+
+    def __init__(self, problems: list[Problem], rows: int):
+        super().__init__("no row accepted")
+        self.problems, self.rows = problems, rows
+
+
+@dataclass(frozen=True)
+class Examined:
+    reading: Reading
+    checked: Checked
+
+
+def examine(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    dataset: Dataset,
+    rule: FileRule,
+    path: Path,
+    file_name: str,
+    progress: Callable[[int], None] | None = None,
+) -> Examined:
+    """Reads, screens and checks one file. Leaves `source`, `fates` and `observations` in the connection.
+
+    Raises Refusal, or RefusedRows when no row can be accepted.
+    """
+    from submissions.checking import check_rows, layout
+    from submissions.reading import read
+    from submissions.screening import screen
+
+    reading = read(path, rule.format, connection, progress)
+    found = layout(dataset, rule, reading)
+    if reading.rows == 0:
+        raise Refusal("F-empty")
+    value = (
+        {found.positions[dataset.value.source]} if dataset.value and dataset.value.source in found.positions else set()
+    )
+    periods = {
+        found.positions[name] for period in dataset.periods for name in period.sources if name in found.positions
+    }
+    if rule.issued_on.column in found.positions:
+        periods.add(found.positions[rule.issued_on.column or ""])
+    dimensions = {
+        found.positions[column.source]
+        for rules in dataset.columns.values()
+        for column in rules
+        if column.source in found.positions
+    }
+    findings = screen(
+        connection, reading, dimensions=dimensions, values=value | {index for index, _ in found.unpivoted}, periods=periods,
+        cleared=dataset.not_personal, is_cases=dataset.kind == "cases",
+    )  # fmt: skip
+    if findings:
+        detail = "; ".join(f"{finding.column}: {finding.reason}" for finding in findings)
+        raise Refusal(
+            "F-person-data", detail, columns=tuple(finding.column for finding in findings), count=len(findings)
+        )
+    checked = check_rows(connection, contract, dataset, rule, reading, found, file_name)
+    accepted = sum(count["rows_accepted"] for count in checked.counts.values())
+    quarantined = sum(count["rows_quarantined"] for count in checked.counts.values())
+    if accepted == 0 and quarantined:
+        raise RefusedRows([Problem("F-no-row-accepted", "", quarantined), *checked.problems], reading.rows)
+    if accepted == 0:
+        raise Refusal("F-empty", f"{reading.rows:,} rows, all of them excluded by the contract")
+    return Examined(reading, checked)
+
+
+def receipt_of(
+    connection: duckdb.DuckDBPyConnection,
+    examined: Examined,
+    contract: Contract,
+    dataset: Dataset,
+    name: str,
+    digest: str,
+    home: Home | None,
+    known: State | None,
+    superseded: Sequence[str] = (),
+) -> Receipt:
+    """The file's receipt with one part an issue. Problems stand at the file: they are found over all its rows."""
+    checked = examined.checked
+    parts = []
+    for issue in checked.issues:
+        gone = vanished(connection, home, known, contract.partner, dataset, issue, superseded)
+        problems, outcome = _outcome(checked, issue, gone, dataset)
+        parts.append(
+            Receipt(
+                outcome,
+                name,
+                contract.partner,
+                problems=tuple(problems),
+                dataset=dataset.name,
+                submission_id=submission_id(contract.partner, dataset, issue, digest),
+                issued_on=issue.isoformat(),
+                file_sha256=digest,
+                vanished_count=gone.count,
+                vanished=gone.keys,
+                **checked.counts[issue],
+            )  # fmt: skip
+        )
+    shared = [problem for part in parts for problem in part.problems if problem.code.endswith("-vanished")]
+    notes = (f"read again under a changed contract; replaces {', '.join(superseded)}",) if superseded else ()
+    return joined(
+        tuple(parts), file_name=name, partner=contract.partner, file_sha256=digest, notes=notes,
+        problems=(*checked.problems, *shared), exclusions=checked.exclusions, unmapped=checked.unmapped,
+    )  # fmt: skip
+
+
+def _outcome(checked: Checked, issue: date, gone: Vanished, dataset: Dataset) -> tuple[list[Problem], str]:
+    problems = list(checked.problems) if len(checked.issues) == 1 else []
+    detail = f"{gone.share:.1%} of what it replaces"
+    if gone.share > dataset.hold_above_vanished_share:
+        return [*problems, Problem("H-vanished", detail, gone.count)], "held_for_confirmation"
+    if gone.count:
+        problems.append(Problem("W-vanished", detail, gone.count))
+    if checked.counts[issue]["rows_quarantined"]:
+        return problems, "rows_quarantined"
+    has_warnings = problems or any(problem.code.startswith("W-") for problem in checked.problems)
+    return problems, "accepted_with_warnings" if has_warnings else "accepted"
+
+
+# --- check -----------------------------------------------------------------------------------------------------------
+
+
+def check_file(
+    path: Path, partner: str, contracts: Iterable[Path] | Path | None, home: Home | Path | str | None
+) -> Receipt:
+    """`submissions.check`: the same reading and rules as on receipt, nothing written."""
+    home = Home.open(home) if isinstance(home, Path | str) else home
+    contract = contracts_module.find(contracts_module.roots(contracts, home.path if home else None)).get(partner)
+    if contract is None:
+        raise WaymarkError(f"there is no contract for the partner {partner}", hint="Give its folder with --contracts.")
+    if isinstance(contract, DocumentError):
+        raise contract
+    name = displayed_name(path)
+    rules = [(dataset, rule) for dataset in contract.datasets.values() if (rule := dataset.file_rule(path.name))]
+    if not path.is_file():
+        raise WaymarkError(f"there is no file {path}")
+    if not rules:
+        patterns = sorted({rule.pattern for dataset in contract.datasets.values() for rule in dataset.files})
+        raise WaymarkError(
+            f"no file pattern of {partner} fits the name {name}", hint=f"Known patterns: {', '.join(patterns)}"
+        )
+    try:
+        digest = sha256_of(path)
+    except OSError as error:
+        return Receipt("refused", name, partner, problems=(Problem("F-not-readable", error.strerror or ""),))
+    known = state(Ledger.of(home).entries()) if home else None
+    parts = []
+    for dataset, rule in rules:
+        held = held_receipt(known, contract, dataset, digest, name) if known else None
+        parts.append(held or _checked_only(contract, dataset, rule, path, name, digest, home, known))
+    return one_receipt(parts, name, partner, digest)
+
+
+def _checked_only(
+    contract: Contract,
+    dataset: Dataset,
+    rule: FileRule,
+    path: Path,
+    name: str,
+    digest: str,
+    home: Home | None,
+    known: State | None,
+) -> Receipt:
+    connection = connect(None)
+    try:
+        examined = examine(connection, contract, dataset, rule, path, path.name)
+        return receipt_of(connection, examined, contract, dataset, name, digest, home, known)
+    except Refusal as refusal:
+        return Receipt(
+            "refused", name, contract.partner, problems=(refusal.problem,), dataset=dataset.name, file_sha256=digest
+        )
+    except RefusedRows as refused:
+        return Receipt(
+            "refused",
+            name,
+            contract.partner,
+            refused.rows,
+            0,
+            refused.rows,
+            problems=tuple(refused.problems),
+            dataset=dataset.name,
+            file_sha256=digest,
+        )
+    finally:
+        connection.close()
+
+
+def connect(home: Home | None) -> duckdb.DuckDBPyConnection:
+    """A database in memory for one file. What does not fit is spilled below the sealed landing folder."""
+    import duckdb
+
+    spill = str(home.landing / ".spill") if home else ""
+    return duckdb.connect(
+        ":memory:",
+        config={"temp_directory": spill, "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"},
+    )
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def submission_id(partner: str, dataset: Dataset, issue: date, digest: str) -> str:
+    """A digest of who, what, which scope, which issue, which bytes, and how they are read."""
+    parts = (partner, dataset.name, dataset.replaces, issue.isoformat(), digest, dataset.reading_digest)
+    return "s" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def refusal_id_of(contract: Contract, dataset: Dataset, digest: str) -> str:
+    return (
+        "r"
+        + hashlib.sha256("\0".join((contract.partner, dataset.name, digest, contract.digest)).encode()).hexdigest()[:16]
+    )
+
+
+def displayed_name(path: Path) -> str:
+    """A file's name fit to be shown and recorded; it never becomes part of a path."""
+    from submissions.screening import displayed
+
+    return displayed(path.name.encode("utf-8", "replace").decode("utf-8"), 120)
+
+
+def earlier_entries(known: State, contract: Contract, dataset: Dataset, digest: str) -> list[Entry]:
+    """Submissions made from the same bytes for the same dataset that a later reading has not replaced."""
+    return [
+        entry
+        for entry in known.submissions.values()
+        if entry["file_sha256"] == digest
+        and entry["partner_id"] == contract.partner
+        and entry["dataset"] == dataset.name
+        and known.standing(entry["submission_id"]) not in ("superseded", "erased")
+    ]
+
+
+def held_receipt(known: State, contract: Contract, dataset: Dataset, digest: str, name: str) -> Receipt | None:
+    """The receipt of a file whose bytes were dealt with under the same way of reading; None when there is work."""
+    refusal = known.refusals.get(refusal_id_of(contract, dataset, digest))
+    if refusal is not None:
+        return Receipt(
+            "refused", name, contract.partner, refusal["rows_in"], 0, refusal["rows_in"],
+            problems=tuple(problem_of(content) for content in refusal["problems"]), dataset=dataset.name,
+            submission_id=refusal["refusal_id"], file_sha256=digest,
+            notes=("refused before; the same bytes under the same contract",),
+        )  # fmt: skip
+    entries = earlier_entries(known, contract, dataset, digest)
+    same = [entry for entry in entries if entry["reading_digest"] == dataset.reading_digest]
+    is_whole = bool(same) and len(same) >= same[0]["issues_in_file"]
+    is_withdrawn = bool(entries) and all(known.standing(entry["submission_id"]) == "withdrawn" for entry in entries)
+    if not is_whole and not is_withdrawn:
+        return None
+    parts = []
+    for entry in same if is_whole else entries:
+        standing = known.standing(entry["submission_id"])
+        outcome = standing if standing in ("withdrawn", "held_for_confirmation") else "already_held"
+        counts = {
+            key: entry[key]
+            for key in ("rows_in", "rows_accepted", "rows_quarantined", "rows_excluded", "vanished_count")
+        }
+        parts.append(
+            Receipt(
+                outcome,
+                name,
+                contract.partner,
+                dataset=dataset.name,
+                submission_id=entry["submission_id"],
+                issued_on=entry["issued_on"],
+                file_sha256=digest,
+                **counts,
+            )  # fmt: skip
+        )
+    return joined(tuple(parts), file_name=name, partner=contract.partner, file_sha256=digest)
+
+
+def one_receipt(parts: Sequence[Receipt], name: str, partner: str, digest: str) -> Receipt:
+    """The receipt of a file that one or several datasets read."""
+    if len(parts) == 1:
+        return parts[0]
+    problems = tuple(problem for part in parts for problem in part.problems)
+    return joined(tuple(parts), file_name=name, partner=partner, file_sha256=digest, problems=problems)
+
+
+def problem_content(problem: Problem) -> dict[str, Any]:
+    return {
+        "code": problem.code,
+        "detail": problem.detail,
+        "count": problem.count,
+        "lines": list(problem.lines),
+        "columns": list(problem.columns),
+    }
+
+
+def problem_of(content: dict[str, Any]) -> Problem:
+    return Problem(
+        content["code"], content["detail"], content["count"], tuple(content["lines"]), tuple(content["columns"])
+    )

@@ -1,0 +1,139 @@
+"""What to say about the rows of a file: problems with their lines, exclusions, labels without a code, totals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from submissions.contract_model import STATUSES, Contract, Dataset
+from submissions.problems import Problem
+
+if TYPE_CHECKING:
+    import duckdb
+
+KEY = (
+    "measure", "area", "area_role", "counterpart_area", "counterpart_role", "reporter", "period", "period_start",
+    "frequency", "offence", "exploitation", "sex", "age", "detail_kind", "detail", "unit",
+)  # fmt: skip
+AFTER_END = -1
+# --- what to say about it --------------------------------------------------------------------------------------------
+
+
+def row_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> list[Problem]:
+    rows = connection.execute(
+        """
+        WITH wrong AS (SELECT line, unnest(codes) AS code FROM fates WHERE len(codes) > 0)
+        SELECT code, count(*), list(line ORDER BY line)[:20] FROM wrong GROUP BY code ORDER BY code
+        """
+    ).fetchall()
+    problems = []
+    for code, number, lines in rows:
+        name, _, column = code.partition(":")
+        problems.append(Problem(name, "", number, tuple(lines), partner_columns(dataset, column)))
+    return problems
+
+
+def partner_columns(dataset: Dataset, column: str) -> tuple[str, ...]:
+    """The partner's names of the columns that one of ours is read from."""
+    if not column:
+        return ()
+    if column == "period":
+        names = [name for rule in dataset.periods for name in rule.sources]
+    elif column == "value":
+        names = [dataset.value.source] if dataset.value else []
+    else:
+        names = [rule.source for rule in dataset.columns.get(column, ()) if rule.source]
+    return tuple(dict.fromkeys(names)) or (column,)
+
+
+def exclusion_counts(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> tuple[list[tuple[str, int]], int]:
+    rows = dict(
+        connection.execute(
+            "SELECT exclusion, count(*) FROM fates WHERE exclusion IS NOT NULL GROUP BY exclusion"
+        ).fetchall()
+    )
+    counts = [(exclusion.reason, rows[index]) for index, exclusion in enumerate(dataset.exclusions) if index in rows]
+    replaced = connection.execute("SELECT count(*) FROM fates WHERE is_replaced").fetchone()
+    if replaced and replaced[0]:
+        counts.append(("replaced by a later row of the same key in this file", replaced[0]))
+    return counts, rows.get(AFTER_END, 0)
+
+
+def total_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> list[Problem]:
+    """Compares the parts of each split with its published total, as intervals; what the bounds allow is no problem."""
+    problems = []
+    for index, check in enumerate(dataset.total_checks):
+        split = {
+            column for column, rules in dataset.columns.items() if any(rule.source == check.column for rule in rules)
+        }
+        key = ", ".join(column for column in KEY if column not in split)
+        row = connection.execute(
+            f"""
+            WITH numbers AS (
+                SELECT {key}, row_id, is_total_{index} AS is_total, exclusion,
+                       CASE WHEN mark IS NULL THEN number ELSE low END AS lower,
+                       CASE WHEN mark IS NULL THEN number ELSE high END AS upper
+                FROM parsed WHERE period IS NOT NULL AND len(codes) = 0
+            ),
+            compared AS (
+                SELECT {key}, any_value(lower) FILTER (is_total) AS total_lower, any_value(upper) FILTER (is_total) AS total_upper,
+                       min(row_id) FILTER (is_total) AS row_id,
+                       sum(lower) FILTER (NOT is_total AND exclusion IS NULL) AS lower,
+                       sum(upper) FILTER (NOT is_total AND exclusion IS NULL) AS upper,
+                       count(*) FILTER (NOT is_total AND exclusion IS NULL AND upper IS NULL) AS gaps
+                FROM numbers GROUP BY {key}
+            )
+            SELECT count(*), list(texts.line ORDER BY texts.line)[:20] FROM compared JOIN texts USING (row_id)
+            WHERE total_upper < lower - $tolerance OR (gaps = 0 AND total_lower > upper + $tolerance)
+            """,
+            {"tolerance": check.tolerance},
+        ).fetchone()
+        if row and row[0]:
+            problems.append(Problem("W-total", "", row[0], tuple(row[1]), (check.column,)))
+    return problems
+
+
+def unmapped_labels(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, dataset: Dataset
+) -> list[tuple[str, str, int]]:
+    """(our column, label, rows) of labels that no map, value list or library knows, most frequent first."""
+    unmapped: list[tuple[str, str, int]] = []
+    for column, rules in dataset.columns.items():
+        if column in STATUSES or not any(rule.is_mapped for rule in rules):
+            continue
+        if any(rule.source and not rule.where and rule.otherwise for rule in rules):
+            continue
+        known = {row.source for rule in rules for _, row in contract.map_rows(rule)}
+        known |= {code for rule in rules for code in (rule.constant, rule.otherwise) if code is not None}
+        rows = connection.execute(
+            f"SELECT {column}, count(*) FROM candidates WHERE NOT list_contains($known, {column}) GROUP BY 1 ORDER BY 2 DESC, 1",
+            {"known": sorted(known)},
+        ).fetchall()
+        if any(rule.library == "country_names" for rule in rules):
+            from submissions.country_names import resolve
+
+            rows = [row for row in rows if resolve(row[0]) is None]
+        unmapped += [(column, label, number) for label, number in rows]
+    return unmapped
+
+
+def unmapped_problems(unmapped: Sequence[tuple[str, str, int]], dataset: Dataset) -> list[Problem]:
+    problems = []
+    for column in dict.fromkeys(column for column, _, _ in unmapped):
+        labels = [(label, number) for name, label, number in unmapped if name == column]
+        detail = f"{len(labels):,} label{'s' if len(labels) != 1 else ''} of {column}"
+        problems.append(
+            Problem("W-unmapped", detail, sum(number for _, number in labels), (), partner_columns(dataset, column))
+        )
+    return problems
+
+
+def sums_with_gaps(connection: duckdb.DuckDBPyConnection) -> list[Problem]:
+    key = ", ".join(("issue", *KEY))
+    row = connection.execute(
+        f"""
+        WITH sums AS (SELECT {key} FROM candidates GROUP BY {key} HAVING count(*) > 1 AND count(upper) BETWEEN 1 AND count(*) - 1)
+        SELECT count(*) FROM sums
+        """
+    ).fetchone()
+    return [Problem("W-sum-with-missing", "", row[0])] if row and row[0] else []

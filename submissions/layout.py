@@ -1,0 +1,229 @@
+"""Where each name of a contract is found in a file, and the SQL that brings a partner's columns into ours.
+
+Column names are positional and everything else is a bound parameter, so no text of a partner becomes SQL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from submissions.contract_model import (
+    DEFAULT_MEMBERS,
+    DIMENSIONS,
+    STATUSES,
+    ColumnRule,
+    Dataset,
+    Exclusion,
+    FileRule,
+    Where,
+)
+from submissions.periods import issue_of_label, parse
+from submissions.problems import Refusal
+from submissions.reading import Reading
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class Parameters(dict[str, Any]):
+    """Values bound into one statement; `bind` gives the placeholder."""
+
+    def bind(self, value: Any) -> str:
+        name = f"p{len(self)}"
+        self[name] = value
+        return f"${name}"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each name that the contract uses is found: a column of the file, or a part of what `unpivot` made."""
+
+    positions: Mapping[str, int]
+    unpivoted: tuple[tuple[int, str], ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    made: Mapping[str, str] = field(default_factory=dict)
+
+    def expression(self, name: str) -> str:
+        return self.made[name] if name in self.made else f"t{self.positions[name]}"
+
+
+def layout(dataset: Dataset, rule: FileRule, reading: Reading) -> Layout:
+    """Finds every column that the contract reads. Raises Refusal, naming all that are missing."""
+    unpivoted: list[tuple[int, str]] = []
+    groups: dict[str, tuple[str, ...]] = {}
+    made: dict[str, str] = {}
+    if dataset.unpivot is not None:
+        pattern = re.compile(dataset.unpivot.columns)
+        matches = [(index, found) for index, name in enumerate(reading.header) if (found := pattern.fullmatch(name))]
+        if not matches:
+            raise Refusal("F-unpivot")
+        unpivoted = [(index, reading.header[index]) for index, _ in matches]
+        made = {dataset.unpivot.name: "u_name", dataset.unpivot.value: "u_value"}
+        for number, group in enumerate(pattern.groupindex):
+            groups[group] = tuple(found[group] or "" for _, found in matches)
+            made.setdefault(group, f"u_group_{number}")
+    names = [name for name in _names_used(dataset, rule) if name not in made]
+    missing = tuple(name for name in names if name not in reading.header)
+    if missing:
+        raise Refusal(
+            "F-header-missing", f"the header has {len(reading.header)} columns", columns=missing, count=len(missing)
+        )
+    return Layout({name: reading.position(name) for name in names}, tuple(unpivoted), groups, made)
+
+
+def _names_used(dataset: Dataset, rule: FileRule) -> list[str]:
+    names: list[str] = []
+    for rules in dataset.columns.values():
+        for column in rules:
+            names += [column.source] if column.source else []
+            names += [name for name, _ in column.where]
+    for period in dataset.periods:
+        names += [*period.sources, *(name for name, _ in period.where)]
+    names += [dataset.value.source] if dataset.value else []
+    for exclusion in dataset.exclusions:
+        names += [exclusion.column] if exclusion.column else []
+        names += [name for name, _ in exclusion.where]
+    names += [check.column for check in dataset.total_checks]
+    names += [rule.issued_on.column] if rule.issued_on.column else []
+    return list(dict.fromkeys(names))
+
+
+def exclusion_condition(exclusion: Exclusion, found: Layout, parameters: Parameters) -> str:
+    tests = [_where_condition(exclusion.where, found, parameters)] if exclusion.where else []
+    if exclusion.column is not None:
+        column = found.expression(exclusion.column)
+        choices = [f"list_contains({parameters.bind(list(exclusion.labels))}, {column})"] if exclusion.labels else []
+        choices += [f"{column} = ''"] if exclusion.is_blank else []
+        tests += [f"({' OR '.join(choices)})"] if choices else ["false"]
+    return " AND ".join(tests)
+
+
+def _where_condition(where: Where, found: Layout, parameters: Parameters) -> str:
+    tests = [f"list_contains({parameters.bind(list(labels))}, {found.expression(name)})" for name, labels in where]
+    return f"({' AND '.join(tests)})"
+
+
+# --- our columns -----------------------------------------------------------------------------------------------------
+
+
+def make_cells(connection: duckdb.DuckDBPyConnection, dataset: Dataset, found: Layout, rule: FileRule) -> None:
+    """`cells`: one row an observation-to-be, with our columns still as the partner's text."""
+    parameters = Parameters()
+    made = ""
+    if found.unpivoted:
+        labels = parameters.bind([name for _, name in found.unpivoted])
+        values = ", ".join(f"t{index}" for index, _ in found.unpivoted)
+        groups = [
+            f"unnest({parameters.bind(list(labels_of_group))}) AS {found.made[group]}"
+            for group, labels_of_group in found.groups.items()
+            if found.made[group].startswith("u_group_")
+        ]
+        made = ", " + ", ".join([f"unnest({labels}) AS u_name", f"unnest([{values}]) AS u_value", *groups])
+    checks = [
+        f"{found.expression(check.column)} = {parameters.bind(check.member)} AS is_total_{index}"
+        for index, check in enumerate(dataset.total_checks)
+    ]
+    columns = [
+        f"{_label(dataset.columns.get(column, ()), column, dataset, found, parameters)} AS {column}"
+        for column in (*DIMENSIONS, *STATUSES)
+    ]
+    period_rule, period_text = _period_text(dataset, found, parameters)
+    value = found.expression(dataset.value.source) if dataset.value else "NULL"
+    issue = found.expression(rule.issued_on.column) if rule.issued_on.column else "NULL"
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TABLE cells AS
+        WITH long AS (SELECT *{made} FROM texts WHERE NOT is_ragged)
+        SELECT row_id, exclusion, is_hostile, {"".join(f"{check}, " for check in checks)}
+               {period_rule} AS period_rule, {period_text} AS period_text, {value} AS value_text,
+               {issue} AS issue_text, {", ".join(columns)}
+        FROM long
+        """,
+        parameters,
+    )
+
+
+def _label(rules: Sequence[ColumnRule], column: str, dataset: Dataset, found: Layout, parameters: Parameters) -> str:
+    """SQL for a column's label: the first alternative whose `where` holds; `else` where none does."""
+    if not rules:
+        default = {"unit": dataset.counting_unit, **dict.fromkeys(STATUSES)}.get(column, DEFAULT_MEMBERS.get(column))
+        return parameters.bind(default) + "::VARCHAR"
+    cases, fallback = [], "NULL"
+    for rule in rules:
+        if rule.constant is not None:
+            label = f"{parameters.bind(rule.constant)}::VARCHAR"
+        else:
+            label = found.expression(rule.source or "")
+            if rule.otherwise is not None and not rule.where and "" not in rule.values:
+                label = f"coalesce(nullif({label}, ''), {parameters.bind(rule.otherwise)})"
+        if not rule.where:
+            fallback = label
+            break
+        cases.append(f"WHEN {_where_condition(rule.where, found, parameters)} THEN {label}")
+        if rule.otherwise is not None:
+            fallback = f"{parameters.bind(rule.otherwise)}::VARCHAR"
+    return f"CASE {' '.join(cases)} ELSE {fallback} END" if cases else fallback
+
+
+def _period_text(dataset: Dataset, found: Layout, parameters: Parameters) -> tuple[str, str]:
+    numbers, texts = [], []
+    for index, rule in enumerate(dataset.periods):
+        condition = _where_condition(rule.where, found, parameters) if rule.where else "true"
+        if rule.constant is not None:
+            text = f"{parameters.bind(rule.constant)}::VARCHAR"
+        else:
+            text = f"concat_ws(' ', {', '.join(found.expression(name) for name in rule.sources)})"
+        numbers.append(f"WHEN {condition} THEN {index}")
+        texts.append(f"WHEN {condition} THEN {text}")
+    if not numbers:
+        return "NULL::INTEGER", "NULL::VARCHAR"
+    return f"CASE {' '.join(numbers)} END", f"CASE {' '.join(texts)} END"
+
+
+def make_period_texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
+    """`period_texts`: what each distinct text of a period rule means."""
+    distinct = connection.execute(
+        "SELECT DISTINCT period_rule, period_text FROM cells WHERE period_rule IS NOT NULL"
+    ).fetchall()
+    rows = []
+    for number, text in distinct:
+        period = parse(text, dataset.periods[number], dataset)
+        if period is not None:
+            rows.append((number, text, period.code, period.start, period.frequency))
+    connection.execute(
+        "CREATE OR REPLACE TABLE period_texts "
+        "(period_rule INTEGER, period_text VARCHAR, period VARCHAR, period_start DATE, frequency VARCHAR)"
+    )
+    insert_rows(connection, "period_texts", rows)
+
+
+def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple]) -> None:
+    """Fills a small table from Python rows in one statement."""
+    if not rows:
+        return
+    import pyarrow as pa
+
+    columns = list(zip(*rows, strict=True))
+    connection.register(
+        "rows_to_insert",
+        pa.table([pa.array(column) for column in columns], names=[f"x{index}" for index in range(len(columns))]),
+    )
+    connection.execute(f"INSERT INTO {table} SELECT * FROM rows_to_insert")
+    connection.unregister("rows_to_insert")
+
+
+def make_issues(connection: duckdb.DuckDBPyConnection, rule: FileRule, issue: date | None) -> tuple[date, ...]:
+    """`issue_texts` and the dates of issue in the file, earliest first. Refuses a file in which no row has one."""
+    connection.execute("CREATE OR REPLACE TABLE issue_texts (issue_text VARCHAR, issue DATE)")
+    if issue is not None:
+        return (issue,)
+    texts = [text for (text,) in connection.execute("SELECT DISTINCT issue_text FROM cells").fetchall()]
+    rows = [(text, found) for text in texts if (found := issue_of_label(text, rule.issued_on))]
+    if not rows:
+        raise Refusal("F-issue-date", "no row states a declared date", columns=(rule.issued_on.column or "",))
+    insert_rows(connection, "issue_texts", rows)
+    return tuple(sorted({found for _, found in rows}))
