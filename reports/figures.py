@@ -169,7 +169,7 @@ def _framed(chart_id: str, drawing: Drawing, invented: bool) -> Chart:
     line = f"Source: {facts['source']}. As of {facts['as_of']}.{newest} Licence: {facts['licence']}."
     foot = "<br>".join(plain(part) for part in textwrap.wrap(line, 165)[:3])
     caption = "<br>".join(plain(part) for part in textwrap.wrap(drawing.caption, 150)[:2])
-    top = 92 if "<br>" not in caption else 110
+    top = 100 if "<br>" not in caption else 122
     margin = {"l": 70, "r": 30, "t": top, "b": 112} | drawing.layout.get("margin", {})
     annotations = list(drawing.layout.get("annotations", []))
     annotations.append(
@@ -206,10 +206,15 @@ def _framed(chart_id: str, drawing: Drawing, invented: bool) -> Chart:
         "plot_bgcolor": palette.PAPER,
         "font": {"family": FONT, "size": 13, "color": palette.INK},
         "title": {
-            "text": f"<b>{plain(drawing.title)}</b><br>"
-            f"<span style='font-size:14px;color:{palette.MUTED}'>{caption}</span>",
-            "x": 0, "xref": "paper", "xanchor": "left", "y": 1 - 16 / drawing.height,
-            "yref": "container", "yanchor": "top", "font": {"size": 22, "color": palette.INK}, "automargin": False,
+            "text": f"<b>{plain(drawing.title)}</b>",
+            "subtitle": {"text": caption, "font": {"size": 14, "color": palette.MUTED}},
+            "x": 24 / WIDTH,
+            "xref": "container",
+            "xanchor": "left",
+            "y": 1 - 36 / drawing.height,
+            "yref": "container",
+            "yanchor": "bottom",
+            "font": {"size": 22, "color": palette.INK},
         },
         "margin": margin,
         "showlegend": False,

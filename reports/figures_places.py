@@ -207,7 +207,7 @@ def funnel(site: Site) -> Drawing:
         }
     )  # fmt: skip
     layout = {
-        "xaxis": axis("Expected count (log scale)", type="log", dtick="D2"),
+        "xaxis": axis("Expected count (log scale)", type="log", **_log_ticks(expected[known])),
         "yaxis": axis("Observed ÷ expected", rangemode="tozero"),
         "showlegend": True, "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
         "shapes": [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1,
@@ -424,6 +424,13 @@ def _line(rings: list[list[list[float]]]) -> tuple[list[float | None], list[floa
         x += [point[0] for point in ring]
         y += [point[1] for point in ring]
     return x, y
+
+
+def _log_ticks(values: np.ndarray) -> dict[str, Any]:
+    """Ticks at 1, 2 and 5 in each decade that the values reach."""
+    low, high = math.floor(math.log10(values.min())), math.ceil(math.log10(values.max()))
+    ticks = [factor * 10.0**power for power in range(low, high + 1) for factor in (1, 2, 5)]
+    return {"tickvals": ticks, "ticktext": [number(tick) for tick in ticks]}
 
 
 def _largest(now: pd.DataFrame, code: str, name: str) -> dict[str, str]:

@@ -65,24 +65,24 @@ def render(
         outcome.missing.append(f"{len(charts)} pictures (svg, png, pdf): no browser found{where}; {HOW_TO_GET}")
         return outcome
     progress(f"drawing {len(charts)} charts")
-    drawn = asyncio.run(_draw(charts, program))
-    for chart, result in zip(charts, drawn, strict=True):
+    for chart, result in zip(charts, asyncio.run(_draw(charts, program, directory, progress)), strict=True):
         if isinstance(result, BaseException):
             reason = str(result).strip().splitlines()[0] if str(result).strip() else type(result).__name__
             outcome.missing.append(f"charts/{chart.id} (svg, png, pdf): {reason}; {HOW_TO_GET}")
-            continue
-        svg = fixed_svg(result.decode("utf-8"), chart.id)
-        progress(f"picture {chart.id}")
-        outcome.files[chart.id] = _write(svg, chart, directory)
-    outcome.versions = {"plotly": version("plotly"), "kaleido": version("kaleido"), "vl-convert": _converter_version()}
+        else:
+            outcome.files[chart.id] = result
+    outcome.versions = {name: version(name) for name in ("plotly", "kaleido", "vl-convert-python")}
     outcome.versions["browser"] = _browser_version(program)
     return outcome
 
 
-async def _draw(charts: Sequence[Chart], program: Path) -> list[bytes | BaseException]:
+async def _draw(
+    charts: Sequence[Chart], program: Path, directory: Path, progress: Callable[[str], None]
+) -> list[dict[str, Path] | BaseException]:
+    """Draw one chart after the other in one browser; a thread converts each while the browser draws the next."""
     import kaleido
 
-    results: list[bytes | BaseException] = []
+    waiting: list[asyncio.Future[dict[str, Path]] | BaseException] = []
     try:
         # mathjax would be fetched from outside; the sandbox cannot be used as root
         async with kaleido.Kaleido(
@@ -91,11 +91,24 @@ async def _draw(charts: Sequence[Chart], program: Path) -> list[bytes | BaseExce
             for chart in charts:
                 options: Any = {"format": "svg", "width": chart.width, "height": chart.height}
                 try:
-                    results.append(await session.calc_fig(chart.figure, opts=options))
+                    drawn = await session.calc_fig(chart.figure, opts=options)
                 except Exception as problem:
-                    results.append(problem)
+                    waiting.append(problem)
+                    continue
+                progress(f"picture {chart.id}")
+                svg = fixed_svg(drawn.decode("utf-8"), chart.id)
+                waiting.append(asyncio.ensure_future(asyncio.to_thread(_write, svg, chart, directory)))
     except Exception as problem:
-        results += [problem] * (len(charts) - len(results))
+        waiting += [problem] * (len(charts) - len(waiting))
+    results: list[dict[str, Path] | BaseException] = []
+    for entry in waiting:
+        if isinstance(entry, BaseException):
+            results.append(entry)
+            continue
+        try:
+            results.append(await entry)
+        except Exception as problem:
+            results.append(problem)
     return results
 
 
@@ -184,10 +197,6 @@ def _sorted_resources(head: bytes) -> bytes:
 
 def _is_root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
-
-
-def _converter_version() -> str:
-    return version("vl-convert-python")
 
 
 def _browser_version(program: Path) -> str:

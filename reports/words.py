@@ -216,7 +216,7 @@ def signed_percent(share: Any, digits: int = 1) -> str:
     if _missing(share):
         return "–"
     text = f"{abs(float(share)) * 100:.{digits}f} %"
-    return text if float(share) == 0 else ("+" if float(share) > 0 else "−") + text
+    return text if not float(text[:-2]) else ("+" if float(share) > 0 else "−") + text
 
 
 def interval(lower: Any, upper: Any, digits: int | None = None) -> str:

@@ -384,12 +384,16 @@
           color: points.map(function (point) { return content.states[entry.states[p][point.index]].colour; })
         }
       };
+      var logTicks = [];
+      for (var power = -2; power <= 7; power += 1) {
+        [1, 2, 5].forEach(function (factor) { logTicks.push(factor * Math.pow(10, power)); });
+      }
       window.Plotly.react(document.getElementById("funnel"), [
         limit("limit_lower_998", "dot", ""), limit("limit_upper_998", "dot", "99.8 % limits"),
         limit("limit_lower_95", "dash", ""), limit("limit_upper_95", "dash", "95 % limits"), dots
       ], {
         height: 380, margin: { l: 60, r: 10, t: 10, b: 50 }, font: { family: FONT, size: 12, color: INK }, hovermode: "closest",
-        xaxis: { type: "log", title: { text: "Expected count (log scale)" }, gridcolor: "#dde2e6" },
+        xaxis: { type: "log", title: { text: "Expected count (log scale)" }, gridcolor: "#dde2e6", tickvals: logTicks, ticktext: logTicks.map(function (tick) { return number(tick); }) },
         yaxis: { title: { text: "Observed ÷ expected" }, gridcolor: "#dde2e6", rangemode: "tozero", zeroline: false },
         shapes: [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: 1, y1: 1, line: { color: INK, width: 1 } }],
         legend: { orientation: "h", y: 1.08, x: 0 }, hoverlabel: { bgcolor: "#ffffff", align: "left", font: { family: FONT, size: 12, color: INK } },
