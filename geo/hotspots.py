@@ -158,8 +158,15 @@ def getis_ord(
         flat_p = p.reshape(-1)
         flat_bound = bound.reshape(-1) if half else flat_p
         _far_tails(places, at, beyond, skewness, flat_p, flat_bound, direction.reshape(-1))
-    outputs = (z, p, p_normal, bound, direction, code == 0, code)
-    return GetisOrd(*(array.T.reshape(shape) for array in outputs))
+    return GetisOrd(
+        z=z.T.reshape(shape),
+        p=p.T.reshape(shape),
+        p_normal=p_normal.T.reshape(shape),
+        p_upper_bound=bound.T.reshape(shape),
+        direction=direction.T.reshape(shape),
+        assessed=(code == conditional.ASSESSED).T.reshape(shape),
+        reason_code=code.T.reshape(shape),
+    )
 
 
 def _far_tails(places, at, beyond, skewness, p, bound, direction) -> None:
@@ -249,8 +256,15 @@ def local_moran(values: ArrayLike, weights, transform: str = "R", permutations: 
     p_sim = None
     if permutations:
         p_sim = _moran_permutations(cells.T, i.T, links, transform, permutations, seed).reshape(shape)
-    outputs = (array.T.reshape(shape) for array in (i, expected, variance, z, p, quadrant))
-    return LocalMoran(*outputs, p_sim)
+    return LocalMoran(
+        i=i.T.reshape(shape),
+        expected=expected.T.reshape(shape),
+        variance=variance.T.reshape(shape),
+        z=z.T.reshape(shape),
+        p=p.T.reshape(shape),
+        quadrant=quadrant.T.reshape(shape),
+        p_sim=p_sim,
+    )
 
 
 def _moran_permutations(cells, local, links, transform, permutations, seed) -> Floats:

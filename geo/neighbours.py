@@ -28,10 +28,10 @@ def contiguity(areas: "geopandas.GeoDataFrame | geopandas.GeoSeries") -> sparse.
     from libpysal import graph
 
     geometry = areas.geometry.reset_index(drop=True)
-    drawn = np.flatnonzero(~(geometry.isna() | geometry.is_empty))
+    drawn = np.flatnonzero(~_without_geometry(geometry))
     if drawn.size == 0:
         raise ValueError("contiguity needs at least one area with a polygon")
-    if not geometry.iloc[drawn].geom_type.isin(["Polygon", "MultiPolygon"]).all():
+    if not set(geometry.iloc[drawn].geom_type.to_list()) <= {"Polygon", "MultiPolygon"}:
         raise ValueError("contiguity needs polygons; use k_nearest or distance_band for points")
     focal, neighbour = [], []
     for touching in (False, True):
@@ -48,9 +48,9 @@ def k_nearest(areas: "geopandas.GeoDataFrame | geopandas.GeoSeries", k: int) -> 
     drawn = np.flatnonzero(~np.isnan(centres[:, 0]))
     if not 1 <= k < drawn.size:
         raise ValueError(f"k must be from 1 to {drawn.size - 1} for {drawn.size} areas with a geometry, not {k}")
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    tree = cKDTree(centres[drawn])
+    tree = KDTree(centres[drawn])
     # A few more than k, so that ties at the edge are seen and settled by position; a wider tie asks for all areas.
     asked = min(k + 9, drawn.size)
     distance, found = tree.query(centres[drawn], k=asked)
@@ -74,11 +74,11 @@ def distance_band(areas: "geopandas.GeoDataFrame | geopandas.GeoSeries", km: flo
     if unit_km is None:
         raise ValueError("distance_band needs a coordinate reference system to know kilometres: set_crs() on the areas")
     drawn = np.flatnonzero(~np.isnan(centres[:, 0]))
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     on_sphere = centres.shape[1] == 3
     reach = 2 * np.sin(min(km / EARTH_RADIUS_KM, np.pi) / 2) if on_sphere else km / unit_km
-    pairs = cKDTree(centres[drawn]).query_pairs(reach * (1 + 1e-12), output_type="ndarray")
+    pairs = KDTree(centres[drawn]).query_pairs(reach * (1 + 1e-12), output_type="ndarray")
     both = np.concatenate([pairs, pairs[:, ::-1]])
     return _links(drawn[both[:, 0]], drawn[both[:, 1]], len(centres))
 
@@ -130,13 +130,17 @@ def _links(focal: NDArray, neighbour: NDArray, n: int) -> sparse.csr_array:
     return links
 
 
+def _without_geometry(geometry) -> NDArray[np.bool_]:
+    return geometry.isna().to_numpy() | geometry.is_empty.to_numpy()
+
+
 def _centres(areas) -> tuple[NDArray[np.float64], float | None]:
     """Centres as (n, 2) plane or (n, 3) unit vectors, NaN without geometry, and kilometres per plane unit."""
     geometry = areas.geometry.reset_index(drop=True)
     crs = geometry.crs
     if crs is not None and crs.is_geographic:
         return _sphere_centroids(geometry), EARTH_RADIUS_KM
-    missing = (geometry.isna() | geometry.is_empty).to_numpy()
+    missing = _without_geometry(geometry)
     centres = np.full((len(geometry), 2), np.nan)
     centroid = geometry[~missing].centroid
     centres[~missing] = np.column_stack([centroid.x, centroid.y])

@@ -66,10 +66,17 @@ class Clusters:
         return len(self.areas)
 
     def __getitem__(self, index: int) -> Cluster:
-        periods = None if self.periods is None else (int(self.periods[index, 0]), int(self.periods[index, 1]))
-        figures = (self.radius, self.cases, self.expected, self.relative_risk, self.llr, self.p)
-        values = (float(figure[index]) for figure in figures)
-        return Cluster(self.areas[index], int(self.centre[index]), *values, periods)
+        return Cluster(
+            areas=self.areas[index],
+            centre=int(self.centre[index]),
+            radius=float(self.radius[index]),
+            cases=float(self.cases[index]),
+            expected=float(self.expected[index]),
+            relative_risk=float(self.relative_risk[index]),
+            llr=float(self.llr[index]),
+            p=float(self.p[index]),
+            periods=None if self.periods is None else (int(self.periods[index, 0]), int(self.periods[index, 1])),
+        )
 
     def __iter__(self) -> Iterator[Cluster]:
         return (self[index] for index in range(len(self)))
@@ -268,6 +275,6 @@ def _clusters(
 
 
 def _no_clusters(distance: str, permutations: int, seed: int, with_periods: bool) -> Clusters:
-    nothing = np.zeros(0)
+    none, nobody = np.zeros(0), np.zeros(0, np.int64)
     periods = np.zeros((0, 2), np.int64) if with_periods else None
-    return Clusters((), np.zeros(0, np.int64), *([nothing] * 6), periods, distance, permutations, seed)
+    return Clusters((), nobody, none, none, none, none, none, none, periods, distance, permutations, seed)

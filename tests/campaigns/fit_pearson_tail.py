@@ -66,12 +66,10 @@ def coefficients():
     v = nodes(200, -1, (MILLS_TO - MILLS_AT) / (MILLS_TO + MILLS_AT))
     x = MILLS_AT * (1 + v) / (1 - v)
     result = {"H": fit(h(u), u, DEGREE_H), "MILLS": fit(special.erfcx(x) * (x + MILLS_AT), v, DEGREE_MILLS)}
-    for name, (q_range, degrees, centre, with_zero) in {
-        "SMALL": (SMALL, DEGREES_SMALL, 0.0, True),
-        "LARGE": (LARGE, DEGREES_LARGE, MIDDLE, False),
-    }.items():
-        for power, values in enumerate(fit_f(*q_range, degrees, centre, with_zero)):
-            result[f"{name}_{power}"] = values
+    for power, values in enumerate(fit_f(SMALL[0], SMALL[1], DEGREES_SMALL, 0.0, with_zero=True)):
+        result[f"SMALL_{power}"] = values
+    for power, values in enumerate(fit_f(LARGE[0], LARGE[1], DEGREES_LARGE, MIDDLE, with_zero=False)):
+        result[f"LARGE_{power}"] = values
     return result
 
 
