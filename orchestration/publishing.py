@@ -47,7 +47,7 @@ def export_tables(build: Build) -> dict[str, str]:
     shutil.rmtree(build.published, ignore_errors=True)
     folder.mkdir(parents=True)
     digests: dict[str, str] = {}
-    with duckdb.connect(str(build.database), read_only=True) as connection:
+    with duckdb.connect(str(build.database)) as connection:
         names = [
             row[0]
             for row in connection.execute(
@@ -86,7 +86,7 @@ def write_layers(build: Build) -> None:
 
     folder = build.published / "layers"
     folder.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(str(build.database), read_only=True) as connection:
+    with duckdb.connect(str(build.database)) as connection:
         used = connection.execute(
             """
             select areas.area_set, areas.area_level, list(areas.area_code order by areas.area_code)
@@ -117,7 +117,7 @@ def write_layers(build: Build) -> None:
 
 def describe(build: Build, identifier: str) -> dict[str, Any]:
     """What pages say about the release as a whole. Nothing of the clock, the machine or the ledger position."""
-    with duckdb.connect(str(build.database), read_only=True) as connection:
+    with duckdb.connect(str(build.database)) as connection:
         totals = connection.execute(
             """
             select count(distinct file_name), sum(rows_in), sum(rows_accepted), sum(rows_quarantined), sum(rows_excluded)
@@ -234,7 +234,7 @@ def _stands(folder: Path) -> bool:
 
 def _record(build: Build, folder: Path, identifier: str, digests: dict[str, str]) -> None:
     """Add what stands outside the core to the manifest: the ledger position, the inputs, the code."""
-    with duckdb.connect(str(build.database), read_only=True) as connection:
+    with duckdb.connect(str(build.database)) as connection:
         rows = connection.execute(
             """
             select submission_id, partner_id, dataset, issued_on, ledger_position
