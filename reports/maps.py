@@ -16,10 +16,11 @@ import pandas as pd
 
 from reports import palette
 from reports.tables import Published
-from reports.words import name_order
+from reports.words import name_order, period_frequency
 
-VIEW_KEY = ["area_set", "area_level", "measure", "exploitation", "source", "dataset"]
+VIEW_KEY = ["area_set", "area_level", "measure", "exploitation", "source", "dataset", "frequency"]
 SPATIAL, FUNNEL = "getis_ord_star", "funnel"
+FREQUENCY_NOTES = {"A": "", "Q": ", by quarter", "M": ", by month"}
 STATE_LETTERS = {"hot": "h", "cold": "c", "not_significant": "n", "above": "a", "below": "b", "within": "w"}
 MEASURE_ORDER = ("victims_detected", "victims_referred", "victims_identified", "victims_assisted", "cases_reported")
 
@@ -78,6 +79,8 @@ def views(published: Published) -> list[View]:
     table = published.table("hotspots")
     if table.empty:
         return []
+    # yearly and quarterly figures are maps of their own: 2023 and 2023-Q1 do not belong in one row of periods
+    table = table.assign(frequency=table["period"].map(period_frequency))
     missing = _missing_reasons(published)
     made = [
         _view(published, dict(zip(VIEW_KEY, key, strict=True)), group, missing)
@@ -93,6 +96,7 @@ def _order(view: View) -> tuple:
     assessed = any(view.assessed_count(method, view.latest()) for method in view.methods)
     return (
         view.layer is None, not assessed, not spatial, view.key["exploitation"] != "_T", rank, measure,
+        view.key["frequency"] != "A",
         view.key["exploitation"], view.key["area_level"], view.key["source"], view.key["dataset"],
     )  # fmt: skip
 
@@ -126,8 +130,9 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
         unknown = part["value"].isna().to_numpy()
         for index in np.flatnonzero(unknown):
             record = (part["area_code"].iat[index], part["period"].iat[index])
-            reason = missing.get((*record, key["measure"], key["exploitation"], key["source"], key["dataset"]))
-            reason = reason or (why[index] if why[index] in ("suppressed", "not_reported", "not_collected") else "")
+            reason = missing.get(
+                (*record, key["measure"], key["exploitation"], key["source"], key["dataset"]), "not_reported"
+            )
             if reason.startswith("suppressed"):
                 letters[index] = "s"
             elif reason:
@@ -168,12 +173,12 @@ def _limits(shape: tuple[int, int], at: tuple[np.ndarray, np.ndarray], part: pd.
 
 
 def _missing_reasons(published: Published) -> dict[tuple, str]:
-    """Why a figure is missing, for the cells that the maps show (totals of sex and age)."""
+    """Why a figure is missing, for the cells that the maps show (totals of sex and age); '' for bounded figures."""
     table = published.table("observations")
     needed = {"value", "missing_reason", "area_code", "period", "measure", "exploitation", "source", "dataset"}
     if not needed <= set(table.columns):
         return {}
-    gone = table[table["value"].isna() & (table["missing_reason"] != "")]
+    gone = table[table["value"].isna()]
     for dimension in ("sex", "age", "counterpart_area", "detail", "offence"):
         if dimension in gone:
             gone = gone[gone[dimension].isin(["_T", "_Z", ""])]
@@ -289,7 +294,8 @@ def _view_record(published: Published, view: View) -> dict[str, Any]:
     return {
         "level": words.label("area_level", view.key["area_level"]),
         "set": view.key["area_set"],
-        "measure": words.measure(view.key["measure"], view.key["exploitation"]),
+        "measure": words.measure(view.key["measure"], view.key["exploitation"])
+        + FREQUENCY_NOTES[view.key["frequency"]],
         "source": published.source_name(view.key["source"]),
         "dataset": view.key["dataset"],
         "unit": unit_code.replace("_", " ") or "cases",

@@ -48,7 +48,7 @@ def index(site: Site) -> dict[str, Any]:
     if balance:
         facts.append(("Rows received", number(balance.get("rows_in")), f"in {number(balance.get('files'))} files"))
     text = ""
-    if balance:
+    if {"rows_in", "accepted", "quarantined", "excluded"} <= set(balance):
         text = (
             f"Of {number(balance.get('rows_in'))} rows received, {number(balance.get('accepted'))} were accepted, "
             f"{number(balance.get('quarantined'))} held back with a reason and {number(balance.get('excluded'))} left "

@@ -394,21 +394,10 @@ def _explanations(site: Site, revised: pd.DataFrame, new: pd.DataFrame, words: A
 def methods(site: Site) -> dict[str, Any]:
     published, words = site.published, site.published.words
     families = []
-    for name, label in (("trends", "Trends"), ("hotspots", "Hotspots")):
+    for name, label in (("trends", "Trends"), ("hotspots", "Map")):
         table = published.table(name)
-        if table.empty or "family_id" not in table:
-            continue
-        for family, group in table[table["family_id"] != ""].groupby("family_id", sort=True):
-            found = int((group["q_bh"] < 0.05).sum())
-            count = group["family_count"].max()
-            families.append(
-                {
-                    "question": f"{label}: {_words_of(words, group)}",
-                    "family": family,
-                    "tests": number(count if count == count else len(group)),
-                    "found": number(found),
-                }
-            )
+        if not table.empty and "family_id" in table:
+            families += _families(words, label, table[table["family_id"] != ""])
     datasets = published.table("datasets")
     rows = []
     if len(datasets):
@@ -432,10 +421,25 @@ def methods(site: Site) -> dict[str, Any]:
     }
 
 
-def _words_of(words: Any, group: pd.DataFrame) -> str:
-    measures = sorted({words.label("measure", measure) for measure in group["measure"]})
-    levels = sorted({words.label("area_level", level).lower() for level in group["area_level"]})
-    return f"{', '.join(measures[:2])}; {', '.join(levels[:2])}"
+def _families(words: Any, label: str, table: pd.DataFrame) -> list[dict[str, str]]:
+    """Families of one kind of question in one row: how many there are, how many tests each holds, what was found."""
+    rows = []
+    keys = [name for name in ("area_level", "measure", "exploitation", "method") if name in table]
+    for key, group in table.groupby(keys, sort=True):
+        named = dict(zip(keys, key, strict=True))
+        sizes = group.groupby("family_id")["family_count"].max().fillna(0)
+        question = f"{label}: {words.measure(named['measure'], named.get('exploitation'))}"
+        question += f", {words.label('area_level', named['area_level']).lower()}"
+        rows.append(
+            {
+                "question": question,
+                "method": words.label("method", named.get("method", "")),
+                "families": number(len(sizes)),
+                "tests": number(sizes.min()) if sizes.min() == sizes.max() else _range(sizes.min(), sizes.max()),
+                "found": number((group["q_bh"] <= 0.05).sum()),
+            }
+        )
+    return rows
 
 
 def _plain(code: Any) -> str:

@@ -66,7 +66,7 @@ def write(
 
     Parameters
     ----------
-    published : the published directory (see above); its optional `inputs.json` goes into the manifest as it is.
+    published : the published directory (see above).
     destination : a folder that does not exist yet; the caller builds aside and switches when this has returned.
     progress : called with a short text before each step.
     browser : path of a Chromium browser; None looks for one. Without one the pictures are left out and `.missing`
@@ -98,7 +98,7 @@ def write(
     rendered = rendering.render(made, destination / "charts", browser, say)
     _write_renderings_script(destination, rendered, {chart.id: (chart.width, chart.height) for chart in made})
     say("manifest")
-    _write_manifest(source.path, destination, source.release, rendered)
+    _write_manifest(destination, source.release, rendered)
     return ReleaseResult(destination, pages, [chart.id for chart in made], rendered.missing)
 
 
@@ -302,7 +302,7 @@ def _write_renderings_script(
     (destination / RENDERINGS_SCRIPT).write_text(f"window.WAYMARK_RENDERINGS={text};\n", encoding="utf-8")
 
 
-def _write_manifest(published: Path, destination: Path, release: dict[str, Any], rendered: rendering.Rendered) -> None:
+def _write_manifest(destination: Path, release: dict[str, Any], rendered: rendering.Rendered) -> None:
     core, pictures = {}, {}
     for file in sorted(destination.rglob("*")):
         if not file.is_file():
@@ -311,12 +311,10 @@ def _write_manifest(published: Path, destination: Path, release: dict[str, Any],
         entry = {"bytes": file.stat().st_size, "sha256": _sha256(file)}
         is_picture = file.suffix in RENDERED_ENDINGS or path == RENDERINGS_SCRIPT
         (pictures if is_picture else core)[path] = entry
-    inputs_path = published / "inputs.json"
     facts = {name: value for name, value in release.items() if name not in ("fields", "labels")}
     manifest = {
         "manifest_version": MANIFEST_VERSION,
         "release": facts,
-        "inputs": json.loads(inputs_path.read_text(encoding="utf-8")) if inputs_path.is_file() else {},
         "core": core,
         "renderings": {"files": pictures, "versions": rendered.versions, "missing": rendered.missing},
     }

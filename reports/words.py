@@ -126,7 +126,7 @@ LABELS: dict[str, dict[str, str]] = {
 }
 RESERVED = {"_T": "Total", "_U": "Unknown", "_Z": "Not applicable", "_X": "Not mapped", "": "", "nan": ""}
 
-# A reason comes as a code, sometimes with figures after a colon; unknown ones are shown as they are, in words.
+# A reason comes as a code or as a sentence part; what is not a known code is shown as it is.
 REASONS = {
     "suppressed": "the figures are hidden to protect people",
     "not_reported": "no figure was reported",
@@ -183,10 +183,7 @@ class Words:
         text = "" if _missing(reason) else str(reason).strip()
         if not text or text == str(eligibility):
             return state
-        code, _, detail = text.partition(":")
-        plain = REASONS.get(code.strip(), code.replace("_", " ").strip())
-        plain = f"{plain} ({detail.strip()})" if detail.strip() else plain
-        return f"{state}: {plain}"
+        return f"{state}: {REASONS.get(text, text.replace('_', ' '))}"
 
 
 def number(value: Any, digits: int | None = None) -> str:
@@ -268,6 +265,11 @@ def period_label(period: Any) -> str:
         if text[5:].isdigit() and 1 <= int(text[5:]) <= 12:
             return f"{MONTHS[int(text[5:]) - 1]} {text[:4]}"
     return text
+
+
+def period_frequency(period: str) -> str:
+    """`A`, `Q` or `M`, read off the form of the period."""
+    return "A" if len(period) < 7 else "Q" if period[5] == "Q" else "M"
 
 
 def period_position(period: str) -> float:
