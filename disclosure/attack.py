@@ -23,7 +23,7 @@ LARGE_GROUP, NEIGHBOURHOOD = 1000, 400
 
 @dataclass
 class Ranges:
-    """low, high: (v,) bounds reached so far by some possible table; equal to the value where nothing is known to move."""
+    """low, high: (v,) bounds that some possible table reaches; both the value where nothing is known to move."""
 
     low: np.ndarray
     high: np.ndarray
@@ -39,24 +39,28 @@ class Ranges:
 
 @dataclass(frozen=True)
 class Need:
-    """How far an outsider must be kept from each figure: the range must go up to `reach` and be `width` wide, (v,)."""
+    """How far an outsider must be kept from each figure, (v,): the range must go up to `reach`, down to `depth` and be
+    `width` wide."""
 
     reach: np.ndarray
+    depth: np.ndarray
     width: np.ndarray
 
-    def rises(self, figure: int, ranges: Ranges) -> bool:
-        return bool(ranges.high[figure] >= self.reach[figure] - TOLERANCE)
-
     def met(self, figure: int, ranges: Ranges) -> bool:
-        width = ranges.high[figure] - ranges.low[figure]
-        return self.rises(figure, ranges) and bool(width >= self.width[figure] - TOLERANCE)
+        low, high = ranges.low[figure], ranges.high[figure]
+        return bool(
+            high >= self.reach[figure] - TOLERANCE
+            and low <= self.depth[figure] + TOLERANCE
+            and high - low >= self.width[figure] - TOLERANCE
+        )
 
     def unmet(self, ranges: Ranges) -> np.ndarray:
-        risen = ranges.high >= self.reach - TOLERANCE
-        return ~(risen & (ranges.high - ranges.low >= self.width - TOLERANCE))
+        low, high = ranges.low, ranges.high
+        far = (high >= self.reach - TOLERANCE) & (low <= self.depth + TOLERANCE)
+        return ~(far & (high - low >= self.width - TOLERANCE))
 
     def change(self, figure: int, value: float, ranges: Ranges) -> float:
-        """The smallest rise from its value that gives a figure what it needs."""
+        """The smallest rise from its value that gives a figure its reach and width."""
         return float(max(self.reach[figure], ranges.low[figure] + self.width[figure]) - value)
 
 
@@ -213,5 +217,5 @@ def exact_ranges(published: Published, unknown: np.ndarray, floor: np.ndarray, w
     solve of its own, the others are solved."""
     outer = outer_bounds(published, unknown, floor)
     ranges = Ranges.of(published)
-    explore(published, unknown, floor, wanted & unknown, Need(outer.high, outer.high - outer.low), ranges)
+    explore(published, unknown, floor, wanted & unknown, Need(outer.high, outer.low, np.zeros(len(unknown))), ranges)
     return ranges

@@ -33,9 +33,7 @@ class Lines:
 
     def signed(self) -> sp.csr_matrix:
         """(m, n) matrix of the equations: +1 for a part, -1 for the total."""
-        total = sp.csr_matrix(
-            (-np.ones(self.count), (np.arange(self.count), self.parent)), shape=self.parts.shape
-        )
+        total = sp.csr_matrix((-np.ones(self.count), (np.arange(self.count), self.parent)), shape=self.parts.shape)
         return (self.parts + total).tocsr()
 
     def members(self) -> sp.csr_matrix:
@@ -65,12 +63,12 @@ def member_parents(
         roots[codes[TOTAL]] = False
         parents[roots] = codes[TOTAL]
     ancestor = parents.copy()
-    for _ in range(len(known)):
+    for _ in known:
         above = ancestor >= 0
-        if not above.any():
-            return codes, parents
         ancestor[above] = parents[ancestor[above]]
-    raise ValueError(f"hierarchy of {dim!r} runs in a circle: no member may be above itself")
+    if (ancestor >= 0).any():
+        raise ValueError(f"hierarchy of {dim!r} runs in a circle: no member may be above itself")
+    return codes, parents
 
 
 def build_lines(

@@ -12,7 +12,8 @@ from disclosure.complements import cheapest_move, close_lines
 from disclosure.published import Published, join_published
 
 PRIMARY, SECONDARY, SHOWN = "primary", "secondary", ""
-SECONDARY_WIDTH = 2.5
+RECORD = "disclosure"
+SECONDARY_WIDTH = 2.5  # a complement that is known to within one is hardly hidden
 
 
 def protect(
@@ -24,29 +25,71 @@ def protect(
     weight: str | None = None,
     released: Sequence[pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
+    """Decide which cells of a table of counts to hide.
+
+    table: one row a cell, unique in `dims`. `value` holds counts >= 0; NaN means not reported, which is no cell to
+    protect and counts nowhere as zero. Zeros are shown.
+    dims: the columns that name a cell. hierarchies: {dim: {child: parent}}, any number of levels; a member without a
+    parent is a part of `_T` where the dimension has `_T`. A dimension with neither `_T` nor a hierarchy (measure,
+    unit) links nothing, so independent tables can be stacked along it.
+    threshold: counts in 1..threshold - 1 are primary. weight: column with the loss of hiding a cell, default its value.
+    released: protected tables that went out earlier, oldest first, with their hidden values or with blanks for them. A
+    cell with an unchanged value keeps its state; a shown cell that changed by less than the threshold is hidden,
+    because the change is itself a small count.
+
+    Returns a copy, same rows and order, with the column `suppressed`: "primary", "secondary" (hidden so that primaries
+    cannot be worked out) or "" (shown). Values stay in place: blanking them, under one code for both kinds, is up to
+    the publisher. The parameters are noted in `attrs` for `audit`.
+
+    What is promised: an outsider who holds this table and all released ones, knows the lines, believes that they add
+    up as far as they do, and knows that hidden cells are not zero, is left with a range of at least `threshold` - 1
+    for every primary cell, up to `threshold` or more. Lines whose parts fall short of the total by less than
+    `threshold`, or exceed it, are taken to be known exactly; those that fall shorter bound their parts from above.
+    Where earlier releases leave no way to keep the promise, as much as possible is hidden and `audit` reports it.
+
+    The result does not depend on the order of rows, nor on member names except to choose between cells that are alike
+    in all else. Raises ValueError for missing columns, repeated cells, negative or infinite values, bad weights,
+    hierarchies that run in a circle.
+    """
+    dims = list(dims)
+    if not threshold > 0:
+        raise ValueError(f"threshold must be above 0, not {threshold!r}")
     published = join_published(table, dims, value, threshold, hierarchies, weight, list(released or []), None)
     small = (published.value > 0) & (published.value < threshold)
     hidden = choose_hidden(published, small, threshold)
-    result = table.copy()
     codes = np.full(len(table), SHOWN, dtype=object)
     reported = published.row_figure >= 0
     figure = published.row_figure[reported]
     codes[reported] = np.where(small[figure], PRIMARY, np.where(hidden[figure], SECONDARY, SHOWN))
+    result = table.copy()
     result["suppressed"] = codes
+    result.attrs[RECORD] = {"value": value, "threshold": threshold}
     return result
 
 
+def recorded_parameters(table: pd.DataFrame) -> tuple[str, float]:
+    """(value column, threshold) that `protect` noted on a table, or the defaults."""
+    record = table.attrs.get(RECORD, {})
+    return record.get("value", "value"), record.get("threshold", 11)
+
+
 def choose_hidden(published: Published, small: np.ndarray, threshold: float) -> np.ndarray:
-    """(v,) mask of the figures to hide: what must be hidden, then the cheapest complements found."""
-    x = published.value
-    fixed = (small & published.current) | published.revised | published.hidden_before
-    unknown = fixed & ~published.shown_before
-    candidate = published.current & ~published.shown_before & ~unknown & (x > 0)
+    """(v,) mask of the figures to hide: what must be hidden, then the cheapest complements found.
+
+    small: (v,) figures that are primary.
+    """
+    must = (small & published.current) | published.revised | published.hidden_before
+    unknown = must & ~published.shown_before
+    candidate = published.current & ~published.shown_before & ~unknown & (published.value > 0)
     target = unknown & (small | published.revised | published.small_before)
-    need = Need(np.where(small, threshold, -np.inf), np.where(target, threshold - 1, SECONDARY_WIDTH))
-    price = published.weight + 1.0
+    need = Need(
+        reach=np.where(small, threshold, -np.inf),
+        depth=np.full(len(small), np.inf),
+        width=np.where(target, threshold - 1, SECONDARY_WIDTH),
+    )
+    price = published.weight + 1.0  # the 1 keeps cells without weight from being hidden for nothing
     unknown = close_lines(published, unknown, candidate, price, threshold - 1)
-    return _close_systems(published, unknown, candidate & ~unknown, price, fixed, target, need)
+    return _close_systems(published, unknown, candidate & ~unknown, price, must, target, need)
 
 
 def _close_systems(
@@ -63,6 +106,7 @@ def _close_systems(
     Outer bounds are cheap and show nearly all that is too narrow, so they go first; the exact ranges then prove the
     rest or find what the bounds missed. Figures for which no move exists are left to the audit to report. A complement
     that can be worked out protects nothing and is shown again; one that can be guessed to within one gets company.
+    All arguments are (v,); `unknown` and `candidate` are worked on.
     """
     by_figure = published.relations.T.tocsr()
     floor = np.minimum(published.value, 1.0)
@@ -97,8 +141,7 @@ def _close_systems(
         if not len(short):
             short = explore(published, unknown, floor, unknown & ~target & ~hopeless, need, ranges)
             known = short[(ranges.high - ranges.low)[short] < TOLERANCE]
-            idle = known[~must[known]]
-            unknown[idle] = False
+            unknown[known[~must[known]]] = False
             hopeless[known] = True
             short = short[~hopeless[short]]
         if not len(short):

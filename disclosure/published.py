@@ -26,7 +26,7 @@ class Published:
     weight: (v,) loss when hidden. current: (v,) figure is in the table about to go out.
     shown_before, hidden_before: (v,) what earlier releases did with it. small_before: (v,) was a primary there.
     revised: (v,) replaces a figure that was shown and differs from it by less than the threshold.
-    relations: (m, v) csr matrix R; the outsider knows R z = R value where slack is 0, and R z <= R value + slack elsewhere.
+    relations: (m, v) csr matrix R; the outsider knows R z = R value where slack is 0, else R z <= R value + slack.
     total: (m,) figure that is the line's total, -1 for relations between releases.
     row_figure: (rows of the table,) figure of each row, -1 where the row reports nothing.
     """
@@ -100,7 +100,7 @@ def join_published(
         loss[figure[now]] = x[now]
     else:
         loss[figure[now]] = pd.to_numeric(table[weight]).to_numpy(dtype=float)[rows[-1]]
-    if hidden_now is None and (np.isnan(loss).any() or (loss < 0).any()):
+    if hidden_now is None and not (loss >= 0).all():
         raise ValueError(f"weights in {weight!r} must be numbers >= 0 for every reported cell")
 
     totals, parts = [], []
@@ -120,6 +120,7 @@ def join_published(
     signed = part - sp.csr_matrix((np.ones(len(total)), (np.arange(len(total)), total)), shape=part.shape)
 
     older, newer, close = _revisions(cell, figure, release, known, is_hidden, threshold)
+    close = close[~np.isnan(figure_value[close])]
     growing = known[newer] >= known[older]
     older, newer = older[growing], newer[growing]
     growth = sp.csr_matrix((np.ones(len(older)), (np.arange(len(older)), older)), shape=(len(older), count))
@@ -158,12 +159,17 @@ def _checked_values(frame: pd.DataFrame, dims: list[str], value: str, name: str)
     repeated = frame.duplicated(dims)
     if repeated.any():
         example = frame.loc[repeated, dims].iloc[0].to_dict()
-        raise ValueError(f"{name}: {int(repeated.sum())} rows repeat a cell, for example {example}; sum or choose first")
+        raise ValueError(
+            f"{name}: {int(repeated.sum())} rows repeat a cell, for example {example}; sum or choose first"
+        )
     return values
 
 
 def _with_unknown_filled(value: np.ndarray, part: sp.csr_matrix, total: np.ndarray) -> np.ndarray:
-    """Fill figures nobody here holds with numbers >= 0 that fit the lines as closely as possible (least sum of gaps)."""
+    """Fill figures nobody here holds with numbers >= 0 that fit the lines as closely as possible (least sum of gaps).
+
+    value: (v,) with NaN where unknown; part: (m, v); total: (m,).
+    """
     unknown = np.flatnonzero(np.isnan(value))
     if not len(unknown):
         return value

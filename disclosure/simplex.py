@@ -125,7 +125,10 @@ class Polytope:
         self._column = -1
 
     def extreme(self, column: int, sign: int) -> tuple[float, np.ndarray | None]:
-        """The largest (sign=1) or smallest (sign=-1) value of one coordinate and a corner that has it, or (inf, None)."""
+        """The largest (sign=1) or smallest (sign=-1) value of one coordinate and a corner that has it.
+
+        (inf, None) where there is no largest value.
+        """
         if self._column >= 0:
             self._programme.set_cost(self._column, 0.0)
         self._programme.set_cost(column, -float(sign))
