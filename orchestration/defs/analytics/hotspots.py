@@ -24,6 +24,13 @@ COLUMNS = [
     "eligibility", "eligibility_reason", "emerging_category", "emerging_eligibility", "emerging_reason",
     "method_version",
 ]  # fmt: skip
+NUMBERS = {
+    "value", "population_count", "expected_count", "ratio", "z", "p", "p_upper_bound", "p_normal", "q_bh", "q_by",
+    "family_count", "limit_lower_95", "limit_upper_95", "limit_lower_998", "limit_upper_998",
+}  # fmt: skip
+
+
+Columns = dict[str, Any]
 
 
 def compute(cells: pd.DataFrame, boundaries: Mapping[str, Any], parameters: Mapping[str, Any]) -> pd.DataFrame:
@@ -35,19 +42,18 @@ def compute(cells: pd.DataFrame, boundaries: Mapping[str, Any], parameters: Mapp
     """
     from trends.tests import false_discovery
 
-    parts: list[pd.DataFrame] = []
+    parts: list[Columns] = []
+    neighbours: dict[tuple[str, ...], Any] = {}
     for key, frame in cells.groupby(GROUP, sort=True):
         group = dict(zip(GROUP, key, strict=True))
         if group["area_level"] == "country":
             parts.extend(_funnels(group, frame, parameters["hotspots"]))
         elif group["area_set"] in boundaries:
-            parts.extend(_maps(group, frame, boundaries[group["area_set"]], parameters["hotspots"]))
+            part = _maps(group, frame, boundaries[group["area_set"]], neighbours, parameters["hotspots"])
+            parts.extend([part] if part else [])
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
-    result = pd.concat(parts, ignore_index=True)
-    for name in COLUMNS:
-        if name not in result:
-            result[name] = None
+    result = pd.DataFrame({name: _joined(parts, name) for name in COLUMNS if name not in ("q_by", "method_version")})
     result["q_by"] = false_discovery(result["p"].to_numpy(float), method="by")
     result["method_version"] = METHOD_VERSION
     result = round_frame(result, parameters["rounding"]["significant_digits"])
@@ -55,10 +61,20 @@ def compute(cells: pd.DataFrame, boundaries: Mapping[str, Any], parameters: Mapp
     return result[COLUMNS].sort_values(order, ignore_index=True)
 
 
+def _joined(parts: list[Columns], name: str) -> np.ndarray:
+    """One column over all parts; a scalar stands for its whole part, a column that a part lacks is missing there."""
+    arrays = []
+    for part in parts:
+        length = len(part["area_code"])
+        values = part.get(name, np.nan if name in NUMBERS else None)
+        arrays.append(values if isinstance(values, np.ndarray) else np.full(length, values, dtype=float if name in NUMBERS else object))
+    return np.concatenate(arrays)
+
+
 def _maps(
-    group: dict[str, str], frame: pd.DataFrame, shapes: Any, rules: Mapping[str, Any]
-) -> Iterator[pd.DataFrame]:
-    """Getis-Ord Gi* of each period of one group of areas, judged against that period's own map."""
+    group: dict[str, str], frame: pd.DataFrame, shapes: Any, neighbours: dict[tuple[str, ...], Any], rules: Mapping[str, Any]
+) -> Columns | None:
+    """Getis-Ord Gi* of every period of one group of areas, each judged against that period's own map."""
     from geo.hotspots import emerging, getis_ord
     from geo.neighbours import contiguity
     from trends.tests import false_discovery
@@ -69,40 +85,41 @@ def _maps(
     on_map = table.keys.isin(shapes["area_code"])
     keys, values, exposure = table.keys[on_map], table.values[on_map], population[on_map]
     n, t = values.shape
+    if n == 0:
+        return None
     usable = ~np.isnan(values) & ~np.isnan(exposure) & (exposure > 0)
     total = np.where(usable, values, 0).sum(axis=0)
     base = np.where(usable, exposure, 0).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         expected = np.where(usable, exposure * (total / base), np.nan)
-    tested = np.where(usable, values, np.nan)
 
-    assessed = np.zeros((n, t), dtype=bool)
     numbers = {name: np.full((n, t), np.nan) for name in ("z", "p", "p_upper_bound", "p_normal")}
+    assessed = np.zeros((n, t), dtype=bool)
     reasons = np.full((n, t), None, dtype=object)
     reporting = usable.sum(axis=0)
     enough = (reporting >= rules["minimum_areas"]) & (total > 0)
     for column in np.flatnonzero(~enough):
-        have = int(reporting[column])
         reasons[:, column] = (
-            f"{have} areas report with a population; a map needs {rules['minimum_areas']}"
-            if have < rules["minimum_areas"]
+            f"{reporting[column]} areas report with a population; a map needs {rules['minimum_areas']}"
+            if reporting[column] < rules["minimum_areas"]
             else "no detections in this period"
         )
     if enough.any():
-        weights = contiguity(shapes)
+        codes = tuple(shapes["area_code"])
+        if codes not in neighbours:
+            neighbours[codes] = contiguity(shapes)
         result = getis_ord(
-            tested[:, enough], weights, expected=expected[:, enough], transform=rules["transform"], window=rules["window"]
-        )
-        numbers_found = {name: np.asarray(getattr(result, name)) for name in numbers}
-        good = np.asarray(result.assessed, dtype=bool) & ~np.isnan(numbers_found["p"])
+            np.where(usable, values, np.nan)[:, enough], neighbours[codes], expected=expected[:, enough],
+            transform=rules["transform"], window=rules["window"],
+        )  # fmt: skip
+        good = np.asarray(result.assessed, dtype=bool) & ~np.isnan(result.p)
         assessed[:, enough] = good
-        for name, found in numbers_found.items():
-            numbers[name][:, enough] = np.where(good, found, np.nan)
+        for name in numbers:
+            numbers[name][:, enough] = np.where(good, getattr(result, name), np.nan)
         reasons[:, enough] = np.where(good, None, np.asarray(result.reason, dtype=object))
     missing = np.isnan(values)
-    no_base = ~missing & ~usable
     reasons[missing & enough] = "no figure that may be shown for this period"
-    reasons[no_base] = "no population within five years: no rate, so no test"
+    reasons[~missing & ~usable] = "no population within five years: no rate, so no test"
     reasons[~assessed & (reasons == None)] = "too few neighbours report"  # noqa: E711 - elementwise
 
     kinds, kind_eligibility, kind_reason = np.full(n, None, object), np.full(n, "assessed", object), np.full(n, None, object)
@@ -115,40 +132,32 @@ def _maps(
         kind_reason[~whole] = "not every period of this area could be assessed"
         if whole.any():
             kinds[whole] = emerging(numbers["z"][whole], alpha=rules["significance"])
-    codes = np.array(table.periods, dtype=object)
-    level = rules["significance"]
-    for column in range(t):
-        p = numbers["p"][:, column]
-        q = false_discovery(p, method="bh")
-        z = numbers["z"][:, column]
-        clear = q <= level
-        yield pd.DataFrame(
-            {
-                "area_code": keys.to_numpy(),
-                **{name: group[name] for name in ("area_level", "area_set", "measure", "exploitation", "source", "dataset")},
-                "period": codes[column],
-                "method": "getis_ord_star",
-                "value": values[:, column],
-                "population_count": exposure[:, column],
-                "expected_count": expected[:, column],
-                "ratio": _ratio(values[:, column], expected[:, column]),
-                **{name: found[:, column] for name, found in numbers.items()},
-                "q_bh": q,
-                "family_id": "|".join([*(group[name] for name in GROUP), str(codes[column])]),
-                "family_count": int((~np.isnan(p)).sum()),
-                "assessment": np.select(
-                    [~assessed[:, column], clear & (z > 0), clear & (z < 0)], [None, "hot", "cold"], "not_significant"
-                ),
-                "eligibility": np.where(assessed[:, column], "assessed", "not_assessed"),
-                "eligibility_reason": reasons[:, column],
-                "emerging_category": kinds,
-                "emerging_eligibility": kind_eligibility,
-                "emerging_reason": kind_reason,
-            }
-        )
+    q = np.column_stack([false_discovery(numbers["p"][:, column], method="bh") for column in range(t)])
+    clear, z = q <= rules["significance"], numbers["z"]
+    names = "|".join(group[name] for name in GROUP)
+    return {
+        "area_code": np.repeat(keys.to_numpy(object), t),
+        **_named(group),
+        "period": np.tile(np.array(table.periods, dtype=object), n),
+        "method": "getis_ord_star",
+        "value": values.ravel(),
+        "population_count": exposure.ravel(),
+        "expected_count": expected.ravel(),
+        "ratio": _ratio(values, expected).ravel(),
+        **{name: found.ravel() for name, found in numbers.items()},
+        "q_bh": q.ravel(),
+        "family_id": np.tile(np.array([f"{names}|{period}" for period in table.periods], dtype=object), n),
+        "family_count": np.tile((~np.isnan(numbers["p"])).sum(axis=0), n),
+        "assessment": _chosen([~assessed, clear & (z > 0), clear & (z < 0)], [None, "hot", "cold"], "not_significant").ravel(),
+        "eligibility": np.where(assessed, "assessed", "not_assessed").astype(object).ravel(),
+        "eligibility_reason": reasons.ravel(),
+        "emerging_category": np.repeat(kinds, t),
+        "emerging_eligibility": np.repeat(kind_eligibility, t),
+        "emerging_reason": np.repeat(kind_reason, t),
+    }
 
 
-def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
+def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any]) -> Iterator[Columns]:
     """Each country beside the rate of its region, with limits widened for how much countries differ anyway.
 
     The limits are of the ratio observed / expected: 1 -+ z sqrt(1 / expected + tau2), the additive model of Spiegelhalter
@@ -158,55 +167,69 @@ def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any
 
     from geo.rates import overdispersion
 
-    levels = dict(zip(("95", "998"), rules["funnel_levels"], strict=True))
-    for (region, period), part in frame.groupby(["region_code", "period"], sort=True):
-        part = part.sort_values("area_code", ignore_index=True)
-        value, base = part["value"].to_numpy(float), part["population_count"].to_numpy(float)
+    quantiles = {name: norm.ppf((1 + level) / 2) for name, level in zip(("95", "998"), rules["funnel_levels"], strict=True)}
+    names = "|".join(group[name] for name in GROUP)
+    # areas outside every region are compared with each other
+    frame = frame.assign(region_code=frame["region_code"].fillna("")).sort_values(["region_code", "period", "area_code"])
+    regions, periods = frame["region_code"].to_numpy(object), frame["period"].to_numpy(object)
+    codes = frame["area_code"].to_numpy(object)
+    values, bases = frame["value"].to_numpy(float), frame["population_count"].to_numpy(float)
+    change = np.flatnonzero((regions[1:] != regions[:-1]) | (periods[1:] != periods[:-1])) + 1
+    for start, stop in zip([0, *change], [*change, len(frame)], strict=True):
+        value, base = values[start:stop], bases[start:stop]
         usable = ~np.isnan(value) & (base > 0)
-        expected = np.full(len(part), np.nan)
+        expected = np.full(len(value), np.nan)
         if usable.any():
             expected[usable] = base[usable] * value[usable].sum() / base[usable].sum()
         eligible = usable & (expected >= rules["minimum_expected_count"])
-        reason = np.full(len(part), None, dtype=object)
+        reason = np.full(len(value), None, dtype=object)
         reason[np.isnan(value)] = "no figure that may be shown for this period"
         reason[~np.isnan(value) & ~usable] = "no population within five years: no rate"
         reason[usable & ~eligible] = f"fewer than {rules['minimum_expected_count']} expected at the region's rate"
-        if eligible.sum() < 5:
-            reason[eligible] = "fewer than 5 countries of the region report"
-            eligible = np.zeros(len(part), dtype=bool)
-        out: dict[str, Any] = {
-            "area_code": part["area_code"].to_numpy(),
-            **{name: group[name] for name in ("area_level", "area_set", "measure", "exploitation", "source", "dataset")},
-            "period": period,
+        if eligible.sum() < rules["minimum_funnel_countries"]:
+            reason[eligible] = f"fewer than {rules['minimum_funnel_countries']} countries of the region report"
+            eligible = np.zeros(len(value), dtype=bool)
+        ratio = _ratio(value, expected)
+        limits = {f"limit_{side}_{name}": np.full(len(value), np.nan) for side in ("lower", "upper") for name in quantiles}
+        position = np.full(len(value), None, dtype=object)
+        if eligible.any():
+            between = float(overdispersion(value[eligible], expected[eligible]).tau2)
+            spread = np.sqrt(1 / expected[eligible] + between)
+            for name, z in quantiles.items():
+                limits[f"limit_lower_{name}"][eligible] = np.maximum(1 - z * spread, 0)
+                limits[f"limit_upper_{name}"][eligible] = 1 + z * spread
+            outside = [ratio > limits["limit_upper_998"], ratio < limits["limit_lower_998"]]
+            position = _chosen([~eligible, *outside], [None, "above", "below"], "within")
+        yield {
+            "area_code": codes[start:stop],
+            **_named(group),
+            "period": periods[start],
             "method": "funnel",
             "value": value,
             "population_count": base,
             "expected_count": expected,
-            "ratio": _ratio(value, expected),
-            "family_id": "|".join([*(group[name] for name in GROUP), str(region), str(period)]),
+            "ratio": ratio,
+            **limits,
+            "family_id": f"{names}|{regions[start]}|{periods[start]}",
             "family_count": int(eligible.sum()),
-            "eligibility": np.where(eligible, "assessed", "not_assessed"),
+            "assessment": position,
+            "eligibility": np.where(eligible, "assessed", "not_assessed").astype(object),
             "eligibility_reason": reason,
-            "p": np.nan,
             "emerging_eligibility": "not_assessed",
             "emerging_reason": "countries are compared with their region, not classed by neighbours",
         }
-        limits = {f"limit_{side}_{name}": np.full(len(part), np.nan) for side in ("lower", "upper") for name in levels}
-        position = np.full(len(part), None, dtype=object)
-        if eligible.any():
-            between = float(overdispersion(value[eligible], expected[eligible]).tau2)
-            spread = np.sqrt(1 / expected[eligible] + between)
-            for name, level in levels.items():
-                z = norm.ppf((1 + level) / 2)
-                limits[f"limit_lower_{name}"][eligible] = np.maximum(1 - z * spread, 0)
-                limits[f"limit_upper_{name}"][eligible] = 1 + z * spread
-            ratio = out["ratio"][eligible]
-            position[eligible] = np.select(
-                [ratio > limits["limit_upper_998"][eligible], ratio < limits["limit_lower_998"][eligible]],
-                ["above", "below"],
-                "within",
-            )
-        yield pd.DataFrame({**out, **limits, "assessment": position})
+
+
+def _named(group: dict[str, str]) -> Columns:
+    return {name: group[name] for name in ("area_level", "area_set", "measure", "exploitation", "source", "dataset")}
+
+
+def _chosen(conditions: list[np.ndarray], choices: list[str | None], default: str) -> np.ndarray:
+    """numpy's select for texts and None: the first condition that holds decides."""
+    result = np.full(conditions[0].shape, default, dtype=object)
+    for condition, choice in reversed(list(zip(conditions, choices, strict=True))):
+        result[condition] = choice
+    return result
 
 
 def _ratio(value: np.ndarray, expected: np.ndarray) -> np.ndarray:

@@ -182,42 +182,59 @@ def _families(result: pd.DataFrame, keys: pd.DataFrame, rules: Mapping[str, Any]
     """False discovery within one question shown together: totals first, parts only under a significant total."""
     from trends.tests import false_discovery
 
-    splits = keys[list(SPLITS)].ne("_T")
-    kind = splits.apply(lambda row: "+".join(name for name, split in row.items() if split) or "total", axis=1)
-    result = result.assign(
-        family_id=keys[list(FAMILY)].astype(str).agg("|".join, axis=1).to_numpy() + "|" + kind.to_numpy(),
-        q_bh=np.nan,
-        q_by=np.nan,
-        family_count=0,
+    splits = keys[list(SPLITS)].to_numpy(object) != "_T"
+    kinds = ["+".join(name for name, split in zip(SPLITS, row, strict=True) if split) or "total" for row in splits]
+    families = ["|".join(map(str, row)) for row in keys[list(FAMILY)].itertuples(index=False)]
+    # the total of the same area, source and way of counting
+    totals = np.array([f"{area}|{family}" for area, family in zip(keys["area_code"], families, strict=True)], dtype=object)
+    family_id = np.array([f"{family}|{kind}" for family, kind in zip(families, kinds, strict=True)], dtype=object)
+    is_total = np.array([kind == "total" for kind in kinds])
+    p = result["p"].to_numpy(float).copy()
+    q = np.full(len(p), np.nan)
+    count = np.zeros(len(p), dtype=int)
+    _adjust(p, q, count, family_id, is_total)
+    significant = set(totals[is_total & (q <= rules["significance"])])
+    known = set(totals[is_total & ~np.isnan(p)])
+    eligibility, reason = result["eligibility"].to_numpy(object).copy(), result["eligibility_reason"].to_numpy(object).copy()
+    unasked = ~is_total & (eligibility == "assessed") & np.array([total not in significant for total in totals])
+    eligibility[unasked] = "not_assessed"
+    for position in np.flatnonzero(unasked):
+        reason[position] = (
+            "the total of this area shows no clear change, so its parts are not tested"
+            if totals[position] in known
+            else "the total of this area could not be tested, so its parts are not"
+        )
+    p[unasked] = np.nan
+    _adjust(p, q, count, family_id, ~is_total)
+    clear = q <= rules["significance"]
+    slope, s = result["slope_per_year"].to_numpy(float), result["s"].to_numpy(float)
+    sign = np.where(slope != 0, np.sign(slope), np.sign(s))
+    direction = np.full(len(p), "no_clear_change", dtype=object)
+    direction[clear & (sign > 0)], direction[clear & (sign < 0)], direction[np.isnan(p)] = "rose", "fell", None
+    return result.assign(
+        family_id=family_id,
+        family_count=count,
+        eligibility=eligibility,
+        eligibility_reason=reason,
+        p=p,
+        q_bh=q,
+        q_by=false_discovery(p, method="by"),
+        direction=direction,
+        method=METHOD,
+        method_version=METHOD_VERSION,
+        **{name: np.where(unasked, np.nan, result[name].to_numpy(float)) for name in ("tau", "s", "z")},
     )
-    series_of_total = keys[["area_code", *FAMILY]].astype(str).agg("|".join, axis=1).to_numpy()
-    is_total = (kind == "total").to_numpy()
-    _adjust(result, is_total, false_discovery)
-    significant = set(series_of_total[is_total & (result["q_bh"] <= rules["significance"]).to_numpy()])
-    known = set(series_of_total[is_total & result["p"].notna().to_numpy()])
-    for position in np.flatnonzero(~is_total & (result["eligibility"] == "assessed").to_numpy()):
-        if series_of_total[position] not in significant:
-            reason = (
-                "the total of this area shows no clear change, so its parts are not tested"
-                if series_of_total[position] in known
-                else "the total of this area could not be tested, so its parts are not"
-            )
-            result.loc[position, ["eligibility", "eligibility_reason"]] = ["not_assessed", reason]
-            result.loc[position, ["tau", "s", "z", "p"]] = np.nan
-    _adjust(result, ~is_total, false_discovery)
-    result["q_by"] = false_discovery(result["p"].to_numpy(float), method="by")
-    clear = (result["q_bh"] <= rules["significance"]).to_numpy()
-    slope = result["slope_per_year"].to_numpy(float)
-    sign = np.where(slope != 0, np.sign(slope), np.sign(result["s"].to_numpy(float)))
-    result["direction"] = np.select(
-        [result["p"].isna().to_numpy(), clear & (sign > 0), clear & (sign < 0)], ["", "rose", "fell"], "no_clear_change"
-    )
-    result["direction"] = result["direction"].replace({"": None})
-    return result.assign(method=METHOD, method_version=METHOD_VERSION)
 
 
-def _adjust(result: pd.DataFrame, chosen: np.ndarray, false_discovery) -> None:
-    for _, rows in result[chosen].groupby("family_id", sort=True):
-        p = rows["p"].to_numpy(float)
-        result.loc[rows.index, "q_bh"] = false_discovery(p, method="bh")
-        result.loc[rows.index, "family_count"] = int((~np.isnan(p)).sum())
+def _adjust(p: np.ndarray, q: np.ndarray, count: np.ndarray, family_id: np.ndarray, chosen: np.ndarray) -> None:
+    """Fill q and the family's size for the chosen series, family by family."""
+    from trends.tests import false_discovery
+
+    order = np.flatnonzero(chosen)
+    order = order[np.argsort(family_id[order].astype(str), kind="stable")]
+    names = family_id[order]
+    change = np.flatnonzero(names[1:] != names[:-1]) + 1
+    for rows in np.split(order, change):
+        if len(rows):
+            q[rows] = false_discovery(p[rows], method="bh")
+            count[rows] = int((~np.isnan(p[rows])).sum())
