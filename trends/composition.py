@@ -62,7 +62,7 @@ def composition_change(table: ArrayLike) -> CompositionChange:
         chi_square = np.where(compared, (cells - expected) ** 2 / expected, 0.0).sum(axis=(-2, -1))
         n_rows, n_columns = (rows > 0).sum(axis=-1), used.sum(axis=-1)
         degrees = (n_rows - 1.0) * (n_columns - 1.0)
-        comparable = degrees > 0
+        comparable = (n_rows > 1) & (n_columns > 1)
         spread = np.sqrt(
             expected * (1 - rows / n[..., None])[..., :, None] * (1 - columns / n[..., None])[..., None, :]
         )

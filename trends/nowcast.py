@@ -189,6 +189,8 @@ def nowcast(
     if method == "chain_ladder":
         completeness, expected, variance = _chain_ladder(before, after, both, at, observed)
         low, median, high = _count_limits(observed, completeness, expected, variance, level)
+        revised = (stack < 0).any(axis=(1, 2))[:, None]
+        low = np.where(revised, low, np.fmax(low, np.where(np.isnan(low), np.nan, observed)))
     else:
         completeness, expected, variance = _lawless(before, after, at, observed)
         low, median, high = _truncated_normal_limits(observed, expected, variance, level)

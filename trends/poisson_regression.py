@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 ITERATIONS = 50
 TOLERANCE = 1e-10
-ALIASED = 1e-9
+ALIASED = 1e-11  # share of a column's squared length that the columns before it leave over
 LINEAR_PREDICTOR_RANGE = (-30.0, 200.0)
 
 
@@ -39,11 +39,13 @@ def fit_poisson(
     design: NDArray[np.float64],
     weights: NDArray[np.float64] | None = None,
     offset: NDArray[np.float64] | None = None,
+    columns: NDArray[np.bool_] | None = None,
 ) -> PoissonFit:
     """Fit log(mean) = offset + design @ coefficients to each series.
 
     counts (s, t), NaN left out; design (t, p) or (s, t, p); weights (s, t) prior weights, 0 leaves a period out;
-    offset (s, t) or (t,), a period with a non-finite offset is left out. McCullagh and Nelder (1989), 2.5 and 6.2.
+    offset (s, t) or (t,), a period with a non-finite offset is left out; columns (s, p) which columns a series' model
+    has, all when left out, the others come back as aliased. McCullagh and Nelder (1989), 2.5 and 6.2.
     Starts and converges as R's glm does (mean = y + 0.1; relative change of the deviance).
     """
     n_series, periods = counts.shape
@@ -55,7 +57,7 @@ def fit_poisson(
     prior = np.where(used, prior, 0.0)
     shift = np.where(used, shift, 0.0)
     y = np.where(used, counts, 0.0)
-    x = _Design(design, used)
+    x = _Design(design, used, columns)
 
     mean = y + 0.1
     predictor = np.log(mean)
@@ -100,27 +102,27 @@ def fit_poisson(
 class _Design:
     """The products a fit needs, with one matrix for all series (through its outer products) or one for each."""
 
-    def __init__(self, design: NDArray[np.float64], used: NDArray[np.bool_]):
+    def __init__(self, design: NDArray[np.float64], used: NDArray[np.bool_], columns: NDArray[np.bool_] | None):
         self.shared = design.ndim == 2
         if self.shared:
-            same = bool((used == used[:1]).all())
-            patterns, members = (used[:1], np.zeros(len(used), dtype=int)) if same else _distinct_rows(used)
-            masked = np.where(patterns[:, :, None], design, 0.0)
-            self.aliased = aliased_columns(masked)[members]
             self.x = np.ascontiguousarray(design)
             self.outer = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
         else:
             self.x = np.where(used[:, :, None], design, 0.0)
-            self.aliased = aliased_columns(self.x)
+        gram = self._products(used.astype(float))
+        if columns is not None:
+            gram = np.where(columns[:, :, None] & columns[:, None, :], gram, 0.0)
+        self.aliased = aliased_columns(gram)
         self.identity = np.where(self.aliased[:, :, None], np.eye(design.shape[-1]), 0.0)
         self.crossed = self.aliased[:, :, None] | self.aliased[:, None, :]
 
-    def gram(self, weight):
+    def _products(self, weight):
         if self.shared:
-            gram = (weight @ self.outer).reshape(len(weight), self.x.shape[1], -1)
-        else:
-            gram = np.matmul(np.swapaxes(self.x * weight[:, :, None], 1, 2), self.x)
-        return np.where(self.crossed, self.identity, gram)
+            return (weight @ self.outer).reshape(len(weight), self.x.shape[1], -1)
+        return np.matmul(np.swapaxes(self.x * weight[:, :, None], 1, 2), self.x)
+
+    def gram(self, weight):
+        return np.where(self.crossed, self.identity, self._products(weight))
 
     def moment(self, values):
         moment = values @ self.x if self.shared else np.einsum("stp,st->sp", self.x, values)
@@ -135,14 +137,6 @@ class _Design:
         return np.einsum("stp,spq,stq->st", self.x, matrix, self.x, optimize=True)
 
 
-def _distinct_rows(used: NDArray[np.bool_]):
-    """Distinct rows and, for each row, which one it is."""
-    packed = np.packbits(used, axis=1)
-    keys = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
-    _, first, members = np.unique(keys, return_index=True, return_inverse=True)
-    return used[first], members.ravel()
-
-
 def poisson_deviance(y: NDArray[np.float64], mean: NDArray[np.float64], weights: NDArray[np.float64]):
     """2 * sum of w [y log(y / mean) - (y - mean)] along the last axis."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -150,20 +144,19 @@ def poisson_deviance(y: NDArray[np.float64], mean: NDArray[np.float64], weights:
     return 2.0 * (weights * (ratio - (y - mean))).sum(axis=-1)
 
 
-def aliased_columns(design: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which columns of each design (s, t, p) are combinations of the columns before them, as R's glm drops them."""
-    n_series, _, columns = design.shape
-    scale = np.sqrt((design**2).sum(axis=1))
-    scaled = design / np.where(scale > 0, scale, 1.0)[:, None, :]
-    basis = np.zeros_like(scaled)
-    aliased = np.zeros((n_series, columns), dtype=bool)
+def aliased_columns(gram: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Columns of each Gram matrix (s, p, p) that are combinations of the columns before them, as R's glm drops them."""
+    columns = gram.shape[-1]
+    scale = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
+    inverse = np.where(scale > 0, 1 / np.where(scale > 0, scale, 1.0), 0.0)
+    left = gram * inverse[:, :, None] * inverse[:, None, :]
+    aliased = np.zeros(gram.shape[:2], dtype=bool)
     for column in range(columns):
-        rest = scaled[:, :, column].copy()
-        for _ in range(2):  # twice is enough for orthogonality to rounding
-            rest -= np.einsum("stq,sq->st", basis[:, :, :column], np.einsum("stq,st->sq", basis[:, :, :column], rest))
-        size = np.sqrt((rest**2).sum(axis=1))
-        aliased[:, column] = size <= ALIASED
-        basis[:, :, column] = np.where((size > ALIASED)[:, None], rest / np.where(size > 0, size, 1.0)[:, None], 0.0)
+        rest = left[:, column, column]
+        aliased[:, column] = rest <= ALIASED
+        share = np.where(aliased[:, column], 0.0, 1 / np.where(rest > 0, rest, 1.0))
+        along = left[:, column + 1 :, column]
+        left[:, column + 1 :, column + 1 :] -= along[:, :, None] * (along * share[:, None])[:, None, :]
     return aliased
 
 

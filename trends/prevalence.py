@@ -129,11 +129,12 @@ class _Systems:
         self.both = np.stack([self.cells[:, i] * self.cells[:, j] for i, j in self.pairs], axis=1)
         self.overlap = self.counts @ self.both
         self.main = np.hstack([np.ones((len(codes), 1)), self.cells])
+        self.design = np.hstack([self.main, self.both])
 
     def fit(self, models) -> list[_Fit | None]:
         """Fit several models (sets of pair numbers) in one call; None where the estimate does not exist."""
         fits: list[_Fit | None] = []
-        at_once = max(1, 4_000_000 // (self.cells.shape[0] * (self.main.shape[1] + len(self.pairs))))
+        at_once = max(1, 2_000_000 // max(self.design.shape[0], self.design.shape[1] ** 2))
         for start in range(0, len(models), at_once):
             fits += self._fit_block(models[start : start + at_once])
         return fits
@@ -145,12 +146,10 @@ class _Systems:
         empty = inside & (self.overlap == 0)
         full = inside & ~empty
         kept = (empty.astype(float) @ self.both.T) == 0
-        main = np.broadcast_to(self.main, (len(models), *self.main.shape))
-        design = np.concatenate([main, self.both[None] * full[:, None, :]], axis=2)
-        counts = np.broadcast_to(self.counts, kept.shape)
-        fit = fit_poisson(np.ascontiguousarray(counts), design, weights=kept.astype(float))
-        unused = np.concatenate([np.zeros((len(models), self.main.shape[1]), dtype=bool), ~full], axis=1)
-        identified = (fit.aliased == unused).all(axis=1)
+        columns = np.concatenate([np.ones((len(models), self.main.shape[1]), dtype=bool), full], axis=1)
+        counts = np.ascontiguousarray(np.broadcast_to(self.counts, kept.shape))
+        fit = fit_poisson(counts, self.design, weights=kept.astype(float), columns=columns)
+        identified = (fit.aliased == ~columns).all(axis=1)
         suspicious = (np.abs(fit.coefficients[:, 1:]) > SUSPICIOUS_COEFFICIENT).any(axis=1) | ~fit.converged
         parameters = self.main.shape[1] + inside.sum(axis=1)
         bic = fit.deviance + parameters * np.log(self.observed)
@@ -160,8 +159,8 @@ class _Systems:
                 results.append(None)
                 continue
             if suspicious[row]:
-                columns = design[row][kept[row]][:, ~unused[row]]
-                if not _estimate_exists(columns, self.counts[kept[row]]):
+                design = self.design[kept[row]][:, columns[row]]
+                if not _estimate_exists(design, self.counts[kept[row]]):
                     results.append(None)
                     continue
             results.append(

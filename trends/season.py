@@ -107,7 +107,8 @@ def forecast(y: ArrayLike, horizon: int, period: int, level: float = 0.95) -> Fo
     enough = present.sum(axis=1) >= 4
     season, multiplicative, has_season = _classical_season(values, period)
     factor = season[:, np.arange(periods) % period]
-    adjusted = np.where(multiplicative[:, None], values / factor, values - factor)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        adjusted = np.where(multiplicative[:, None], values / factor, values - factor)
 
     slope = _line_slope(adjusted)
     weight = _smoothing_weight(adjusted)
