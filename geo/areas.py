@@ -22,9 +22,12 @@ LEVEL_ORDER = ("world", "region", "subregion", "country", "admin1", "admin2")
 
 
 def area_km2(areas: gpd.GeoDataFrame) -> np.ndarray:
-    """Surface of each area in square kilometres on the WGS84 ellipsoid (geodesic polygons; Karney 2013). Shape (n,)."""
+    """Surface of each area in square kilometres on the WGS84 ellipsoid (geodesic polygons; Karney 2013). Shape (n,).
+
+    An edge is a straight line in longitude and latitude, as boundary files mean it: long ones are divided first.
+    """
     geod = pyproj.Geod(ellps="WGS84")
-    shapes = _geographic(areas).geometry
+    shapes = shapely.segmentize(_geographic(areas).geometry.to_numpy(), 0.25)
     surface = [
         sum(abs(geod.geometry_area_perimeter(shapely.orient_polygons(part))[0]) for part in shapely.get_parts(shape))
         for shape in shapes

@@ -84,7 +84,7 @@ class Site:
             "as_of": day(self.published.as_of),
             "newest": period_label(newest) if newest else "",
             "licence": joined(licences) if licences else "as stated by the source",
-            "data": data,
+            "data": data if Path(data).stem in self.published.table_paths else "",
         }
 
 

@@ -52,7 +52,7 @@ def index(site: Site) -> dict[str, Any]:
         text = (
             f"Of {number(balance.get('rows_in'))} rows received, {number(balance.get('accepted'))} were accepted, "
             f"{number(balance.get('quarantined'))} held back with a reason and {number(balance.get('excluded'))} left "
-            "out as agreed with the partner. None was lost."
+            "out as agreed with the partner. No row was lost."
         )
     levels: dict[str, list[tuple[str, str]]] = {}
     if {"area_code", "area_level", "area_name"} <= set(areas.columns):

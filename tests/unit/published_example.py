@@ -76,6 +76,10 @@ COMMON = [
     "issued_on",
     "as_of",
 ]
+TABLES = (
+    "observations", "series", "trends", "hotspots", "corridors", "breaks", "comparability", "coverage",
+    "reconciliation", "changes", "areas", "datasets",
+)  # fmt: skip
 FIELDS = {
     "area_code": {"description": "Code of the area counted", "type": "string", "unit": ""},
     "value": {"description": "The figure as published", "type": "number", "unit": "see unit"},
