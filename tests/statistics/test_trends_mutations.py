@@ -160,7 +160,7 @@ def dependent_pair(module):
 
 
 MUTATIONS = [
-    ("tests", "variance[rows, stratum] = (n * (n - 1) * (2 * n + 5) - ties)", "variance[rows, stratum] = n", variance_of_s),
+    ("tests", "= (n * (n - 1) * (2 * n + 5) - ties) / 18\n            all", "= n\n            all", variance_of_s),
     ("tests", "(tied * (2 * tied + 7))", "(tied * (2 * tied + 5))", variance_of_s),
     ("tests", "all_pairs - tied.sum(axis=1) / 2", "all_pairs", tau_b),
     ("tests", "(s - np.sign(s))", "s", continuity),
