@@ -7,13 +7,13 @@ Distinct period and issue texts are parsed in Python and joined; nothing else ru
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from submissions.contract_model import DIMENSIONS, ColumnRule, Contract, Dataset, FileRule
+from submissions.contract_model import DIMENSIONS, Contract, Dataset, FileRule
+from submissions.errors import BalanceError
 from submissions.findings import (
     AFTER_END,
     KEY,
@@ -36,6 +36,7 @@ from submissions.layout import (
 from submissions.periods import issue_of_file
 from submissions.problems import Problem
 from submissions.reading import BLANKS, Reading
+from submissions.values import value_columns
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,21 +47,8 @@ VALUES = ("value", "lower", "upper", "obs_status", "conf_status", "missing_reaso
 
 # C0 and C1 controls, and the characters that embed, override or isolate a direction of writing.
 _CONTROL = r"[\x{0000}-\x{001F}\x{007F}-\x{009F}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
-_COUNT_UNITS = ("persons", "cases", "offences", "decisions", "places", "permits", "reports", "contacts", "sessions", "operations", "orders")  # fmt: skip
-MAXIMUM_COUNT = 100_000_000_000
-MAXIMUM_AMOUNT = 10_000_000_000_000
 MAXIMUM_LABEL_CHARACTERS = 200
 FOOTER_ROWS = 20
-
-# SDMX: O no value, L not collected, M cannot exist, Q suppressed.
-MISSING_STATUS = {
-    "not_reported": "O",
-    "not_collected": "L",
-    "not_applicable": "M",
-    "withheld": "Q",
-    "suppressed_by_publisher": "Q",
-}
-CONFIDENTIAL = {"withheld": "N", "suppressed_by_publisher": "C"}
 
 
 @dataclass(frozen=True)
@@ -111,7 +99,7 @@ def check_rows(
 
 
 def _texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, reading: Reading, found: Layout) -> None:
-    """`texts`: trimmed cells that the contract reads, whether the row is ragged or hostile, which exclusion it meets."""
+    """`texts`: trimmed cells that the contract reads, whether the row is ragged or hostile, the exclusion it meets."""
     parameters = Parameters()
     blanks = parameters.bind(BLANKS)
     positions = sorted({*found.positions.values(), *(index for index, _ in found.unpivoted)})
@@ -128,7 +116,8 @@ def _texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, reading: Rea
         f"""
         CREATE OR REPLACE TABLE texts AS
         WITH trimmed AS (
-            SELECT row_id, line, is_after_end, {is_ragged} AS is_ragged, {", ".join(cells) or "NULL AS nothing"} FROM source
+            SELECT row_id, line, is_after_end, {is_ragged} AS is_ragged, {", ".join(cells) or "NULL AS nothing"}
+            FROM source
         )
         SELECT *, NOT is_ragged AND ({control}) AS is_hostile,
                CASE WHEN is_after_end THEN {AFTER_END} WHEN is_ragged THEN NULL {" ".join(conditions)} END AS exclusion
@@ -146,148 +135,46 @@ def _parsed(
 ) -> None:
     """`parsed`: cells with numbers, bounds, status, period, issue, and the codes of what is wrong."""
     parameters = Parameters()
-    number, mark = _number(dataset, parameters)
-    marks = dataset.value.marks if dataset.value else ()
-    lower = _of_mark([entry.lower for entry in marks], parameters)
-    upper = _of_mark([entry.upper for entry in marks], parameters)
-    reason = _of_mark([entry.missing_reason for entry in marks], parameters, "VARCHAR")
-    is_count = _is_count(contract, dataset)
-    limit = MAXIMUM_COUNT if is_count else MAXIMUM_AMOUNT
-    status = _status_code("obs_status", dataset, parameters)
-    conf = _status_code("conf_status", dataset, parameters)
+    columns = value_columns(contract, dataset, parameters)
     issue = f"{parameters.bind(file_issue)}::DATE" if file_issue else "issue_texts.issue"
     join_issue = "" if file_issue else "LEFT JOIN issue_texts USING (issue_text)"
     codes = [
         "CASE WHEN is_hostile THEN 'R-control' END",
         "CASE WHEN issue IS NULL THEN 'R-issue' END",
-        "CASE WHEN period IS NULL THEN 'R-period:period' WHEN period_start > issue THEN 'R-period-after-issue:period' END",
+        """CASE WHEN period IS NULL THEN 'R-period:period'
+                WHEN period_start > issue THEN 'R-period-after-issue:period' END""",
+        *_label_problems(contract, dataset),
+        *columns.problems,
     ]
-    for column in DIMENSIONS:
-        rules = dataset.columns.get(column, ())
-        if not any(rule.source for rule in rules):
-            continue
-        empty = "" if _allows_blank(contract, rules) else f"WHEN {column} = '' THEN 'R-label-empty:{column}' "
-        codes.append(
-            f"CASE WHEN {column} IS NULL THEN 'R-no-alternative:{column}' {empty}"
-            f"WHEN length({column}) > {MAXIMUM_LABEL_CHARACTERS} THEN 'R-label-long:{column}' END"
-        )
-    if dataset.value is not None:
-        fraction = "WHEN number <> trunc(number) THEN 'R-fraction:value'" if is_count else ""
-        codes += [
-            f"""CASE WHEN mark IS NOT NULL THEN NULL
-                     WHEN value_text = '' THEN 'R-value-empty:value'
-                     WHEN NOT is_number THEN 'R-value:value'
-                     WHEN number IS NULL OR abs(number) > {limit} THEN 'R-range:value'
-                     WHEN number < 0 THEN 'R-negative:value'
-                     {fraction} END""",
-            "CASE WHEN status_is_unknown OR (obs_status_code IN ('O', 'L', 'M') AND (number IS NOT NULL OR low IS NOT NULL)) "
-            "THEN 'R-status:obs_status' END",
-        ]
     connection.execute(
         f"""
         CREATE OR REPLACE TABLE parsed AS
         WITH read AS (
             SELECT cells.* EXCLUDE (obs_status, conf_status), period, period_start, frequency, {issue} AS issue,
-                   {mark} AS mark, {number} AS is_number_and_number,
-                   {status[0]} AS given_obs_status, {conf[0]} AS given_conf_status, {status[1]} OR {conf[1]} AS status_is_unknown
+                   {columns.read}
             FROM cells LEFT JOIN period_texts USING (period_rule, period_text) {join_issue}
         ),
-        stated AS (
-            SELECT *, is_number_and_number.is_number AS is_number, is_number_and_number.number AS number,
-                   {lower} AS low, {upper} AS high, {reason} AS missing_reason
-            FROM read
-        ),
-        statuses AS (
-            SELECT *, coalesce(given_obs_status, {_status_of_reason(MISSING_STATUS)}, 'A') AS obs_status_code,
-                   coalesce(given_conf_status, {_status_of_reason(CONFIDENTIAL)},
-                            CASE WHEN low < high THEN 'C' END, 'F') AS conf_status_code
-            FROM stated
-        )
-        SELECT * EXCLUDE (is_number_and_number), list_filter([{", ".join(codes)}], code -> code IS NOT NULL) AS codes
-        FROM statuses
+        stated AS (SELECT *, {columns.stated} FROM read),
+        statuses AS (SELECT *, {columns.statuses} FROM stated)
+        SELECT *, list_filter([{", ".join(codes)}], code -> code IS NOT NULL) AS codes FROM statuses
         """,
         parameters,
     )
 
 
-def _number(dataset: Dataset, parameters: Parameters) -> tuple[str, str]:
-    """SQL for {is_number, number} of value_text by the declared marks, and for the index of the mark it is."""
-    rule = dataset.value
-    if rule is None:
-        return "{'is_number': true, 'number': NULL::DECIMAL(38, 10)}", "NULL::INTEGER"
-    marks = [f"WHEN {parameters.bind(entry.text)} THEN {index}" for index, entry in enumerate(rule.marks)]
-    mark = f"CASE value_text {' '.join(marks)} END" if marks else "NULL::INTEGER"
-    point = re.escape(rule.decimal)
-    blank = r"[ \x{00A0}\x{2009}\x{202F}]"
-    thousands = blank if rule.thousands == " " else re.escape(rule.thousands)
-    whole = rf"(\d{{1,3}}({thousands}\d{{3}})+|\d+)" if rule.thousands else r"\d+"
-    pattern = parameters.bind(rf"^[+-]?{whole}({point}\d+)?$")
-    digits = f"regexp_replace(value_text, {parameters.bind(thousands)}, '', 'g')" if rule.thousands else "value_text"
-    plain = f"replace({digits}, {parameters.bind(rule.decimal)}, '.')"
-    number = f"CASE WHEN regexp_matches(value_text, {pattern}) THEN try_cast({plain} AS DECIMAL(38, 10)) END"
-    return f"{{'is_number': regexp_matches(value_text, {pattern}), 'number': {number}}}", mark
-
-
-def _of_mark(contents: Iterable[Any], parameters: Parameters, kind: str = "DECIMAL(20, 4)") -> str:
-    cases = [
-        f"WHEN {index} THEN {parameters.bind(content)}" for index, content in enumerate(contents) if content is not None
-    ]
-    return f"(CASE mark {' '.join(cases)} END)::{kind}" if cases else f"NULL::{kind}"
-
-
-def _status_of_reason(statuses: Mapping[str, str]) -> str:
-    cases = " ".join(f"WHEN '{reason}' THEN '{status}'" for reason, status in statuses.items())
-    return f"CASE missing_reason {cases} END"
-
-
-def _status_code(column: str, dataset: Dataset, parameters: Parameters) -> tuple[str, str]:
-    """SQL for the SDMX code of a status label (values apply here: a status is not harmonised later), and 'unknown'."""
-    values: dict[str, str] = {}
-    for rule in dataset.columns.get(column, ()):
-        values |= rule.values
-    known = (
-        "A",
-        "B",
-        "D",
-        "E",
-        "F",
-        "G",
-        "H",
-        "I",
-        "J",
-        "K",
-        "L",
-        "M",
-        "N",
-        "O",
-        "P",
-        "Q",
-        "S",
-        "T",
-        "U",
-        "V",
-        "W",
-        "X",
-    )
-    if not dataset.columns.get(column):
-        return "NULL::VARCHAR", "false"
-    label = f"nullif({column}, '')"
-    cases = " ".join(f"WHEN {parameters.bind(name)} THEN {parameters.bind(code)}" for name, code in values.items())
-    code = f"coalesce(CASE {column} {cases} END, {label})" if cases else label
-    return code, f"coalesce(NOT list_contains({parameters.bind(list(known))}, {code}), false)"
-
-
-def _is_count(contract: Contract, dataset: Dataset) -> bool:
-    """Whether every number of the dataset counts something: then it is whole."""
-    units = {dataset.counting_unit}
-    for rule in dataset.columns.get("unit", ()):
-        codes = {row.code for _, row in contract.map_rows(rule)}
-        units = (units - {dataset.counting_unit}) | ({rule.constant} if rule.constant else codes or {"?"})
-    return all(unit in _COUNT_UNITS for unit in units)
-
-
-def _allows_blank(contract: Contract, rules: Sequence[ColumnRule]) -> bool:
-    return any(row.source == "" for rule in rules for _, row in contract.map_rows(rule))
+def _label_problems(contract: Contract, dataset: Dataset) -> list[str]:
+    cases = []
+    for column in DIMENSIONS:
+        rules = dataset.columns.get(column, ())
+        if not any(rule.source for rule in rules):
+            continue
+        allows_blank = any(row.source == "" for rule in rules for _, row in contract.map_rows(rule))
+        empty = "" if allows_blank else f"WHEN {column} = '' THEN 'R-label-empty:{column}'"
+        cases.append(
+            f"CASE WHEN {column} IS NULL THEN 'R-no-alternative:{column}' {empty} "
+            f"WHEN length({column}) > {MAXIMUM_LABEL_CHARACTERS} THEN 'R-label-long:{column}' END"
+        )
+    return cases
 
 
 # --- fates -----------------------------------------------------------------------------------------------------------
@@ -304,7 +191,8 @@ def _fates(connection: duckdb.DuckDBPyConnection, issues: Sequence[date]) -> Non
         ),
         issued AS (SELECT row_id, min(issue) AS issue FROM parsed GROUP BY row_id)
         SELECT row_id, line, coalesce(issue, $first) AS issue, exclusion,
-               CASE WHEN exclusion IS NOT NULL THEN []::VARCHAR[] WHEN is_ragged THEN ['R-cells'] ELSE coalesce(codes, []) END AS codes,
+               CASE WHEN exclusion IS NOT NULL THEN []::VARCHAR[] WHEN is_ragged THEN ['R-cells']
+                    ELSE coalesce(codes, []) END AS codes,
                false AS is_replaced
         FROM texts LEFT JOIN wrong USING (row_id) LEFT JOIN issued USING (row_id)
         """,
@@ -355,7 +243,7 @@ def _candidates(connection: duckdb.DuckDBPyConnection) -> None:
         f"""
         CREATE OR REPLACE TABLE candidates AS
         SELECT row_id, issue, {", ".join(KEY)},
-               CASE WHEN mark IS NULL THEN number::DECIMAL(20, 4) WHEN low = high AND missing_reason IS NULL THEN low END AS value,
+               CASE WHEN mark IS NULL THEN number::DECIMAL(20, 4) WHEN value_state = 'exact' THEN low END AS value,
                CASE WHEN mark IS NULL THEN number::DECIMAL(20, 4) ELSE low END AS lower,
                CASE WHEN mark IS NULL THEN number::DECIMAL(20, 4) ELSE high END AS upper,
                obs_status_code AS obs_status, conf_status_code AS conf_status, missing_reason
@@ -372,24 +260,28 @@ def _observations(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> No
             count(*)::DECIMAL(20, 4) AS value, count(*)::DECIMAL(20, 4) AS lower, count(*)::DECIMAL(20, 4) AS upper,
             'A' AS obs_status, 'F' AS conf_status, NULL::VARCHAR AS missing_reason"""
     elif dataset.duplicates == "sum":
-        values = """
+        gap_status = "arg_min(obs_status, (missing_reason, obs_status)) FILTER (missing_reason IS NOT NULL)"
+        values = f"""
             CASE WHEN count(value) = count(*) THEN try_cast(sum(value) AS DECIMAL(20, 4)) END AS value,
             CASE WHEN count(lower) = count(*) THEN try_cast(sum(lower) AS DECIMAL(20, 4)) END AS lower,
             CASE WHEN count(upper) = count(*) THEN try_cast(sum(upper) AS DECIMAL(20, 4)) END AS upper,
-            CASE WHEN count(missing_reason) > 0 THEN arg_min(obs_status, (missing_reason, obs_status)) FILTER (missing_reason IS NOT NULL)
+            CASE WHEN count(missing_reason) > 0 THEN {gap_status}
                  WHEN count(DISTINCT obs_status) = 1 THEN min(obs_status) ELSE 'A' END AS obs_status,
-            max(CASE conf_status WHEN 'F' THEN 'A' ELSE conf_status END) AS conf_status,
+            coalesce(min(conf_status) FILTER (missing_reason IS NOT NULL), min(conf_status) FILTER (conf_status <> 'F'),
+                     'F') AS conf_status,
             min(missing_reason) AS missing_reason"""
     else:
         connection.execute(
-            f"CREATE OR REPLACE TABLE observations AS SELECT {key}, {', '.join(VALUES)}, 1 AS source_row_count FROM candidates"
+            f"""
+            CREATE OR REPLACE TABLE observations AS
+            SELECT {key}, {", ".join(VALUES)}, 1 AS source_row_count FROM candidates
+            """
         )
         return
     connection.execute(
         f"""
         CREATE OR REPLACE TABLE observations AS
-        SELECT * REPLACE (CASE conf_status WHEN 'A' THEN 'F' ELSE conf_status END AS conf_status)
-        FROM (SELECT {key}, {values}, count(*)::INTEGER AS source_row_count FROM candidates GROUP BY {key})
+        SELECT {key}, {values}, count(*)::INTEGER AS source_row_count FROM candidates GROUP BY {key}
         """
     )
 
@@ -398,12 +290,11 @@ def _balance(
     connection: duckdb.DuckDBPyConnection, reading: Reading, issues: Sequence[date]
 ) -> dict[date, dict[str, int]]:
     """Rows in, accepted, quarantined and excluded by issue. Raises BalanceError when a row has no fate or two."""
-    from submissions.errors import BalanceError
-
     rows = connection.execute(
         """
         SELECT issue, count(*), count(*) FILTER (exclusion IS NULL AND len(codes) = 0 AND NOT is_replaced),
-               count(*) FILTER (exclusion IS NULL AND len(codes) > 0), count(*) FILTER (exclusion IS NOT NULL OR is_replaced)
+               count(*) FILTER (exclusion IS NULL AND len(codes) > 0),
+               count(*) FILTER (exclusion IS NOT NULL OR is_replaced)
         FROM fates GROUP BY issue
         """
     ).fetchall()
@@ -417,7 +308,8 @@ def _balance(
     if not balanced or total["rows_in"] != reading.rows or total["rows_accepted"] != with_value[0]:
         raise BalanceError(
             f"the balance does not hold: {reading.rows:,} rows read, {total['rows_accepted']:,} accepted "
-            f"({with_value[0]:,} in the lake) + {total['rows_quarantined']:,} quarantined + {total['rows_excluded']:,} excluded",
+            f"({with_value[0]:,} in the lake) + {total['rows_quarantined']:,} quarantined + "
+            f"{total['rows_excluded']:,} excluded",
             hint="This is an error of the program, not of the file. Nothing of the file was taken.",
         )
     return counts

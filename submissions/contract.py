@@ -32,10 +32,28 @@ from submissions.home import Home
 from submissions.marked_yaml import DocumentError, DocumentProblem, read
 
 __all__ = [
-    "DEFAULT_MEMBERS", "DIMENSIONS", "REPOSITORY_CONTRACTS", "STATUSES", "ColumnRule", "Contract", "Dataset", "FileRule",
-    "Format", "IssueRule", "MapRow", "Mark", "PeriodRule", "ValueRule", "Where", "find", "load", "load_snapshot", "own_roots", "roots",
+    "DEFAULT_MEMBERS",
+    "DIMENSIONS",
+    "REPOSITORY_CONTRACTS",
+    "STATUSES",
+    "ColumnRule",
+    "Contract",
+    "Dataset",
+    "FileRule",
+    "Format",
+    "IssueRule",
+    "MapRow",
+    "Mark",
+    "PeriodRule",
+    "ValueRule",
+    "Where",
+    "find",
+    "load",
+    "load_snapshot",
+    "own_roots",
+    "roots",
     "trimmed",
-]  # fmt: skip
+]
 
 REPOSITORY_CONTRACTS = Path(__file__).resolve().parent.parent / "contracts"
 
@@ -90,7 +108,7 @@ def load(file: Path, folder_name: str | None = None) -> Contract:
         problems.append(document.problem(("partner",), f"differs from the name of its folder, '{file.parent.name}'"))
     maps = maps_of(document, problems)
     datasets = {name: dataset_of(document, name, maps, problems) for name in content["datasets"]}
-    problems += [problem for dataset in datasets.values() for problem in questions(document, dataset)]
+    problems += [problem for dataset in datasets.values() for problem in questions(document, dataset, maps)]
     if problems:
         raise DocumentError(file, problems)
     names = tuple(sorted({*maps, *(("corrections.csv",) if (file.parent / "corrections.csv").is_file() else ())}))

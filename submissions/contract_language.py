@@ -1,8 +1,9 @@
-"""From the content of a contract.yml to its model: defaults, the CSV files beside it, and questions a schema cannot ask."""
+"""From the content of a contract.yml to its model: defaults, the CSV files beside it, questions a schema cannot ask."""
 
 from __future__ import annotations
 
 import csv
+import difflib
 import hashlib
 import json
 import re
@@ -28,6 +29,7 @@ from submissions.contract_model import (
     Where,
     trimmed,
 )
+from submissions.fields import RESERVED, codes
 from submissions.marked_yaml import Document, DocumentProblem, Place
 
 MAP_HEADER = ("source", "code", "valid_from", "valid_to", "note")
@@ -111,7 +113,7 @@ def _map_rows(
                 wrong(line, f"the label '{row['source']}' has no code")
                 continue
             entry = MapRow(
-                trimmed(row["source"]), row.get("code", "").strip(), valid_from, valid_to, row.get("note", "")
+                trimmed(row["source"]), row.get("code", "").strip(), valid_from, valid_to, row.get("note", ""), line
             )
             if any(_overlap(entry, other) for other in seen.get(entry.source, ())):
                 wrong(line, f"the label '{entry.source}' stands twice for the same time")
@@ -338,7 +340,9 @@ def _reading_digest(content: Mapping[str, Any], folder: Path) -> str:
 # --- questions the schema cannot ask --------------------------------------------------------------------------------
 
 
-def questions(document: Document, dataset: Dataset) -> Iterator[DocumentProblem]:
+def questions(
+    document: Document, dataset: Dataset, maps: Mapping[str, tuple[MapRow, ...]]
+) -> Iterator[DocumentProblem]:
     place: Place = ("datasets", dataset.name)
     problems: list[DocumentProblem] = []
 
@@ -410,3 +414,31 @@ def questions(document: Document, dataset: Dataset) -> Iterator[DocumentProblem]
         if rule.format.type == "parquet" and rule.format.header_rows != (1,):
             wrong("a parquet file has no header rows", *file_place)
     yield from problems
+    yield from _unknown_codes(document, dataset, maps)
+
+
+def _unknown_codes(
+    document: Document, dataset: Dataset, maps: Mapping[str, tuple[MapRow, ...]]
+) -> Iterator[DocumentProblem]:
+    """Codes that are in no code list: a slip that would otherwise end, unseen, under 'not mapped'."""
+    for column, rules in dataset.columns.items():
+        known = codes(column)
+        if not known or column == "unit":
+            continue
+        for rule in rules:
+            given = [rule.constant, rule.otherwise, *rule.values.values()]
+            for code in dict.fromkeys(code for code in given if code and code not in known and code not in RESERVED):
+                place = ("datasets", dataset.name, "columns", column)
+                yield document.problem(place, _unknown(code, column, known))
+            for row in maps.get(rule.map_file or "", ()):
+                if row.code not in known and row.code not in RESERVED:
+                    file = document.file.parent / (rule.map_file or "")
+                    place = ("datasets", dataset.name, "columns", column, "map")
+                    yield document.problem(place, _unknown(row.code, column, known), file=file, line=row.line)
+
+
+def _unknown(code: str, column: str, known: frozenset[str]) -> str:
+    close = difflib.get_close_matches(code, known, 1)
+    advice = f"; did you mean '{close[0]}'?" if close else ""
+    few = f" Known: {', '.join(sorted(known))}" if len(known) <= 12 else ""
+    return f"'{code}' is no code of {column}{advice}{few}"

@@ -62,6 +62,7 @@ class MapRow:
     valid_from: date | None = None
     valid_to: date | None = None
     note: str = ""
+    line: int = 0
 
 
 @dataclass(frozen=True)

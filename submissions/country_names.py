@@ -7,7 +7,40 @@ import unicodedata
 from functools import cache
 from importlib import resources
 
-LANGUAGES = ("en", "fr", "es", "it", "de", "pt", "nl", "pl", "ro", "sv", "da", "nb", "fi", "cs", "sk", "hu", "tr", "ca", "hr", "sl", "et", "lv", "lt", "ru", "uk", "bg", "el", "ar", "id", "vi")  # fmt: skip
+LANGUAGES = [
+    "en",
+    "fr",
+    "es",
+    "it",
+    "de",
+    "pt",
+    "nl",
+    "pl",
+    "ro",
+    "sv",
+    "da",
+    "nb",
+    "fi",
+    "cs",
+    "sk",
+    "hu",
+    "tr",
+    "ca",
+    "hr",
+    "sl",
+    "et",
+    "lv",
+    "lt",
+    "ru",
+    "uk",
+    "bg",
+    "el",
+    "ar",
+    "id",
+    "vi",
+]
+# names that people use for either of two countries
+AMBIGUOUS = frozenset(("congo", "korea", "corea", "coree", "kongo"))
 
 
 def resolve(name: str) -> str | None:
@@ -38,7 +71,9 @@ def _names() -> dict[str, str]:
                 # CLDR writes "Myanmar (Burma)" and "Hong Kong SAR China": the part before the bracket is a name as well
                 short = re.sub(r"\s*[((].*$", "", name)
                 found.setdefault(folded_name(short), set()).add(alpha_3[territory])
-    return {name: next(iter(codes)) for name, codes in found.items() if len(codes) == 1 and name}
+    return {
+        name: next(iter(codes)) for name, codes in found.items() if len(codes) == 1 and name and name not in AMBIGUOUS
+    }
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What a person decides about a submission: confirm, withdraw, erase. Each leaves an entry and a reason in the ledger."""
+"""What a person decides about a submission: confirm, withdraw, erase. Each leaves an entry and a reason."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from submissions.contract import own_roots
 from submissions.errors import WaymarkError
+from submissions.fields import SEEDS
 from submissions.home import Home, write_whole
 from submissions.ledger import Ledger, state
 
-SEEDS = Path(__file__).resolve().parent.parent / "dbt_project" / "seeds"
 BREAK_COLUMNS = ("area_code", "measure", "break_on", "kind", "evidence")
 TABLES = ("definitions", "definition_map", "breaks")
 

@@ -1,4 +1,4 @@
-"""One file under its contract: read, screened, checked, and put into words. Shared by receiving and the partner's check."""
+"""One file under its contract: read, screened, checked, put into words. Shared by receiving and the partner's check."""
 
 from __future__ import annotations
 
@@ -76,9 +76,14 @@ def examine(
         if column.source in found.positions
     }
     findings = screen(
-        connection, reading, dimensions=dimensions, values=value | {index for index, _ in found.unpivoted}, periods=periods,
-        cleared=dataset.not_personal, is_cases=dataset.kind == "cases",
-    )  # fmt: skip
+        connection,
+        reading,
+        dimensions=dimensions,
+        values=value | {index for index, _ in found.unpivoted},
+        periods=periods,
+        cleared=dataset.not_personal,
+        is_cases=dataset.kind == "cases",
+    )
     if findings:
         detail = "; ".join(f"{finding.column}: {finding.reason}" for finding in findings)
         raise Refusal(
@@ -124,14 +129,20 @@ def receipt_of(
                 vanished_count=gone.count,
                 vanished=gone.keys,
                 **checked.counts[issue],
-            )  # fmt: skip
+            )
         )
     shared = [problem for part in parts for problem in part.problems if problem.code.endswith("-vanished")]
     notes = (f"read again under a changed contract; replaces {', '.join(superseded)}",) if superseded else ()
     return joined(
-        tuple(parts), file_name=name, partner=contract.partner, file_sha256=digest, notes=notes,
-        problems=(*checked.problems, *shared), exclusions=checked.exclusions, unmapped=checked.unmapped,
-    )  # fmt: skip
+        tuple(parts),
+        file_name=name,
+        partner=contract.partner,
+        file_sha256=digest,
+        notes=notes,
+        problems=(*checked.problems, *shared),
+        exclusions=checked.exclusions,
+        unmapped=checked.unmapped,
+    )
 
 
 def _outcome(checked: Checked, issue: date, gone: Vanished, dataset: Dataset) -> tuple[list[Problem], str]:
@@ -268,11 +279,18 @@ def held_receipt(known: State, contract: Contract, dataset: Dataset, digest: str
     refusal = known.refusals.get(refusal_id_of(contract, dataset, digest))
     if refusal is not None:
         return Receipt(
-            "refused", name, contract.partner, refusal["rows_in"], 0, refusal["rows_in"],
-            problems=tuple(problem_of(content) for content in refusal["problems"]), dataset=dataset.name,
-            submission_id=refusal["refusal_id"], file_sha256=digest,
+            "refused",
+            name,
+            contract.partner,
+            refusal["rows_in"],
+            0,
+            refusal["rows_in"],
+            problems=tuple(problem_of(content) for content in refusal["problems"]),
+            dataset=dataset.name,
+            submission_id=refusal["refusal_id"],
+            file_sha256=digest,
             notes=("refused before; the same bytes under the same contract",),
-        )  # fmt: skip
+        )
     entries = earlier_entries(known, contract, dataset, digest)
     same = [entry for entry in entries if entry["reading_digest"] == dataset.reading_digest]
     is_whole = bool(same) and len(same) >= same[0]["issues_in_file"]
@@ -297,7 +315,7 @@ def held_receipt(known: State, contract: Contract, dataset: Dataset, digest: str
                 issued_on=entry["issued_on"],
                 file_sha256=digest,
                 **counts,
-            )  # fmt: skip
+            )
         )
     return joined(tuple(parts), file_name=name, partner=contract.partner, file_sha256=digest)
 

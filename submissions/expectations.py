@@ -11,17 +11,17 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from submissions.checking import KEY, MAXIMUM_AMOUNT
-from submissions.contract import REPOSITORY_CONTRACTS, STATUSES, Contract, Dataset
+from submissions.checking import KEY
+from submissions.contract import STATUSES, Contract, Dataset
+from submissions.fields import codes, registry
+from submissions.values import MAXIMUM_AMOUNT
 
 if TYPE_CHECKING:
     import duckdb
 
 PROFILE_ABOVE_ROWS = 1_000_000
-SEEDS = REPOSITORY_CONTRACTS.parent / "dbt_project" / "seeds"
 CHECKED_LISTS = (*STATUSES, "missing_reason", "frequency", "unit")
 
 Result = tuple[str, bool]
@@ -40,15 +40,17 @@ class Rule:
 
 def rules(dataset: Dataset) -> list[Rule]:
     """The suite of a dataset, from the field registry (formats, lists) and the contract (unit, kind)."""
-    fields = registry()
     found = [
         Rule(
-            "no part of the key or status is missing", "ExpectColumnValuesToBeInSet",
-            {"column": "is_complete", "value_set": [True]}, "NOT is_complete", {},
+            "no part of the key or status is missing",
+            "ExpectColumnValuesToBeInSet",
+            {"column": "is_complete", "value_set": [True]},
+            "NOT is_complete",
+            {},
         )
-    ]  # fmt: skip
+    ]
     for column in CHECKED_LISTS:
-        members = _members(fields[column], column, dataset)
+        members = _members(column, dataset)
         if members:
             found.append(
                 Rule(
@@ -57,9 +59,9 @@ def rules(dataset: Dataset) -> list[Rule]:
                     {"column": column, "value_set": members},
                     f"NOT list_contains($members, {column})",
                     {"members": members},
-                )  # fmt: skip
+                )
             )
-    pattern = f"^({fields['period']['format']})$"
+    pattern = f"^({registry()['period']['format']})$"
     found.append(
         Rule(
             "period is ISO 8601",
@@ -67,7 +69,7 @@ def rules(dataset: Dataset) -> list[Rule]:
             {"column": "period", "regex": pattern},
             "NOT regexp_matches(period, $pattern)",
             {"pattern": pattern},
-        )  # fmt: skip
+        )
     )
     for column in ("value", "lower", "upper"):
         found.append(
@@ -77,21 +79,27 @@ def rules(dataset: Dataset) -> list[Rule]:
                 {"column": column, "min_value": 0, "max_value": MAXIMUM_AMOUNT * 1000},
                 f"{column} < 0 OR {column} > $most",
                 {"most": MAXIMUM_AMOUNT * 1000},
-            )  # fmt: skip
+            )
         )
     found += [
         _at_least("upper", "lower"),
         _at_least("upper", "value"),
         _at_least("value", "lower"),
         Rule(
-            "a figure, bounds or a reason is given", "ExpectColumnValuesToBeInSet",
-            {"column": "is_explained", "value_set": [True]}, "NOT is_explained", {},
+            "a figure, bounds or a reason is given",
+            "ExpectColumnValuesToBeInSet",
+            {"column": "is_explained", "value_set": [True]},
+            "NOT is_explained",
+            {},
         ),
         Rule(
-            "the key is unique", "ExpectCompoundColumnsToBeUnique", {"column_list": ["issue", *KEY]},
-            f"count(*) OVER (PARTITION BY {', '.join(('issue', *KEY))}) > 1", {},
+            "the key is unique",
+            "ExpectCompoundColumnsToBeUnique",
+            {"column_list": ["issue", *KEY]},
+            f"count(*) OVER (PARTITION BY {', '.join(('issue', *KEY))}) > 1",
+            {},
         ),
-    ]  # fmt: skip
+    ]
     return found
 
 
@@ -199,29 +207,10 @@ def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
 
 
-@cache
-def registry() -> dict[str, dict[str, Any]]:
-    """contracts/fields.yml: a column's name to its description, type, unit, privacy, code list, format."""
-    import yaml
-
-    return yaml.safe_load((REPOSITORY_CONTRACTS / "fields.yml").read_text(encoding="utf-8"))["fields"]
-
-
-def _members(field: Mapping[str, Any], column: str, dataset: Dataset) -> list[str]:
-    if column == "unit":
-        constants = [rule.constant for rule in dataset.columns.get("unit", ())]
-        if not constants:
-            return [dataset.counting_unit]
-        return sorted({constant for constant in constants if constant}) if all(constants) else []
-    if "members" in field:
-        return list(field["members"])
-    return sorted({row[column] for row in _seed(field["codes"]) if row[column]})
-
-
-@cache
-def _seed(name: str) -> list[dict[str, str]]:
-    import csv
-
-    file: Path = SEEDS / f"{name}.csv"
-    with file.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+def _members(column: str, dataset: Dataset) -> list[str]:
+    if column != "unit":
+        return sorted(codes(column))
+    constants = [rule.constant for rule in dataset.columns.get("unit", ())]
+    if not constants:
+        return [dataset.counting_unit]
+    return sorted({constant for constant in constants if constant}) if all(constants) else []

@@ -76,7 +76,8 @@ def total_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> l
                 FROM parsed WHERE period IS NOT NULL AND len(codes) = 0
             ),
             compared AS (
-                SELECT {key}, any_value(lower) FILTER (is_total) AS total_lower, any_value(upper) FILTER (is_total) AS total_upper,
+                SELECT {key}, any_value(lower) FILTER (is_total) AS total_lower,
+                       any_value(upper) FILTER (is_total) AS total_upper,
                        min(row_id) FILTER (is_total) AS row_id,
                        sum(lower) FILTER (NOT is_total AND exclusion IS NULL) AS lower,
                        sum(upper) FILTER (NOT is_total AND exclusion IS NULL) AS upper,
@@ -106,7 +107,10 @@ def unmapped_labels(
         known = {row.source for rule in rules for _, row in contract.map_rows(rule)}
         known |= {code for rule in rules for code in (rule.constant, rule.otherwise) if code is not None}
         rows = connection.execute(
-            f"SELECT {column}, count(*) FROM candidates WHERE NOT list_contains($known, {column}) GROUP BY 1 ORDER BY 2 DESC, 1",
+            f"""
+            SELECT {column}, count(*) FROM candidates WHERE NOT list_contains($known, {column})
+            GROUP BY 1 ORDER BY 2 DESC, 1
+            """,
             {"known": sorted(known)},
         ).fetchall()
         if any(rule.library == "country_names" for rule in rules):
@@ -132,7 +136,10 @@ def sums_with_gaps(connection: duckdb.DuckDBPyConnection) -> list[Problem]:
     key = ", ".join(("issue", *KEY))
     row = connection.execute(
         f"""
-        WITH sums AS (SELECT {key} FROM candidates GROUP BY {key} HAVING count(*) > 1 AND count(upper) BETWEEN 1 AND count(*) - 1)
+        WITH sums AS (
+            SELECT {key} FROM candidates GROUP BY {key}
+            HAVING count(*) > 1 AND count(upper) BETWEEN 1 AND count(*) - 1
+        )
         SELECT count(*) FROM sums
         """
     ).fetchone()

@@ -29,30 +29,87 @@ OBSERVATION_TYPES = {
     "upper": "DECIMAL(20, 4)",
 }
 
-TABLES = {
-    "build_parameters": "as_of DATE, ledger_position INTEGER, home_kind VARCHAR",
-    "submissions": (
-        "submission_id VARCHAR, partner_id VARCHAR, dataset VARCHAR, replaces VARCHAR, issued_on DATE, "
-        "issued_on_is_approximate BOOLEAN, ledger_position INTEGER, contract_digest VARCHAR, rows_in BIGINT, "
-        "rows_accepted BIGINT, rows_quarantined BIGINT, rows_excluded BIGINT, file_name VARCHAR"
-    ),
-    "maps": (
-        "partner_id VARCHAR, dataset VARCHAR, column_name VARCHAR, source VARCHAR, code VARCHAR, valid_from DATE, "
-        "valid_to DATE, note VARCHAR, origin VARCHAR"
-    ),
-    "datasets": (
-        "partner_id VARCHAR, partner_name VARCHAR, sector VARCHAR, licence VARCHAR, legal_basis VARCHAR, audience VARCHAR, "
-        "minimum_cell INTEGER, already_public_minimum_cell INTEGER, cadence_months INTEGER, late_after_days INTEGER, "
-        "dataset VARCHAR, title VARCHAR, source_type VARCHAR, counting_unit VARCHAR, period_basis VARCHAR, age_basis VARCHAR, "
-        "population_basis VARCHAR, multi_response VARCHAR, precedence INTEGER, jurisdiction VARCHAR, replaces VARCHAR, "
-        "frequency VARCHAR"
-    ),
-    "areas": (
-        "area_set VARCHAR, area_code VARCHAR, area_name VARCHAR, area_level VARCHAR, parent_code VARCHAR, valid_from DATE, "
-        "valid_to DATE, has_polygon BOOLEAN"
-    ),
-    "area_changes": "area_set VARCHAR, from_code VARCHAR, to_code VARCHAR, changed_on DATE, kind VARCHAR",
-    "breaks": "area_code VARCHAR, measure VARCHAR, break_on DATE, kind VARCHAR, evidence VARCHAR",
+# table -> column -> type, in the order of the columns
+TABLES: dict[str, dict[str, str]] = {
+    "build_parameters": {
+        "as_of": "DATE",
+        "ledger_position": "INTEGER",
+        "home_kind": "VARCHAR",
+    },
+    "submissions": {
+        "submission_id": "VARCHAR",
+        "partner_id": "VARCHAR",
+        "dataset": "VARCHAR",
+        "replaces": "VARCHAR",
+        "issued_on": "DATE",
+        "issued_on_is_approximate": "BOOLEAN",
+        "ledger_position": "INTEGER",
+        "contract_digest": "VARCHAR",
+        "rows_in": "BIGINT",
+        "rows_accepted": "BIGINT",
+        "rows_quarantined": "BIGINT",
+        "rows_excluded": "BIGINT",
+        "file_name": "VARCHAR",
+    },
+    "maps": {
+        "partner_id": "VARCHAR",
+        "dataset": "VARCHAR",
+        "column_name": "VARCHAR",
+        "source": "VARCHAR",
+        "code": "VARCHAR",
+        "valid_from": "DATE",
+        "valid_to": "DATE",
+        "note": "VARCHAR",
+        "origin": "VARCHAR",
+    },
+    "datasets": {
+        "partner_id": "VARCHAR",
+        "partner_name": "VARCHAR",
+        "sector": "VARCHAR",
+        "licence": "VARCHAR",
+        "legal_basis": "VARCHAR",
+        "audience": "VARCHAR",
+        "minimum_cell": "INTEGER",
+        "already_public_minimum_cell": "INTEGER",
+        "cadence_months": "INTEGER",
+        "late_after_days": "INTEGER",
+        "dataset": "VARCHAR",
+        "title": "VARCHAR",
+        "source_type": "VARCHAR",
+        "counting_unit": "VARCHAR",
+        "period_basis": "VARCHAR",
+        "age_basis": "VARCHAR",
+        "population_basis": "VARCHAR",
+        "multi_response": "VARCHAR",
+        "precedence": "INTEGER",
+        "jurisdiction": "VARCHAR",
+        "replaces": "VARCHAR",
+        "frequency": "VARCHAR",
+    },
+    "areas": {
+        "area_set": "VARCHAR",
+        "area_code": "VARCHAR",
+        "area_name": "VARCHAR",
+        "area_level": "VARCHAR",
+        "parent_code": "VARCHAR",
+        "valid_from": "DATE",
+        "valid_to": "DATE",
+        "has_polygon": "BOOLEAN",
+    },
+    "area_changes": {
+        "area_set": "VARCHAR",
+        "from_code": "VARCHAR",
+        "to_code": "VARCHAR",
+        "changed_on": "DATE",
+        "kind": "VARCHAR",
+    },
+    "breaks": {
+        "area_code": "VARCHAR",
+        "measure": "VARCHAR",
+        "break_on": "DATE",
+        "kind": "VARCHAR",
+        "evidence": "VARCHAR",
+    },
 }
 
 
@@ -89,7 +146,7 @@ def load(
     connection.execute("DROP SCHEMA IF EXISTS lake CASCADE")
     connection.execute("CREATE SCHEMA lake")
     for table, columns in TABLES.items():
-        connection.execute(f"CREATE TABLE lake.{table} ({columns})")
+        connection.execute(f"CREATE TABLE lake.{table} ({_definition(columns)})")
     contracts = _contracts(home, known)
     connection.execute("INSERT INTO lake.build_parameters VALUES (?, ?, ?)", [as_of, position, home.kind])
     _insert(connection, "submissions", _submission_rows(known))
@@ -106,9 +163,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple]
         return
     import pyarrow as pa
 
-    columns = [definition.split()[0] for definition in TABLES[table].replace("DECIMAL(20, 4)", "DECIMAL").split(", ")]
     cells = list(zip(*rows, strict=True))
-    connection.register("lake_rows", pa.table([pa.array(cell) for cell in cells], names=columns))
+    connection.register("lake_rows", pa.table([pa.array(cell) for cell in cells], names=list(TABLES[table])))
     connection.execute(f"INSERT INTO lake.{table} SELECT * FROM lake_rows")
     connection.unregister("lake_rows")
 
@@ -133,7 +189,7 @@ def _submission_rows(known: State) -> list[tuple]:
 def _load_observations(connection: duckdb.DuckDBPyConnection, home: Home, known: State) -> None:
     columns = ("submission_id", "partner_id", "dataset", *KEY, *VALUES, "source_row_count")
     types = {"source_row_count": "INTEGER"} | OBSERVATION_TYPES
-    definition = ", ".join(f"{column} {types.get(column, 'VARCHAR')}" for column in columns)
+    definition = _definition({column: types.get(column, "VARCHAR") for column in columns})
     connection.execute(f"CREATE TABLE lake.observations ({definition})")
     files = [lake_file(home, entry["partner_id"], entry["submission_id"]) for entry in known.in_force()]
     missing = [file for file in files if not file.is_file()]
@@ -144,7 +200,10 @@ def _load_observations(connection: duckdb.DuckDBPyConnection, home: Home, known:
         )
     if files:
         connection.execute(
-            f"INSERT INTO lake.observations SELECT {', '.join(columns)} FROM read_parquet($files, hive_partitioning = false)",
+            f"""
+            INSERT INTO lake.observations
+            SELECT {", ".join(columns)} FROM read_parquet($files, hive_partitioning = false)
+            """,
             {"files": [str(file) for file in sorted(files)]},
         )
 
@@ -212,8 +271,8 @@ def _column_map(
 def _load_areas(connection: duckdb.DuckDBPyConnection, home: Home, known: State) -> None:
     for name, digest in sorted(known.areas.items()):
         folder = home.lake / "reference" / "areas" / name
-        _read_csv(connection, "areas", folder / f"{digest}.csv", _typed_columns("areas"))
-        _read_csv(connection, "area_changes", folder / f"{digest}.changes.csv", _typed_columns("area_changes"))
+        _read_csv(connection, "areas", folder / f"{digest}.csv", TABLES["areas"])
+        _read_csv(connection, "area_changes", folder / f"{digest}.changes.csv", TABLES["area_changes"])
 
 
 def _load_definitions(connection: duckdb.DuckDBPyConnection, home: Home, position: int) -> None:
@@ -224,12 +283,11 @@ def _load_definitions(connection: duckdb.DuckDBPyConnection, home: Home, positio
         if folder is not None:
             _read_csv(connection, table, folder / f"{table}.csv", dict.fromkeys(names, "VARCHAR"))
     if folder is not None:
-        _read_csv(connection, "breaks", folder / "breaks.csv", _typed_columns("breaks"))
+        _read_csv(connection, "breaks", folder / "breaks.csv", TABLES["breaks"])
 
 
-def _typed_columns(table: str) -> dict[str, str]:
-    pairs = [definition.split() for definition in TABLES[table].split(", ")]
-    return {name: kind for name, kind in pairs}
+def _definition(columns: dict[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in columns.items())
 
 
 def _read_csv(connection: duckdb.DuckDBPyConnection, table: str, file: Path, columns: dict[str, str]) -> None:

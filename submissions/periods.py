@@ -13,11 +13,19 @@ from submissions.reading import Reading
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2100
 
 # A year may carry the decimals that spreadsheets add (2014.0).
+_YEAR = r"(\d{4})(?:\.0+)?"
 _FORMS = {
-    "year": re.compile(r"(?P<year>\d{4})(?:\.0+)?"),
-    "quarter": re.compile(r"(?P<year>\d{4})(?:\.0+)?[ /-]*[QqTt](?P<quarter>[1-4])|(?P<year_1>\d{4})(?:\.0+)?[ -]+(?P<quarter_1>[1-4])(?:\.0+)?|[QqTt](?P<quarter_2>[1-4])[ /-]*(?P<year_2>\d{4})"),
-    "month": re.compile(r"(?P<year>\d{4})(?:\.0+)?[ /-]?[Mm]?(?P<month>\d{2})|(?P<year_1>\d{4})(?:\.0+)?[ /-][Mm]?(?P<month_1>\d{1,2})(?:\.0+)?"),
-}  # fmt: skip
+    "year": [(re.compile(_YEAR), ("year",))],
+    "quarter": [
+        (re.compile(rf"{_YEAR}[ /-]*[QqTt]([1-4])"), ("year", "quarter")),
+        (re.compile(rf"{_YEAR}[ -]+([1-4])(?:\.0+)?"), ("year", "quarter")),
+        (re.compile(r"[QqTt]([1-4])[ /-]*(\d{4})"), ("quarter", "year")),
+    ],
+    "month": [
+        (re.compile(rf"{_YEAR}[ /-]?[Mm]?(\d{{2}})"), ("year", "month")),
+        (re.compile(rf"{_YEAR}[ /-][Mm]?(\d{{1,2}})(?:\.0+)?"), ("year", "month")),
+    ],
+}
 
 
 @dataclass(frozen=True)
@@ -35,26 +43,13 @@ def parse(text: str, rule: PeriodRule, dataset: Dataset) -> Period | None:
     A fiscal year is coded by the calendar year of its first day (`named_after: end` says the text names the year it
     ends in) and starts on that day; a fiscal quarter is coded as the calendar quarter it is.
     """
-    if rule.form:
-        match = _FORMS[rule.form].fullmatch(text)
-        parts = {name.split("_")[0]: int(value) for name, value in match.groupdict().items() if value} if match else {}
-    else:
-        match = re.compile(rule.pattern or "").fullmatch(text)
-        parts = (
-            {name: int(value) for name, value in match.groupdict().items() if value and value.isdecimal()}
-            if match
-            else {}
-        )
+    parts = _parts(text, rule)
+    if parts is None:
+        return None
     year, quarter, month = parts.get("year"), parts.get("quarter"), parts.get("month")
     if year is None or not EARLIEST_YEAR <= year <= LATEST_YEAR:
         return None
     if (month is not None and not 1 <= month <= 12) or (quarter is not None and not 1 <= quarter <= 4):
-        return None
-    if (
-        match is not None
-        and rule.pattern
-        and any(name in match.re.groupindex and name not in parts for name in ("quarter", "month"))
-    ):
         return None
     first_month, first_day = dataset.fiscal_starts if rule.is_fiscal else (1, 1)
     if rule.is_fiscal and dataset.fiscal_named_after == "end" and (first_month, first_day) != (1, 1):
@@ -68,6 +63,20 @@ def parse(text: str, rule: PeriodRule, dataset: Dataset) -> Period | None:
         year, month = months // 12, months % 12 + 1
         return Period(f"{year:04d}-Q{(month - 1) // 3 + 1}", date(year, month, 1), "Q")
     return Period(f"{year:04d}", date(year, first_month, first_day), "A")
+
+
+def _parts(text: str, rule: PeriodRule) -> dict[str, int] | None:
+    """Year, quarter and month as numbers; None when the text, or one of the named groups, is not there."""
+    if rule.form:
+        for pattern, names in _FORMS[rule.form]:
+            match = pattern.fullmatch(text)
+            if match:
+                return dict(zip(names, map(int, match.groups()), strict=True))
+        return None
+    match = re.compile(rule.pattern or "").fullmatch(text)
+    if match is None or not all(value and value.isascii() and value.isdigit() for value in match.groupdict().values()):
+        return None
+    return {name: int(value) for name, value in match.groupdict().items()}
 
 
 def day(text: str, date_format: str) -> date | None:

@@ -8,9 +8,6 @@ from typing import Any
 
 from submissions.problems import Problem
 
-OUTCOMES = (
-    "accepted", "accepted_with_warnings", "rows_quarantined", "refused", "already_held", "held_for_confirmation", "withdrawn",
-)  # fmt: skip
 # From harmless to grave: a file with several submissions has the gravest of their outcomes.
 _GRAVITY = (
     "already_held",
@@ -87,8 +84,8 @@ class Receipt:
             lines.append(f"  submission {self.submission_id} to {self.partner}, {self.dataset}{issued}")
         if self.rows_in or self.outcome != "refused":
             lines.append(
-                f"  {self.rows_in:,} rows in = {self.rows_accepted:,} accepted + {self.rows_quarantined:,} in quarantine"
-                f" + {self.rows_excluded:,} excluded"
+                f"  {self.rows_in:,} rows in = {self.rows_accepted:,} accepted + {self.rows_quarantined:,} in "
+                f"quarantine + {self.rows_excluded:,} excluded"
             )
         lines += [f"  excluded: {number:,} rows, {reason}" for reason, number in self.exclusions]
         for problem in self.problems:
@@ -114,8 +111,8 @@ class Receipt:
 
     def _brief(self) -> str:
         return (
-            f"  issue {self.issued_on}, {self.dataset}: {self.outcome.replace('_', ' ')}, submission {self.submission_id}, "
-            f"{self.rows_in:,} rows in, {self.rows_accepted:,} accepted\n"
+            f"  issue {self.issued_on}, {self.dataset}: {self.outcome.replace('_', ' ')}, "
+            f"submission {self.submission_id}, {self.rows_in:,} rows in, {self.rows_accepted:,} accepted\n"
         )
 
 

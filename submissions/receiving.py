@@ -222,9 +222,14 @@ def _take(books: Books, sent: Sent, say: Progress) -> Receipt:
     connection = connect(home)
     try:
         examined = examine(
-            connection, contract, dataset, sent.rule, sent.path, sent.raw_name,
+            connection,
+            contract,
+            dataset,
+            sent.rule,
+            sent.path,
+            sent.raw_name,
             lambda rows: say(f"{sent.name}: {rows:,} rows"),
-        )  # fmt: skip
+        )
         receipt = receipt_of(
             connection, examined, contract, dataset, sent.name, sent.digest, home, books.known, superseded
         )
@@ -280,14 +285,15 @@ def land(home: Home, path: Path) -> tuple[str, Path]:
 def _write_part(connection: duckdb.DuckDBPyConnection, home: Home, examined: Examined, part: Receipt) -> None:
     from submissions.checking import KEY, VALUES
 
-    assert part.submission_id and part.issued_on and part.dataset
+    assert part.submission_id is not None
     columns = ", ".join(("submission_id", "partner_id", "dataset", *KEY, *VALUES, "source_row_count"))
     order = ", ".join((*KEY, *VALUES))
     write_parquet(
         connection,
         f"""
         SELECT {columns} FROM (
-            SELECT '{part.submission_id}' AS submission_id, '{part.partner}' AS partner_id, '{part.dataset}' AS dataset, *
+            SELECT '{part.submission_id}' AS submission_id, '{part.partner}' AS partner_id,
+                   '{part.dataset}' AS dataset, *
             FROM observations WHERE issue = DATE '{part.issued_on}'
         ) ORDER BY {order}
         """,
@@ -354,17 +360,33 @@ def _refuse(books: Books, sent: Sent, problems: Sequence[Problem], rows: int = 0
     contract, dataset = sent.contract, sent.dataset
     refusal_id = refusal_id_of(contract, dataset, sent.digest)
     receipt = Receipt(
-        "refused", sent.name, contract.partner, rows, 0, rows, problems=tuple(problems), dataset=dataset.name,
-        submission_id=refusal_id, file_sha256=sent.digest,
-    )  # fmt: skip
+        "refused",
+        sent.name,
+        contract.partner,
+        rows,
+        0,
+        rows,
+        problems=tuple(problems),
+        dataset=dataset.name,
+        submission_id=refusal_id,
+        file_sha256=sent.digest,
+    )
     _write_receipt(books.home.quarantine / refusal_id, receipt)
-    books.append([
-        {
-            "kind": "refusal", "refusal_id": refusal_id, "file_sha256": sent.digest, "file_name": sent.name,
-            "rows_in": rows, "partner_id": contract.partner, "dataset": dataset.name, "contract_digest": contract.digest,
-            "problems": [problem_content(problem) for problem in problems],
-        }
-    ])  # fmt: skip
+    books.append(
+        [
+            {
+                "kind": "refusal",
+                "refusal_id": refusal_id,
+                "file_sha256": sent.digest,
+                "file_name": sent.name,
+                "rows_in": rows,
+                "partner_id": contract.partner,
+                "dataset": dataset.name,
+                "contract_digest": contract.digest,
+                "problems": [problem_content(problem) for problem in problems],
+            }
+        ]
+    )
     return receipt
 
 

@@ -1,4 +1,4 @@
-"""The person-data screen: Waymark takes statistics, never persons. It runs before anything but the sealed bytes is kept.
+"""The person-data screen: statistics are taken, never persons. It runs before anything but the sealed bytes is kept.
 
 It looks at column names (in several languages) and at the distinct texts of every column, read by the contract or not:
 contacts, account and identity numbers, birth dates, coordinates, free text, and columns that tell almost every row from
@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING
 
 from submissions.reading import BLANKS, Reading
@@ -22,30 +24,14 @@ MINIMUM_ROWS_NEAR_UNIQUE = 20
 NEAR_UNIQUE_SHARE = 0.9
 MINIMUM_ROWS_PATTERN = 5
 
-# Folded (no case, no accents, single blanks) names of columns that hold persons. Whole words of the folded header.
-_NAMES = re.compile(
-    r"\b(?:"
-    r"(?:first|last|full|family|given|middle|maiden|birth|victim|victims|suspect|person|client|patient|offender|child|mother|father|contact) ?name(?:s)?"
-    r"|name of (?:the )?(?:victim|suspect|person|client|offender|child)"
-    r"|forename|surname|firstname|lastname|fullname|alias|nickname"
-    r"|prenom|nom de famille|nom complet|nom de naissance|nom de la victime|nom et prenom"
-    r"|vorname|nachname|familienname|geburtsname|rufname"
-    r"|nombre completo|nombres|apellidos?|nombre de la victima|primer nombre"
-    r"|cognome|nome completo|nome da vitima|sobrenome|apelido"
-    r"|voornaam|achternaam|imie|nazwisko|prenume|nume de familie|jmeno|prijmeni|keresztnev|vezeteknev|fornamn|efternamn|etternavn|fornavn|etunimi|sukunimi"
-    r"|фамилия|имя|отчество|фио|прізвище|ім я|الاسم|اسم العائلة|姓名|名前|氏名|ชื่อ"
-    r"|date of birth|birth ?date|birthday|dob|geburtsdatum|geburtstag|date de naissance|fecha de nacimiento|data di nascita|data de nascimento|geboortedatum|data urodzenia|data nasterii|fodselsdato|fodelsedatum|syntymaaika|дата рождения|дата народження|تاريخ الميلاد|出生日期|生年月日"
-    r"|passport|passeport|pasaporte|passaporto|passaporte|reisepass|pass(?:port)? ?(?:no|nr|number|nummer)|paszport|паспорт"
-    r"|national id|id ?card|identity (?:card|number|document)|id ?number|personal (?:id|number|code)|ssn|social security|nino|national insurance|personnummer|fodselsnummer|pesel|cnp|dni|nie|curp|cpf|nif|codice fiscale|ausweis(?:nummer)?|steuer ?id|aadhaar|numero d identite|carte d identite|cedula"
-    r"|phone|telephone|mobile(?: number)?|cell ?phone|telefon|telefono|telefone|telefoon|handy(?:nummer)?|numero de telephone|телефон|fax|whatsapp|e ?mail|courriel|correo(?: electronico)?|adresse mail"
-    r"|(?:home|street|postal|mailing|email|ip|residential) ?address|address|adresse|direccion|indirizzo|endereco|anschrift|strasse|hausnummer|street|postcode|post ?code|zip ?code|code postal|postleitzahl|plz|адрес"
-    r"|iban|account ?(?:no|number)|bank account|kontonummer|numero de compte|credit card|kreditkarte"
-    r"|latitude|longitude|lat|lon|lng|gps|coordinates|coordonnees|koordinaten|geolocation"
-    r"|case ?(?:id|no|number|ref|reference)|victim ?(?:id|no|number)|person ?(?:id|no|number)|client ?(?:id|no|number)|file ?(?:no|number|ref)|dossier|aktenzeichen|numero de dossier|licen[cs]e plate|number plate|kennzeichen"
-    r"|narrative|free ?text|remarks?|comments?|bemerkung(?:en)?|remarques?|commentaires?|observaciones|comentarios|note libere|opmerkingen|case (?:notes|summary|description)|notes"
-    r"|facebook|instagram|telegram|twitter|social media|username|user ?name|photo|fingerprint"
-    r")\b"
-)
+
+@cache
+def _names() -> re.Pattern[str]:
+    """Names of columns that hold persons, as whole words of a folded header (personal_columns.txt)."""
+    text = resources.files("submissions").joinpath("personal_columns.txt").read_text(encoding="utf-8")
+    lines = [line.strip() for line in text.splitlines()]
+    return re.compile(rf"\b(?:{'|'.join(line for line in lines if line and not line.startswith('#'))})\b")
+
 
 _CONTENTS: tuple[tuple[str, str], ...] = (
     ("e-mail addresses", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"),
@@ -144,7 +130,7 @@ def _reason(
     is_cases: bool,
 ) -> str | None:
     table = f"texts_{position}"
-    if position not in values and _NAMES.search(folded(name)) and position not in dimensions | periods:
+    if position not in values and _names().search(folded(name)) and position not in dimensions | periods:
         return "the column's name"
     for reason, pattern in _CONTENTS:
         if position not in values and _any(connection, table, pattern):

@@ -68,7 +68,8 @@ def vanished(
             f"issued_{index}": date.fromisoformat(entry["issued_on"]),
         }
         sources.append(
-            f"SELECT {columns}, $issued_{index}::DATE, {int(entry['position'])} FROM read_parquet($file_{index}, hive_partitioning = false)"
+            f"SELECT {columns}, $issued_{index}::DATE, {int(entry['position'])} "
+            f"FROM read_parquet($file_{index}, hive_partitioning = false)"
         )
     scope = SCOPES[dataset.replaces]
     within = f"SEMI JOIN (SELECT DISTINCT {', '.join(scope)} FROM new) USING ({', '.join(scope)})" if scope else ""
