@@ -15,26 +15,33 @@ NATIONAL_TREND = {"country": "QMI", "ratio_per_year": 0.92}
 REGIONAL_TREND = {"region": "QZE", "ratio_per_year": 1.04}
 JUMP = {"country": "QMA", "areas_count": 2, "from": "2024-Q3", "ratio": 4.0}
 # A true circle of areas around one of them: what a circular scan looks for. It is hot in every year.
-CIRCLE = {"country": "QMK", "near": (-113.9, -10.4), "areas_count": 10, "ratio": 4.0}
+CIRCLE = {"country": "QMK", "near": (-113.9, -10.4), "areas_count": 8, "ratio": 4.0, "spill": 0.25}
+# What happens in a place spills over: the areas of the same country around a cluster have this share of its excess.
+SPILL = 0.45
 
 # name, country, a point near the middle (longitude, latitude), areas, category that an emerging hot spot analysis of
 # the ten years should give, and the rate ratio of each year against the same areas without the effect
 CLUSTERS = (
-    ("growing", "QMJ", (-118.5, -8.0), 10, "intensifying", tuple(3.0 * (5.0 / 3.0) ** (t / 9) for t in range(10))),
-    ("fading", "QME", (-116.3, -4.4), 10, "diminishing", tuple(5.6 * (3.8 / 5.6) ** (t / 9) for t in range(10))),
+    ("growing", "QMJ", (-119.2, -10.0), 8, "intensifying", tuple(3.0 * (5.0 / 3.0) ** (t / 9) for t in range(10))),
+    ("fading", "QME", (-116.9, -4.2), 8, "diminishing", tuple(5.6 * (3.8 / 5.6) ** (t / 9) for t in range(10))),
     ("sudden", "QMB", (-118.5, -0.1), 6, "new", (1.0,) * 9 + (4.0,)),
 )
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A contiguous group of areas with a raised rate; ratios has one entry a year."""
+    """A contiguous group of areas with a raised rate, and the areas around it that it spills over to.
+
+    ratios and surrounding_ratios have one entry a year.
+    """
 
     name: str
     country: str
     areas: tuple[int, ...]
+    surroundings: tuple[int, ...]
     category: str
     ratios: tuple[float, ...]
+    surrounding_ratios: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -55,14 +62,17 @@ def build(geography: Geography) -> Effects:
     ratio = np.ones((len(geography.codes), len(QUARTERS)))
 
     centre, circle, radius = _circle(geography)
-    always = Cluster("persistent", CIRCLE["country"], circle, "persistent", (CIRCLE["ratio"],) * len(YEARS))
-    others = (
-        Cluster(name, country, _compact(geography, country, point, count), category, ratios)
-        for name, country, point, count, category, ratios in CLUSTERS
+    steady = (CIRCLE["ratio"],) * len(YEARS)
+    clusters = (
+        _cluster(geography, "persistent", circle, "persistent", steady, CIRCLE["spill"]),
+        *(
+            _cluster(geography, name, _compact(geography, country, point, count), category, ratios, SPILL)
+            for name, country, point, count, category, ratios in CLUSTERS
+        ),
     )
-    clusters = (always, *others)
     for cluster in clusters:
         ratio[list(cluster.areas)] *= np.repeat(cluster.ratios, 4)
+        ratio[list(cluster.surroundings)] *= np.repeat(cluster.surrounding_ratios, 4)
 
     is_after = years >= int(LAW_CHANGE["on"][:4])
     law = np.where(is_after, LAW_CHANGE["rate_ratio_after"], LAW_CHANGE["rate_ratio_before"])
@@ -95,6 +105,17 @@ def kilometres(points: np.ndarray, origin: np.ndarray) -> np.ndarray:
     half = np.sin((latitude - origin_latitude) / 2) ** 2
     half += np.cos(latitude) * np.cos(origin_latitude) * np.sin((longitude - origin_longitude) / 2) ** 2
     return 6371.0 * 2 * np.arcsin(np.sqrt(half))
+
+
+def _cluster(
+    geography: Geography, name: str, areas: tuple[int, ...], category: str, ratios: tuple[float, ...], spill: float
+) -> Cluster:
+    """A cluster with the areas of its country that border it."""
+    country = geography.countries[areas[0]]
+    border = {other for area in areas for other in geography.neighbours[area]} - set(areas)
+    surroundings = tuple(sorted(area for area in border if geography.countries[area] == country))
+    spilled = tuple(1 + (ratio - 1) * spill for ratio in ratios)
+    return Cluster(name, country, areas, surroundings, category, ratios, spilled)
 
 
 def _compact(geography: Geography, country: str, point: tuple[float, float], count: int) -> tuple[int, ...]:

@@ -155,6 +155,10 @@ def _cluster(cluster: planting.Cluster, codes: tuple[str, ...]) -> dict:
         "areas": [codes[area] for area in cluster.areas],
         "category": cluster.category,
         "rate_ratio_by_year": {str(year): round(ratio, 4) for year, ratio in zip(YEARS, cluster.ratios, strict=True)},
+        "surroundings": [codes[area] for area in cluster.surroundings],
+        "surrounding_ratio_by_year": {
+            str(year): round(ratio, 4) for year, ratio in zip(YEARS, cluster.surrounding_ratios, strict=True)
+        },
     }
 
 

@@ -118,7 +118,7 @@ GOOD = (
     "qmf_police_county/tessar_20240513.csv",
     "qmg_police_guard/vartel_20220214.csv",
     "qmh_police_directorate/anio_20240902.csv",
-    "qmi_police_national/ennar_20250310.csv",
+    "qmi_police_national/ennar_20240320.csv",
     "qmj_police_state/anio_20250228.csv",
     "qmk_ngo_harbour/harbour_20240301.csv",
     "qmk_police_prefecture/anio_20250221.csv",

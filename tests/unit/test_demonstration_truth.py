@@ -42,7 +42,7 @@ def pooled_rate(counted: Values, residents: Values, areas: list[str], year: int)
 
 def plain_areas(written: Written) -> list[str]:
     """Areas with nothing planted: the countries without trend and the rest of the countries with one cluster only."""
-    taken = {area for cluster in written.truth["clusters"] for area in cluster["areas"]}
+    taken = {area for cluster in written.truth["clusters"] for area in cluster["areas"] + cluster["surroundings"]}
     taken |= set(written.truth["jump"]["areas"])
     countries = ("QMA", "QMB", "QME", "QMF", "QMH", "QMJ", "QMK")
     return [area for area in written.truth["areas"] if area.startswith(countries) and area not in taken]
@@ -107,6 +107,36 @@ def test_clusters_have_the_stated_rate_ratio(written, counted, residents):
             base = pooled_rate(counted, residents, plain, int(year))
             shown = pooled_rate(counted, residents, cluster["areas"], int(year)) / base
             assert shown == pytest.approx(stated, rel=0.22), (cluster["name"], year)
+            around = pooled_rate(counted, residents, cluster["surroundings"], int(year)) / base
+            assert around == pytest.approx(cluster["surrounding_ratio_by_year"][year], rel=0.22), (
+                cluster["name"],
+                year,
+            )
+
+
+def test_clusters_get_their_category_from_one_map_of_all_countries(written, counted, residents):
+    """Getis-Ord on standardised rates, then the emerging classes: most areas of each cluster, and hardly any other."""
+    from scipy import sparse
+
+    from geo.hotspots import emerging, getis_ord
+
+    land = geography.build()
+    pairs = np.array([(area, other) for area, others in enumerate(land.neighbours) for other in others])
+    weights = sparse.csr_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(land.codes),) * 2)
+    values = np.array([counted[code] for code in land.codes])
+    people = np.array([residents[code] for code in land.codes])
+    rate = np.nansum(values, axis=0) / np.where(np.isnan(values), 0, people).sum(axis=0)
+    scores = getis_ord(values, weights, expected=people * rate)
+    whole = scores.assessed.all(axis=1)
+    kinds = np.full(len(land.codes), "not assessed", dtype=object)
+    kinds[whole] = emerging(scores.z[whole])
+    raised = set()
+    for cluster in written.truth["clusters"]:
+        raised |= set(cluster["areas"]) | set(cluster["surroundings"])
+        shown = [kinds[land.index(area)] for area in cluster["areas"]]
+        assert np.mean([str(kind).lower().startswith(cluster["category"]) for kind in shown]) >= 0.75, cluster["name"]
+    elsewhere = [kind for code, kind in zip(land.codes, kinds, strict=True) if code not in raised]
+    assert np.mean(["Hot Spot" in str(kind) for kind in elsewhere]) < 0.02
 
 
 def test_persistent_cluster_is_a_true_circle(written):
