@@ -35,8 +35,29 @@
 
 {# The full key in the order in which published tables of figures are written. #}
 {% macro published_order(relation) %}
-    {{ return(columns_of(
-        ["measure", "area_code", "area_role", "period", "source", "dataset", "unit", "reporter", "offence", "exploitation", "sex",
-         "age", "counterpart_area", "counterpart_role", "detail_kind", "detail"], relation
-    )) }}
+    {{
+        return(
+            columns_of(
+                [
+                    "measure",
+                    "area_code",
+                    "area_role",
+                    "period",
+                    "source",
+                    "dataset",
+                    "unit",
+                    "reporter",
+                    "offence",
+                    "exploitation",
+                    "sex",
+                    "age",
+                    "counterpart_area",
+                    "counterpart_role",
+                    "detail_kind",
+                    "detail",
+                ],
+                relation,
+            )
+        )
+    }}
 {% endmacro %}

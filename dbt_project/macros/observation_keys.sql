@@ -1,9 +1,25 @@
 {# The dimensions of an observation, in the order of the contract language. #}
 {% macro key_dimensions() %}
-    {{ return([
-        "measure", "area", "area_role", "counterpart_area", "counterpart_role", "reporter", "period", "offence",
-        "exploitation", "sex", "age", "detail_kind", "detail", "unit",
-    ]) }}
+    {{
+        return(
+            [
+                "measure",
+                "area",
+                "area_role",
+                "counterpart_area",
+                "counterpart_role",
+                "reporter",
+                "period",
+                "offence",
+                "exploitation",
+                "sex",
+                "age",
+                "detail_kind",
+                "detail",
+                "unit",
+            ]
+        )
+    }}
 {% endmacro %}
 
 {# Columns as a comma list, each with the prefix of its relation, without those named in `leave_out`. #}
@@ -26,16 +42,50 @@
 
 {# The dimensions of a published row, in the order of the published tables. #}
 {% macro dimension_columns() %}
-    {{ return([
-        "area_code", "area_role", "period", "measure", "unit", "reporter", "offence", "exploitation", "sex", "age",
-        "counterpart_area", "counterpart_role", "detail_kind", "detail",
-    ]) }}
+    {{
+        return(
+            [
+                "area_code",
+                "area_role",
+                "period",
+                "measure",
+                "unit",
+                "reporter",
+                "offence",
+                "exploitation",
+                "sex",
+                "age",
+                "counterpart_area",
+                "counterpart_role",
+                "detail_kind",
+                "detail",
+            ]
+        )
+    }}
 {% endmacro %}
 
 {# What makes figures of different areas and periods one panel: everything of the key but area and period. #}
 {% macro panel_columns() %}
-    {{ return([
-        "source", "dataset", "source_type", "area_role", "measure", "unit", "reporter", "offence", "exploitation", "sex", "age",
-        "counterpart_area", "counterpart_role", "detail_kind", "detail", "frequency",
-    ]) }}
+    {{
+        return(
+            [
+                "source",
+                "dataset",
+                "source_type",
+                "area_role",
+                "measure",
+                "unit",
+                "reporter",
+                "offence",
+                "exploitation",
+                "sex",
+                "age",
+                "counterpart_area",
+                "counterpart_role",
+                "detail_kind",
+                "detail",
+                "frequency",
+            ]
+        )
+    }}
 {% endmacro %}

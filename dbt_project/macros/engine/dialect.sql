@@ -1,7 +1,10 @@
 {# What engines write differently. Everything else in the project is plain SQL; a new engine adds <engine>__ variants here. #}
-
 {% macro string_list(column, separator, order_by) %}
-    {{ return(adapter.dispatch("string_list", "waymark")(column, separator, order_by)) }}
+    {{
+        return(
+            adapter.dispatch("string_list", "waymark")(column, separator, order_by)
+        )
+    }}
 {% endmacro %}
 
 {% macro default__string_list(column, separator, order_by) %}
@@ -9,7 +12,13 @@
 {% endmacro %}
 
 {% macro spark__string_list(column, separator, order_by) %}
-    array_join(transform(array_sort(collect_list(struct({{ order_by }}, {{ column }}))), x -> x['{{ column }}']), '{{ separator }}')
+    array_join(
+        transform(
+            array_sort(collect_list(struct({{ order_by }}, {{ column }}))),
+            x -> x['{{ column }}']
+        ),
+        '{{ separator }}'
+    )
 {% endmacro %}
 
 
@@ -32,9 +41,13 @@
     {{ return(adapter.dispatch("days_between", "waymark")(earlier, later)) }}
 {% endmacro %}
 
-{% macro default__days_between(earlier, later) %} cast({{ later }} - {{ earlier }} as integer) {% endmacro %}
+{% macro default__days_between(earlier, later) %}
+    cast({{ later }} - {{ earlier }} as integer)
+{% endmacro %}
 
-{% macro spark__days_between(earlier, later) %} datediff({{ later }}, {{ earlier }}) {% endmacro %}
+{% macro spark__days_between(earlier, later) %}
+    datediff({{ later }}, {{ earlier }})
+{% endmacro %}
 
 
 {# A double rounded to nine significant digits: the digits after that differ between machines and carry nothing. #}
@@ -49,6 +62,10 @@
 
 {% macro empty_to_null(column) %} nullif(trim({{ column }}), '') {% endmacro %}
 
-{% macro text_to_date(column) %} cast(nullif(trim({{ column }}), '') as date) {% endmacro %}
+{% macro text_to_date(column) %}
+    cast(nullif(trim({{ column }}), '') as date)
+{% endmacro %}
 
-{% macro text_to_boolean(column) %} coalesce(lower(trim({{ column }})) = 'true', false) {% endmacro %}
+{% macro text_to_boolean(column) %}
+    coalesce(lower(trim({{ column }})) = 'true', false)
+{% endmacro %}

@@ -1,23 +1,30 @@
--- grain: one observation and vintage: `current` is visible at as_of, `previous` was visible before its period and area were
--- last touched, `later` belongs to a dataset of which no issue is out yet (used for populations only)
-with lifetimes as (select * from {{ ref("int_observation_lifetimes") }}),
+-- grain: one observation and vintage: `current` is visible at as_of, `previous` was
+-- visible before its period and area were
+-- last touched, `later` belongs to a dataset of which no issue is out yet (used for
+-- populations only)
+with
+    lifetimes as (select * from {{ ref("int_observation_lifetimes") }}),
 
-submissions as (select * from {{ ref("int_submissions_ranked") }}),
+    submissions as (select * from {{ ref("int_submissions_ranked") }}),
 
-vintages as (
-    select 'current' as vintage, lifetimes.*
-    from lifetimes
-    where covered_rank is null
+    vintages as (
+        select 'current' as vintage, lifetimes.*
+        from lifetimes
+        where covered_rank is null
 
-    union all
+        union all
 
-    select 'previous' as vintage, lifetimes.*
-    from lifetimes
-    where submission_rank < last_touched_rank and coalesce(covered_rank, last_touched_rank) >= last_touched_rank
-)
+        select 'previous' as vintage, lifetimes.*
+        from lifetimes
+        where
+            submission_rank < last_touched_rank
+            and coalesce(covered_rank, last_touched_rank) >= last_touched_rank
+    )
 
 select
-    case when submissions.is_later_vintage then 'later' else vintages.vintage end as vintage,
+    case
+        when submissions.is_later_vintage then 'later' else vintages.vintage
+    end as vintage,
     vintages.submission_id,
     vintages.partner_id,
     vintages.dataset,

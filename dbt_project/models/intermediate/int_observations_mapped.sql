@@ -1,17 +1,17 @@
--- grain: one observation of a vintage with its labels as codes; labels that no map holds are the member `_X`
+-- grain: one observation of a vintage with its labels as codes; labels that no map
+-- holds are the member `_X`
 {% set mapped = mapped_dimensions() %}
-with observations as (select * from {{ ref("int_observations_as_of") }}),
+with
+    observations as (select * from {{ ref("int_observations_as_of") }}),
 
-labels as (select * from {{ ref("int_labels_mapped") }})
+    labels as (select * from {{ ref("int_labels_mapped") }})
 
 select
     observations.vintage,
     observations.submission_id,
     observations.partner_id,
     observations.dataset,
-    {% for column in mapped %}
-    {{ column }}_labels.code as {{ column }},
-    {% endfor %}
+    {% for column in mapped %} {{ column }}_labels.code as {{ column }}, {% endfor %}
     observations.offence as offence_label,
     observations.exploitation as exploitation_label,
     observations.period,
@@ -28,16 +28,16 @@ select
     observations.issued_on,
     observations.issued_on_is_approximate,
     {% for column in mapped %}
-    {{ column }}_labels.is_unmapped {% if not loop.last %} or {% endif %}
+        {{ column }}_labels.is_unmapped {% if not loop.last %} or {% endif %}
     {% endfor %} as is_unmapped
 from observations
 {% for column in mapped %}
-inner join
-    labels as {{ column }}_labels
-    on {{ column }}_labels.column_name = '{{ column }}'
-    and observations.partner_id = {{ column }}_labels.partner_id
-    and observations.dataset = {{ column }}_labels.dataset
-    and observations.{{ column }} = {{ column }}_labels.label
-    and observations.period_start = {{ column }}_labels.period_start
+    inner join
+        labels as {{ column }}_labels
+        on {{ column }}_labels.column_name = '{{ column }}'
+        and observations.partner_id = {{ column }}_labels.partner_id
+        and observations.dataset = {{ column }}_labels.dataset
+        and observations.{{ column }} = {{ column }}_labels.label
+        and observations.period_start = {{ column }}_labels.period_start
 {% endfor %}
 where observations.vintage <> 'later' or measure_labels.code = 'population'

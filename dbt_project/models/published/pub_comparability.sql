@@ -1,9 +1,17 @@
--- grain: one legal definition over its validity, with its elements and grade against the UN Protocol
+-- grain: one legal definition over its validity, with its elements and grade against
+-- the UN Protocol
 select
     definitions.jurisdiction,
     coalesce(
         areas.area_name,
-        case definitions.jurisdiction when 'INT' then 'United Nations' when 'EUR' then 'European Union' else definitions.jurisdiction end
+        case
+            definitions.jurisdiction
+            when 'INT'
+            then 'United Nations'
+            when 'EUR'
+            then 'European Union'
+            else definitions.jurisdiction
+        end
     ) as area_name,
     definitions.definition_id,
     definitions.statute,

@@ -1,23 +1,32 @@
--- grain: one flow between two areas (counterpart, role, area, measure, source, period) against quasi-independence
-with figures as (
-    select
-        area_code,
-        counterpart_area,
-        counterpart_role,
-        measure,
-        source,
-        dataset,
-        period,
-        lower,
-        upper,
-        issued_on,
-        row_number() over (
-            partition by area_code, counterpart_area, counterpart_role, measure, source, dataset, period
-            order by offence, area_role, reporter, unit
-        ) as choice
-    from {{ ref("int_cells_protected") }}
-    where sex = '_T' and age = '_T' and exploitation = '_T' and detail = '_T'
-)
+-- grain: one flow between two areas (counterpart, role, area, measure, source,
+-- period) against quasi-independence
+with
+    figures as (
+        select
+            area_code,
+            counterpart_area,
+            counterpart_role,
+            measure,
+            source,
+            dataset,
+            period,
+            lower,
+            upper,
+            issued_on,
+            row_number() over (
+                partition by
+                    area_code,
+                    counterpart_area,
+                    counterpart_role,
+                    measure,
+                    source,
+                    dataset,
+                    period
+                order by offence, area_role, reporter, unit
+            ) as choice
+        from {{ ref("int_cells_protected") }}
+        where sex = '_T' and age = '_T' and exploitation = '_T' and detail = '_T'
+    )
 
 select
     corridors.counterpart_area,
@@ -45,14 +54,33 @@ select
     parameters.as_of
 from {{ source("analytics", "corridors") }} as corridors
 inner join {{ ref("dim_areas") }} as areas on corridors.area_code = areas.area_code
-inner join {{ ref("dim_areas") }} as counterparts on corridors.counterpart_area = counterparts.area_code
+inner join
+    {{ ref("dim_areas") }} as counterparts
+    on corridors.counterpart_area = counterparts.area_code
 left join
     figures
     on figures.choice = 1
-    and {{ same(
-        ["area_code", "counterpart_area", "counterpart_role", "measure", "source", "dataset", "period"], "corridors", "figures"
-    ) }}
+    and {{
+        same(
+            [
+                "area_code",
+                "counterpart_area",
+                "counterpart_role",
+                "measure",
+                "source",
+                "dataset",
+                "period",
+            ],
+            "corridors",
+            "figures",
+        )
+    }}
 cross join {{ ref("stg_lake__build_parameters") }} as parameters
 order by
-    corridors.measure, corridors.source, corridors.dataset, corridors.period, corridors.area_code, corridors.counterpart_role,
+    corridors.measure,
+    corridors.source,
+    corridors.dataset,
+    corridors.period,
+    corridors.area_code,
+    corridors.counterpart_role,
     corridors.counterpart_area

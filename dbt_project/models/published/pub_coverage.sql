@@ -1,4 +1,5 @@
--- grain: one area of a dataset at a frequency: what is reported, expected and late at as_of
+-- grain: one area of a dataset at a frequency: what is reported, expected and late at
+-- as_of
 select
     coverage.source,
     coverage.source_name,

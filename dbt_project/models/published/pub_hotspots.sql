@@ -1,26 +1,39 @@
--- grain: one area, measure, form, source, period and method with the answer of the hotspot methods
-with figures as (
-    select
-        cells.area_code,
-        cells.area_level,
-        cells.measure,
-        cells.exploitation,
-        cells.source,
-        cells.dataset,
-        cells.period,
-        rates.rate_per_100k,
-        rates.rate_lower_per_100k,
-        rates.rate_upper_per_100k,
-        cells.comparability,
-        cells.issued_on,
-        row_number() over (
-            partition by cells.area_code, cells.measure, cells.exploitation, cells.source, cells.dataset, cells.period
-            order by cells.offence, cells.area_role, cells.reporter, cells.unit
-        ) as choice
-    from {{ ref("int_cells_protected") }} as cells
-    left join {{ source("analytics", "rates") }} as rates on cells.cell_id = rates.cell_id
-    where cells.sex = '_T' and cells.age = '_T' and cells.counterpart_area = '_T' and cells.detail = '_T'
-)
+-- grain: one area, measure, form, source, period and method with the answer of the
+-- hotspot methods
+with
+    figures as (
+        select
+            cells.area_code,
+            cells.area_level,
+            cells.measure,
+            cells.exploitation,
+            cells.source,
+            cells.dataset,
+            cells.period,
+            rates.rate_per_100k,
+            rates.rate_lower_per_100k,
+            rates.rate_upper_per_100k,
+            cells.comparability,
+            cells.issued_on,
+            row_number() over (
+                partition by
+                    cells.area_code,
+                    cells.measure,
+                    cells.exploitation,
+                    cells.source,
+                    cells.dataset,
+                    cells.period
+                order by cells.offence, cells.area_role, cells.reporter, cells.unit
+            ) as choice
+        from {{ ref("int_cells_protected") }} as cells
+        left join
+            {{ source("analytics", "rates") }} as rates on cells.cell_id = rates.cell_id
+        where
+            cells.sex = '_T'
+            and cells.age = '_T'
+            and cells.counterpart_area = '_T'
+            and cells.detail = '_T'
+    )
 
 select
     hotspots.area_code,
@@ -68,8 +81,27 @@ inner join {{ ref("dim_areas") }} as areas on hotspots.area_code = areas.area_co
 left join
     figures
     on figures.choice = 1
-    and {{ same(["area_code", "measure", "exploitation", "source", "dataset", "period"], "hotspots", "figures") }}
+    and {{
+        same(
+            [
+                "area_code",
+                "measure",
+                "exploitation",
+                "source",
+                "dataset",
+                "period",
+            ],
+            "hotspots",
+            "figures",
+        )
+    }}
 cross join {{ ref("stg_lake__build_parameters") }} as parameters
 order by
-    hotspots.measure, hotspots.exploitation, hotspots.area_set, hotspots.area_code, hotspots.source, hotspots.dataset,
-    hotspots.period, hotspots.method
+    hotspots.measure,
+    hotspots.exploitation,
+    hotspots.area_set,
+    hotspots.area_code,
+    hotspots.source,
+    hotspots.dataset,
+    hotspots.period,
+    hotspots.method

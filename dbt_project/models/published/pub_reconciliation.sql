@@ -1,4 +1,5 @@
--- grain: one published total with its parts in one dimension (area, role, period, measure, source, dataset, split)
+-- grain: one published total with its parts in one dimension (area, role, period,
+-- measure, source, dataset, split)
 select
     reconciliation.area_code,
     reconciliation.area_name,
@@ -17,5 +18,13 @@ select
 from {{ ref("fct_reconciliation") }} as reconciliation
 cross join {{ ref("stg_lake__build_parameters") }} as parameters
 order by
-    reconciliation.measure, reconciliation.area_code, reconciliation.period, reconciliation.source, reconciliation.dataset,
-    reconciliation.split, reconciliation.area_role, reconciliation.unit, reconciliation.reporter, reconciliation.offence
+    reconciliation.measure,
+    reconciliation.area_code,
+    reconciliation.period,
+    reconciliation.source,
+    reconciliation.dataset,
+    reconciliation.split,
+    reconciliation.area_role,
+    reconciliation.unit,
+    reconciliation.reporter,
+    reconciliation.offence

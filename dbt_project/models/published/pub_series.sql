@@ -1,4 +1,5 @@
--- grain: one point of a series (series, period), with the alternatives beside the one selected
+-- grain: one point of a series (series, period), with the alternatives beside the one
+-- selected
 select
     {{ common_columns("series", "rates") }},
     series.series_id,

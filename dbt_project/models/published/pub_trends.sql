@@ -1,27 +1,41 @@
 -- grain: one series with the answer of the trend methods
-with series as (
-    select
-        series_id,
-        area_code,
-        area_name,
-        area_level,
-        area_role,
-        measure,
-        unit,
-        reporter,
-        offence,
-        exploitation,
-        sex,
-        age,
-        source,
-        dataset,
-        max(derivation) as derivation,
-        frequency
-    from {{ ref("fct_series") }}
-    group by
-        series_id, area_code, area_name, area_level, area_role, measure, unit, reporter, offence, exploitation, sex, age,
-        source, dataset, frequency
-)
+with
+    series as (
+        select
+            series_id,
+            area_code,
+            area_name,
+            area_level,
+            area_role,
+            measure,
+            unit,
+            reporter,
+            offence,
+            exploitation,
+            sex,
+            age,
+            source,
+            dataset,
+            max(derivation) as derivation,
+            frequency
+        from {{ ref("fct_series") }}
+        group by
+            series_id,
+            area_code,
+            area_name,
+            area_level,
+            area_role,
+            measure,
+            unit,
+            reporter,
+            offence,
+            exploitation,
+            sex,
+            age,
+            source,
+            dataset,
+            frequency
+    )
 
 select
     trends.series_id,
@@ -72,4 +86,5 @@ select
 from {{ source("analytics", "trends") }} as trends
 inner join series on trends.series_id = series.series_id
 cross join {{ ref("stg_lake__build_parameters") }} as parameters
-order by series.measure, series.area_code, series.source, series.dataset, trends.series_id
+order by
+    series.measure, series.area_code, series.source, series.dataset, trends.series_id

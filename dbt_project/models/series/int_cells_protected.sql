@@ -1,4 +1,5 @@
--- grain: one cell that this audience may see; a hidden cell keeps its key and says why it has no value
+-- grain: one cell that this audience may see; a hidden cell keeps its key and says
+-- why it has no value
 select
     cells.cell_id,
     cells.series_id,
@@ -14,10 +15,18 @@ select
     protected.lower,
     protected.upper,
     case when protected.is_suppressed then 'Q' else cells.obs_status end as obs_status,
-    case when protected.is_suppressed then 'D' else cells.conf_status end as conf_status,
-    case when protected.is_suppressed then 'suppressed' else cells.missing_reason end as missing_reason,
+    case
+        when protected.is_suppressed then 'D' else cells.conf_status
+    end as conf_status,
+    case
+        when protected.is_suppressed then 'suppressed' else cells.missing_reason
+    end as missing_reason,
     -- several labels of one source under one code are parts of one figure
-    case when cells.derivation = 'summed_labels' then 'sum_of_parts' else cells.derivation end as derivation,
+    case
+        when cells.derivation = 'summed_labels'
+        then 'sum_of_parts'
+        else cells.derivation
+    end as derivation,
     cells.source,
     cells.dataset,
     cells.source_type,
@@ -29,4 +38,5 @@ select
     cells.is_population_carried,
     cells.issued_on
 from {{ ref("fct_cells") }} as cells
-inner join {{ source("protected", "cells") }} as protected on cells.cell_id = protected.cell_id
+inner join
+    {{ source("protected", "cells") }} as protected on cells.cell_id = protected.cell_id

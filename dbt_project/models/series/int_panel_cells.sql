@@ -1,8 +1,17 @@
--- grain: one exact figure of an area, a period and a parent area over which it may be summed
--- An area counts as reporting where this audience sees an exact number: an interval or a gap is no number to sum. Sources are
+-- grain: one exact figure of an area, a period and a parent area over which it may be
+-- summed
+-- An area counts as reporting where this audience sees an exact number: an interval
+-- or a gap is no number to sum. Sources are
 -- never added: a panel stays inside one dataset.
 select
-    md5(concat_ws('|', parents.parent_area_code, cells.area_level, {{ columns_of(panel_columns(), "cells") }})) as panel_id,
+    md5(
+        concat_ws(
+            '|',
+            parents.parent_area_code,
+            cells.area_level,
+            {{ columns_of(panel_columns(), "cells") }}
+        )
+    ) as panel_id,
     parents.parent_area_code,
     parents.parent_area_level,
     parents.areas_in_parent_count,
@@ -17,8 +26,12 @@ select
     cells.comparability,
     cells.issued_on
 from {{ ref("int_cells_protected") }} as cells
-inner join {{ ref("int_panel_parents") }} as parents on cells.area_code = parents.area_code
-inner join {{ ref("dim_measures") }} as measures on cells.measure = measures.measure and measures.is_count
+inner join
+    {{ ref("int_panel_parents") }} as parents on cells.area_code = parents.area_code
+inner join
+    {{ ref("dim_measures") }} as measures
+    on cells.measure = measures.measure
+    and measures.is_count
 where
     cells.value is not null
     and cells.counterpart_area = '_T'

@@ -1,4 +1,5 @@
--- grain: one area of a balanced panel: it reports an exact figure in every period of the window
+-- grain: one area of a balanced panel: it reports an exact figure in every period of
+-- the window
 select cells.panel_id, cells.area_code
 from {{ ref("int_panel_cells") }} as cells
 inner join
@@ -6,4 +7,5 @@ inner join
     on cells.panel_id = windows.panel_id
     and cells.period_number between windows.first_number and windows.last_number
 group by cells.panel_id, cells.area_code, windows.first_number, windows.last_number
-having count(distinct cells.period_number) = windows.last_number - windows.first_number + 1
+having
+    count(distinct cells.period_number) = windows.last_number - windows.first_number + 1

@@ -1,3 +1,3 @@
 -- grain: one change of an area (from, to, date)
 select area_set, from_code, to_code, changed_on, kind
-from {{ source('lake', 'area_changes') }}
+from {{ source("lake", "area_changes") }}

@@ -4,8 +4,8 @@ select
     area_code,
     area_name,
     area_level,
-    {{ empty_to_null('parent_code') }} as parent_code,
+    {{ empty_to_null("parent_code") }} as parent_code,
     valid_from,
     valid_to,
     coalesce(has_polygon, false) as has_polygon
-from {{ source('lake', 'areas') }}
+from {{ source("lake", "areas") }}

@@ -1,3 +1,2 @@
 -- grain: the one row of parameters of this build
-select as_of, ledger_position, home_kind
-from {{ source('lake', 'build_parameters') }}
+select as_of, ledger_position, home_kind from {{ source("lake", "build_parameters") }}

@@ -19,7 +19,7 @@ select
     population_basis,
     coalesce(multi_response, '') as multi_response,
     precedence,
-    {{ empty_to_null('jurisdiction') }} as jurisdiction,
+    {{ empty_to_null("jurisdiction") }} as jurisdiction,
     replaces,
     frequency
-from {{ source('lake', 'datasets') }}
+from {{ source("lake", "datasets") }}

@@ -4,8 +4,8 @@ select
     dataset,
     column_name,
     source,
-    coalesce({{ empty_to_null('code') }}, '_X') as code,
+    coalesce({{ empty_to_null("code") }}, '_X') as code,
     valid_from,
     valid_to,
     origin
-from {{ source('lake', 'maps') }}
+from {{ source("lake", "maps") }}

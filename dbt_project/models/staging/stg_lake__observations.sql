@@ -11,6 +11,6 @@ select
     upper,
     obs_status,
     conf_status,
-    {{ empty_to_null('missing_reason') }} as missing_reason,
+    {{ empty_to_null("missing_reason") }} as missing_reason,
     source_row_count
-from {{ source('lake', 'observations') }}
+from {{ source("lake", "observations") }}

@@ -13,4 +13,4 @@ select
     rows_quarantined,
     rows_excluded,
     file_name
-from {{ source('lake', 'submissions') }}
+from {{ source("lake", "submissions") }}

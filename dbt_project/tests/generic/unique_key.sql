@@ -1,7 +1,7 @@
 {# One row a key: the grain that a model states is the grain that it has. #}
 {% test unique_key(model, key) %}
-select {{ key | join(", ") }}, count(*) as rows_count
-from {{ model }}
-group by {{ key | join(", ") }}
-having count(*) > 1
+    select {{ key | join(", ") }}, count(*) as rows_count
+    from {{ model }}
+    group by {{ key | join(", ") }}
+    having count(*) > 1
 {% endtest %}

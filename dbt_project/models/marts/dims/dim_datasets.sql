@@ -1,18 +1,20 @@
 -- grain: one dataset of a partner, with what is out of it at as_of
-with datasets as (select * from {{ ref("stg_lake__datasets") }}),
+with
+    datasets as (select * from {{ ref("stg_lake__datasets") }}),
 
-issues as (
-    select
-        partner_id,
-        dataset,
-        min(issued_on) as first_issued_on,
-        max(issued_on) as last_issued_on,
-        count(*) as submissions_count,
-        max(case when issued_on_is_approximate then 1 else 0 end) = 1 as is_issued_on_approximate
-    from {{ ref("int_submissions_ranked") }}
-    where not is_later_vintage
-    group by partner_id, dataset
-)
+    issues as (
+        select
+            partner_id,
+            dataset,
+            min(issued_on) as first_issued_on,
+            max(issued_on) as last_issued_on,
+            count(*) as submissions_count,
+            max(case when issued_on_is_approximate then 1 else 0 end)
+            = 1 as is_issued_on_approximate
+        from {{ ref("int_submissions_ranked") }}
+        where not is_later_vintage
+        group by partner_id, dataset
+    )
 
 select
     datasets.partner_id as source,
@@ -40,4 +42,7 @@ select
     coalesce(issues.submissions_count, 0) as submissions_count,
     coalesce(issues.is_issued_on_approximate, false) as is_issued_on_approximate
 from datasets
-left join issues on datasets.partner_id = issues.partner_id and datasets.dataset = issues.dataset
+left join
+    issues
+    on datasets.partner_id = issues.partner_id
+    and datasets.dataset = issues.dataset

@@ -1,2 +1,3 @@
--- grain: one cell of the declared published tables as it stood before its period and area were last touched
+-- grain: one cell of the declared published tables as it stood before its period and
+-- area were last touched
 {{ cells_of("previous") }}

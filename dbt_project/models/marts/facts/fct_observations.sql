@@ -1,5 +1,6 @@
--- grain: one harmonised observation (source, dataset, key), published or derived, as visible at as_of
-{{ config(materialized='view') }}
+-- grain: one harmonised observation (source, dataset, key), published or derived, as
+-- visible at as_of
+{{ config(materialized="view") }}
 select
     partner_id as source,
     dataset,

@@ -1,0 +1,85 @@
+"""The project itself: contracts, column documentation, tags, exposures, and no silent target."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+from warehouse_build import PROJECT, Build
+
+from orchestration import documentation
+
+PUBLISHED = {path.stem for path in (PROJECT / "models" / "published").glob("pub_*.sql")}
+
+
+@pytest.fixture(scope="module")
+def manifest(build: Build):
+    build.write({})
+    return build.dbt("parse").result
+
+
+def models(manifest):
+    return {node.name: node for node in manifest.nodes.values() if node.resource_type == "model"}
+
+
+def test_column_docs_are_those_of_the_field_registry() -> None:
+    assert documentation.COLUMN_DOCS.read_text() == documentation.column_docs(), "run python -m orchestration.documentation"
+
+
+def test_every_published_column_has_the_description_of_the_registry(manifest) -> None:
+    fields = documentation.fields()
+    for name in PUBLISHED:
+        for column, info in models(manifest)[name].columns.items():
+            assert column in fields, f"{name}.{column} is not in contracts/fields.yml"
+            assert info.description == documentation.description(fields[column]), f"{name}.{column}"
+
+
+def test_dims_facts_and_published_tables_have_enforced_contracts(manifest) -> None:
+    for name, node in models(manifest).items():
+        if name.startswith(("dim_", "fct_", "pub_")):
+            assert node.contract.enforced, f"{name} has no contract"
+            assert node.description, f"{name} has no description"
+
+
+def test_every_model_states_its_grain_in_the_first_line() -> None:
+    for path in (PROJECT / "models").rglob("*.sql"):
+        assert path.read_text().startswith("-- grain: "), path
+
+
+def test_layers_and_tags(manifest) -> None:
+    tags = {"stg": "marts", "dim": "marts", "pub": "published"}
+    for name, node in models(manifest).items():
+        assert len({"marts", "series", "published"} & set(node.tags)) == 1, name
+        assert tags.get(name[:3], node.tags[0]) in node.tags, name
+        upstream = {manifest.nodes[key].tags[0] for key in node.depends_on.nodes if key in manifest.nodes}
+        order = ["marts", "series", "published"]
+        assert all(order.index(tag) <= order.index(node.tags[0]) for tag in upstream), name
+        sources = {manifest.sources[key].source_name for key in node.depends_on.nodes if key in manifest.sources}
+        allowed = {"marts": {"lake"}, "series": {"protected"}, "published": {"protected", "analytics"}}[node.tags[0]]
+        assert sources <= allowed, f"{name} reads {sources - allowed}"
+
+
+def test_nothing_of_a_build_comes_from_variables_or_the_clock() -> None:
+    for path in [*(PROJECT / "models").rglob("*.sql"), *(PROJECT / "macros").rglob("*.sql")]:
+        text = path.read_text()
+        assert not re.search(r"env_var|var\(|current_date|current_timestamp|now\(\)|random\(", text), path
+
+
+def test_every_published_table_belongs_to_a_page(manifest) -> None:
+    used = {key.split(".")[-1] for exposure in manifest.exposures.values() for key in exposure.depends_on.nodes}
+    assert used == PUBLISHED
+    for exposure in manifest.exposures.values():
+        assert exposure.owner.name and exposure.description
+
+
+def test_there_is_no_default_database() -> None:
+    profile = yaml.safe_load((PROJECT / "profiles.yml").read_text())["waymark"]
+    assert profile["outputs"][profile["target"]]["path"] == "{{ env_var('WAYMARK_BUILD') }}"
+
+
+def test_unit_tests_of_the_models(build: Build) -> None:
+    build.write({})
+    build.dbt("build", "--select", "tag:marts", "tag:series", "--exclude-resource-type", "unit_test", "test")
+    result = build.dbt("test", "--select", "test_type:unit")
+    assert len(result.result.results) >= 7
