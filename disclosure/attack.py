@@ -117,7 +117,7 @@ def explore(
 
 def _explore_locally(
     published: Published,
-    by_figure: sp.csr_matrix,
+    by_figure: sp.csr_array,
     unknown: np.ndarray,
     floor: np.ndarray,
     targets: list[int],
@@ -139,7 +139,7 @@ def _explore_locally(
 
 
 def neighbourhood(
-    relations: sp.csr_matrix, by_figure: sp.csr_matrix, movable: np.ndarray, figure: int, size: int
+    relations: sp.csr_array, by_figure: sp.csr_array, movable: np.ndarray, figure: int, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Movable figures around one figure, line by line outwards: `size` of them where there are as many, twice as many
     at most. Returns (figures, those reached before the last step), both sorted."""

@@ -72,12 +72,9 @@ def audit(
     open_ended = wide & ((high >= threshold - TOLERANCE) | (low <= TOLERANCE))
     primary = np.zeros(len(shown), dtype=bool)
     primary[figure[_primary_rows(table, value, threshold, hidden)[hidden]]] = True
-    revised_hidden = np.zeros(len(shown), dtype=bool)
-    revised_hidden[figure] = published.revised[figure]
     shown_value = published.value[shown_figure]
     safe = (
         open_ended[primary | small_before].all()
-        and wide[revised_hidden].all()
         and not ((shown_value > 0) & (shown_value < threshold)).any()
         and not published.revised[shown_figure].any()
     )

@@ -19,12 +19,14 @@ NEIGHBOURHOODS = (3000, 2**40)
 
 
 def close_lines(
-    published: Published, unknown: np.ndarray, candidate: np.ndarray, price: np.ndarray, room_needed: float
+    published: Published, unknown: np.ndarray, candidate: np.ndarray, price: np.ndarray, threshold: float
 ) -> np.ndarray:
     """Hide the cheapest candidates until every line with a hidden figure has a second one and enough room.
 
-    The room of a line with a shown total is what its hidden parts hold above 1 together, plus its slack: no part can
-    be believed larger than itself by more. unknown, candidate, price: (v,). Returns the new (v,) mask.
+    The room of a line with a shown total is what the total leaves to its hidden parts above 1 each: none of them can be
+    believed larger than itself by more. Nearly additive lines are closed as if they added up, because somebody will
+    believe they do; only where parts miss their total by the threshold or more is that out of the question.
+    unknown, candidate, price: (v,). Returns the new (v,) mask.
     """
     lines = np.flatnonzero(published.total >= 0)
     members = abs(published.relations[lines]).tocsr()
@@ -33,12 +35,14 @@ def close_lines(
     unknown = unknown.copy()
     spare = np.maximum(published.value - 1, 0)
     count = members @ unknown.astype(float)
-    room = members @ (unknown * spare) - unknown[total] * spare[total] + published.slack[lines]
-    loose = published.slack[lines] > 0
+    shortfall = published.shortfall[lines]
+    room = members @ (unknown * spare) - unknown[total] * spare[total] + shortfall
+    credible = np.abs(shortfall) < threshold
+    bounding = shortfall > -threshold
 
     def deficient(line: np.ndarray) -> np.ndarray:
-        alone = (count[line] == 1) & ~loose[line]
-        narrow = (count[line] > 0) & ~unknown[total[line]] & (room[line] < room_needed)
+        alone = (count[line] == 1) & credible[line]
+        narrow = (count[line] > 0) & bounding[line] & ~unknown[total[line]] & (room[line] < threshold - 1)
         return alone | narrow
 
     everything = np.arange(len(lines))
@@ -63,7 +67,7 @@ def close_lines(
 
 def cheapest_move(
     published: Published,
-    by_figure: sp.csr_matrix,
+    by_figure: sp.csr_array,
     unknown: np.ndarray,
     candidate: np.ndarray,
     price: np.ndarray,

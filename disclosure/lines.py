@@ -21,22 +21,22 @@ class Lines:
     """The lines of a table of n cells.
 
     parent: (m,) cell index of each line's total.
-    parts: (m, n) csr matrix, 1 where the cell is a part of the line.
+    parts: (m, n) csr array, 1 where the cell is a part of the line.
     """
 
     parent: np.ndarray
-    parts: sp.csr_matrix
+    parts: sp.csr_array
 
     @property
     def count(self) -> int:
         return len(self.parent)
 
-    def signed(self) -> sp.csr_matrix:
+    def signed(self) -> sp.csr_array:
         """(m, n) matrix of the equations: +1 for a part, -1 for the total."""
-        total = sp.csr_matrix((-np.ones(self.count), (np.arange(self.count), self.parent)), shape=self.parts.shape)
+        total = sp.csr_array((-np.ones(self.count), (np.arange(self.count), self.parent)), shape=self.parts.shape)
         return (self.parts + total).tocsr()
 
-    def members(self) -> sp.csr_matrix:
+    def members(self) -> sp.csr_array:
         """(m, n) incidence matrix: 1 where the cell is the total or a part of the line."""
         return abs(self.signed())
 
@@ -108,10 +108,10 @@ def build_lines(
         total_cell.append(found[parts])
         line_dim.append(np.full(len(parts), position))
     if not part_cell or n == 0:
-        return Lines(np.empty(0, dtype=np.int64), sp.csr_matrix((0, n)))
+        return Lines(np.empty(0, dtype=np.int64), sp.csr_array((0, n)))
     part, total, along = map(np.concatenate, (part_cell, total_cell, line_dim))
     line, keys = pd.factorize(along * n + total, sort=True)
-    matrix = sp.csr_matrix((np.ones(len(part)), (line, part)), shape=(len(keys), n))
+    matrix = sp.csr_array((np.ones(len(part)), (line, part)), shape=(len(keys), n))
     return Lines(np.asarray(keys) % n, matrix)
 
 

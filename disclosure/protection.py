@@ -43,8 +43,8 @@ def protect(
 
     What is promised: an outsider who holds this table and all released ones, knows the lines, believes that they add
     up as far as they do, and knows that hidden cells are not zero, is left with a range of at least `threshold` - 1
-    for every primary cell, up to `threshold` or more. Lines whose parts fall short of the total by less than
-    `threshold`, or exceed it, are taken to be known exactly; those that fall shorter bound their parts from above.
+    for every primary cell, up to `threshold` or more. Parts that fall short of their total bound each other from above,
+    parts that exceed it from below; where they miss it by less than `threshold`, single gaps are closed all the same.
     Where earlier releases leave no way to keep the promise, as much as possible is hidden and `audit` reports it.
 
     The result does not depend on the order of rows, nor on member names except to choose between cells that are alike
@@ -88,7 +88,7 @@ def choose_hidden(published: Published, small: np.ndarray, threshold: float) -> 
         width=np.where(target, threshold - 1, SECONDARY_WIDTH),
     )
     price = published.weight + 1.0  # the 1 keeps cells without weight from being hidden for nothing
-    unknown = close_lines(published, unknown, candidate, price, threshold - 1)
+    unknown = close_lines(published, unknown, candidate, price, threshold)
     return _close_systems(published, unknown, candidate & ~unknown, price, must, target, need)
 
 

@@ -26,8 +26,10 @@ class Published:
     weight: (v,) loss when hidden. current: (v,) figure is in the table about to go out.
     shown_before, hidden_before: (v,) what earlier releases did with it. small_before: (v,) was a primary there.
     revised: (v,) replaces a figure that was shown and differs from it by less than the threshold.
-    relations: (m, v) csr matrix R; the outsider knows R z = R value where slack is 0, else R z <= R value + slack.
-    total: (m,) figure that is the line's total, -1 for relations between releases.
+    relations: (m, v) csr array R; the outsider knows R z = R value where slack is 0, else R z <= R value + slack.
+    A line whose parts add up is an equation. Parts that fall short of their total may be incomplete, so they only bound
+    each other from above; parts that exceed it may overlap, so they only bound each other from below.
+    shortfall: (m,) total less parts. total: (m,) figure that is the line's total, -1 for relations between releases.
     row_figure: (rows of the table,) figure of each row, -1 where the row reports nothing.
     """
 
@@ -38,8 +40,9 @@ class Published:
     hidden_before: np.ndarray
     small_before: np.ndarray
     revised: np.ndarray
-    relations: sp.csr_matrix
+    relations: sp.csr_array
     slack: np.ndarray
+    shortfall: np.ndarray
     total: np.ndarray
     row_figure: np.ndarray
 
@@ -109,22 +112,21 @@ def join_published(
         lines = build_lines(cells[release == step].reset_index(drop=True), dims, hierarchies)
         totals.append(own[lines.parent])
         entries = lines.parts.tocoo()
-        parts.append(sp.csr_matrix((entries.data, (entries.row, own[entries.col])), shape=(lines.count, count)))
+        parts.append(sp.csr_array((entries.data, (entries.row, own[entries.col])), shape=(lines.count, count)))
     total = np.concatenate(totals).astype(np.int64)
     part = sp.vstack(parts).tocsr()
 
     known = _with_unknown_filled(figure_value, part, total)
-    total, part = _without_contradictions(known, part, total)
-    gap = known[total] - part @ known
-    slack = np.where(gap >= threshold, gap, 0.0)
-    signed = part - sp.csr_matrix((np.ones(len(total)), (np.arange(len(total)), total)), shape=part.shape)
+    total, part, shortfall = _distinct_lines(known, part, total)
+    signed = part - sp.csr_array((np.ones(len(total)), (np.arange(len(total)), total)), shape=part.shape)
+    signed = sp.diags_array(np.where(shortfall < 0, -1.0, 1.0)) @ signed
 
     older, newer, close = _revisions(cell, figure, release, known, is_hidden, threshold)
     close = close[~np.isnan(figure_value[close])]
     growing = known[newer] >= known[older]
     older, newer = older[growing], newer[growing]
-    growth = sp.csr_matrix((np.ones(len(older)), (np.arange(len(older)), older)), shape=(len(older), count))
-    growth = growth - sp.csr_matrix((np.ones(len(newer)), (np.arange(len(newer)), newer)), shape=growth.shape)
+    growth = sp.csr_array((np.ones(len(older)), (np.arange(len(older)), older)), shape=(len(older), count))
+    growth = growth - sp.csr_array((np.ones(len(newer)), (np.arange(len(newer)), newer)), shape=growth.shape)
     revised = np.zeros(count, dtype=bool)
     revised[close] = True
 
@@ -142,7 +144,8 @@ def join_published(
         small_before=any_row(small),
         revised=revised,
         relations=sp.vstack([signed, growth]).tocsr(),
-        slack=np.concatenate([slack, known[newer] - known[older]]),
+        slack=np.concatenate([np.abs(shortfall), known[newer] - known[older]]),
+        shortfall=np.concatenate([shortfall, np.zeros(len(older))]),
         total=np.concatenate([total, np.full(len(older), -1, dtype=np.int64)]),
         row_figure=row_figure,
     )
@@ -165,7 +168,7 @@ def _checked_values(frame: pd.DataFrame, dims: list[str], value: str, name: str)
     return values
 
 
-def _with_unknown_filled(value: np.ndarray, part: sp.csr_matrix, total: np.ndarray) -> np.ndarray:
+def _with_unknown_filled(value: np.ndarray, part: sp.csr_array, total: np.ndarray) -> np.ndarray:
     """Fill figures nobody here holds with numbers >= 0 that fit the lines as closely as possible (least sum of gaps).
 
     value: (v,) with NaN where unknown; part: (m, v); total: (m,).
@@ -173,7 +176,7 @@ def _with_unknown_filled(value: np.ndarray, part: sp.csr_matrix, total: np.ndarr
     unknown = np.flatnonzero(np.isnan(value))
     if not len(unknown):
         return value
-    signed = part - sp.csr_matrix((np.ones(len(total)), (np.arange(len(total)), total)), shape=part.shape)
+    signed = part - sp.csr_array((np.ones(len(total)), (np.arange(len(total)), total)), shape=part.shape)
     system = signed[:, unknown].tocsr()
     rows = np.flatnonzero(np.diff(system.indptr))
     fixed = -(signed[rows] @ np.where(np.isnan(value), 0.0, value))
@@ -195,17 +198,15 @@ def _with_unknown_filled(value: np.ndarray, part: sp.csr_matrix, total: np.ndarr
     return filled
 
 
-def _without_contradictions(
-    value: np.ndarray, part: sp.csr_matrix, total: np.ndarray
-) -> tuple[np.ndarray, sp.csr_matrix]:
-    """Drop lines that repeat another release's line and lines whose total is zero while a part is not: nobody can
-    believe those."""
-    keep = (value[total] > 0) | (part @ value == 0)
-    rng = np.random.default_rng(0)
-    codes = rng.integers(1, 2**31, size=(part.shape[1], 2)).astype(float)
-    prints = np.column_stack([total, np.asarray(part @ codes)])
-    keep &= ~pd.DataFrame(prints).duplicated().to_numpy()
-    return total[keep], part[np.flatnonzero(keep)]
+def _distinct_lines(
+    value: np.ndarray, part: sp.csr_array, total: np.ndarray
+) -> tuple[np.ndarray, sp.csr_array, np.ndarray]:
+    """(total, part, shortfall) of the lines, without those that repeat another release's line."""
+    codes = np.random.default_rng(0).integers(1, 2**31, size=(part.shape[1], 2)).astype(float)
+    fingerprint = pd.DataFrame(np.column_stack([total, np.asarray(part @ codes)]))
+    keep = np.flatnonzero(~fingerprint.duplicated().to_numpy())
+    total, part = total[keep], part[keep]
+    return total, part, np.round(value[total] - part @ value, 6) + 0.0
 
 
 def _revisions(
@@ -279,6 +280,7 @@ def _in_canonical_order(published: Published, name_rank: np.ndarray) -> Publishe
         revised=published.revised[order],
         relations=relations,
         slack=published.slack[rows],
+        shortfall=published.shortfall[rows],
         total=moved(published.total[rows]),
         row_figure=moved(published.row_figure),
     )

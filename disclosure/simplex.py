@@ -29,7 +29,7 @@ class Programme:
 
     def __init__(
         self,
-        matrix: sp.csc_matrix,
+        matrix: sp.csc_array,
         row_low: np.ndarray,
         row_high: np.ndarray,
         low: np.ndarray,
@@ -116,7 +116,7 @@ class Polytope:
     """{z : row_low <= A z <= row_high, floor <= z}, not empty; gives the extremes of single coordinates."""
 
     def __init__(
-        self, matrix: sp.csc_matrix, row_low: np.ndarray, row_high: np.ndarray, floor: np.ndarray, warm: bool = True
+        self, matrix: sp.csc_array, row_low: np.ndarray, row_high: np.ndarray, floor: np.ndarray, warm: bool = True
     ) -> None:
         width = matrix.shape[1]
         self._programme = Programme(
