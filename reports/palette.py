@@ -12,7 +12,7 @@ PAPER = "#ffffff"
 
 LINES = ("#0b5c73", "#b35806", "#5e3c99", "#1b7837", "#c51b7d", "#4d4d4d")
 
-RAMP = ("#e8f6c8", "#a9ddb7", "#5fc1c0", "#2c8fba", "#1f4e97")
+RAMP = ("#e8f6c8", "#a9ddb7", "#5fc1c0", "#1e7ea6", "#193c7c")
 
 HIGH = "#d95f02"
 LOW = "#2b6cb0"

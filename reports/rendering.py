@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -65,7 +66,10 @@ def render(
         outcome.missing.append(f"{len(charts)} pictures (svg, png, pdf): no browser found{where}; {HOW_TO_GET}")
         return outcome
     progress(f"drawing {len(charts)} charts")
-    for chart, result in zip(charts, asyncio.run(_draw(charts, program, directory, progress)), strict=True):
+    # a thread of its own: the caller may already run an event loop (a notebook, a server)
+    with ThreadPoolExecutor(1) as pool:
+        drawn = pool.submit(lambda: asyncio.run(_draw(charts, program, directory, progress))).result()
+    for chart, result in zip(charts, drawn, strict=True):
         if isinstance(result, BaseException):
             reason = str(result).strip().splitlines()[0] if str(result).strip() else type(result).__name__
             outcome.missing.append(f"charts/{chart.id} (svg, png, pdf): {reason}; {HOW_TO_GET}")

@@ -17,7 +17,8 @@ from reports.words import Words, name_order, number, period_label, period_positi
 TEXT_SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="80"><defs><clipPath id="clipab12cdxy"><rect '
     'width="200" height="80"/></clipPath></defs><g clip-path="url(#clipab12cdxy)" font-family="DejaVu Sans">'
-    '<text x="5" y="20" font-weight="bold">Bold title</text><text x="5" y="50" opacity="0.5">plain ▲ text</text></g></svg>'
+    '<text x="5" y="20" font-weight="bold">Bold title</text><text x="5" y="50" opacity="0.5">plain ▲ text</text>'
+    "</g></svg>"
 )
 
 
