@@ -105,11 +105,11 @@ def warnings(receipts: Iterable[Receipt]) -> dict[str, int]:
 
 def unmapped(receipts: Iterable[Receipt]) -> list[dict[str, Any]]:
     """Labels without a code, the most frequent first."""
-    rows = [
-        {"partner": receipt.partner, "column": column, "label": label, "rows": count}
-        for receipt in receipts
-        for column, label, count in receipt.unmapped
-    ]
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for receipt in receipts:
+        for column, label, count in receipt.unmapped:
+            counts[receipt.partner, column, label] += count
+    rows = [{"partner": key[0], "column": key[1], "label": key[2], "rows": count} for key, count in counts.items()]
     return sorted(rows, key=lambda each: (-each["rows"], each["partner"], each["column"], each["label"]))
 
 

@@ -187,8 +187,8 @@ def _quiet() -> None:
     import warnings
 
     warnings.filterwarnings("ignore")
-    for name in ("dagster", "dbt", "great_expectations", "alembic", "kaleido", "choreographer"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    # a handler that is there keeps libraries from adding one that prints; Dagster's event records have their own
+    logging.root.handlers = [logging.NullHandler()]
 
 
 def _audiences(home: Home, audiences: Sequence[str] | None) -> list[str]:

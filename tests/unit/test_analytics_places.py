@@ -33,7 +33,7 @@ def cells(rate: np.ndarray, years: int = 12, population: float = 50_000, seed: i
         {
             "area_code": f"QMA-{area:02}", "area_level": "admin1", "area_set": "invented", "area_role": "detection",
             "parent_code": "QMA", "region_code": "QM", "measure": "victims_detected", "exploitation": "_T", "reporter": "_T",
-            "source": "qma_police_example", "dataset": "victims", "frequency": "A", "period": str(2010 + year),
+            "source": "qma_police_example", "dataset": "victims", "source_type": "police", "frequency": "A", "period": str(2010 + year),
             "period_start": pd.Timestamp(2010 + year, 1, 1), "value": float(counts[area, year]), "population_count": population,
             **columns,
         }

@@ -45,6 +45,7 @@ def read_hotspots(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.Dat
         where area_set is not null and area_level not in ('world', 'region', 'subregion')
             and offence = '_T' and sex = '_T' and age = '_T' and counterpart_area = '_T' and detail = '_T'
             and measure in (select measure from dim_measures where is_mapped)
+            and cell_id in (select cell_id from fct_series where is_selected)
         order by cell_id
         """
     ).df()
@@ -100,7 +101,7 @@ ASSETS = [
     ),
     _asset(
         "hotspots",
-        ["fct_cells", "dim_areas", "dim_measures"],
+        ["fct_cells", "fct_series", "dim_areas", "dim_measures"],
         "Getis-Ord on standardised rates inside countries, a funnel for countries, classes of change over time.",
         read_hotspots,
     ),

@@ -16,7 +16,9 @@ from orchestration.defs.analytics.rounding import round_frame
 from orchestration.defs.analytics.series_grid import grid
 
 METHOD_VERSION = "1"
-GROUP = ["measure", "exploitation", "source", "dataset", "frequency", "area_set", "area_level", "area_role", "reporter"]
+# One map is one question: the areas of one level of one set, counted by one kind of source. Countries' police forces are
+# partners of their own and stand on one map; a figure an area and period is chosen by precedence, never added.
+GROUP = ["measure", "exploitation", "source_type", "frequency", "area_set", "area_level", "area_role", "reporter"]
 COLUMNS = [
     "area_code", "area_level", "area_set", "measure", "exploitation", "source", "dataset", "period", "method", "value",
     "population_count", "expected_count", "ratio", "z", "p", "p_upper_bound", "p_normal", "q_bh", "q_by", "family_id",
@@ -36,8 +38,9 @@ Columns = dict[str, Any]
 def compute(cells: pd.DataFrame, boundaries: Mapping[str, Any], parameters: Mapping[str, Any]) -> pd.DataFrame:
     """One row an area, measure, form, source and period; columns `COLUMNS`, ordered by their key.
 
-    cells       annual or quarterly totals of areas as this audience may see them: the columns of `GROUP`, area_code,
-                parent_code, region_code, period, period_start, value (NaN where missing), population_count.
+    cells       annual or quarterly totals of areas as this audience may see them, one figure an area and period: the
+                columns of `GROUP`, area_code, region_code, source, dataset, period, period_start, value (NaN where
+                missing), population_count.
     boundaries  area_set -> GeoDataFrame (area_code, geometry) of the areas that have a polygon.
     """
     from trends.tests import false_discovery
@@ -87,6 +90,7 @@ def _maps(
     n, t = values.shape
     if n == 0:
         return None
+    origin = {name: _origin(frame, name, keys, t) for name in ("source", "dataset")}
     usable = ~np.isnan(values) & ~np.isnan(exposure) & (exposure > 0)
     total = np.where(usable, values, 0).sum(axis=0)
     base = np.where(usable, exposure, 0).sum(axis=0)
@@ -138,6 +142,7 @@ def _maps(
     return {
         "area_code": np.repeat(keys.to_numpy(object), t),
         **_named(group),
+        **origin,
         "period": np.tile(np.array(table.periods, dtype=object), n),
         "method": "getis_ord_star",
         "value": values.ravel(),
@@ -172,7 +177,7 @@ def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any
     # areas outside every region are compared with each other
     frame = frame.assign(region_code=frame["region_code"].fillna("")).sort_values(["region_code", "period", "area_code"])
     regions, periods = frame["region_code"].to_numpy(object), frame["period"].to_numpy(object)
-    codes = frame["area_code"].to_numpy(object)
+    codes, sources, datasets = (frame[name].to_numpy(object) for name in ("area_code", "source", "dataset"))
     values, bases = frame["value"].to_numpy(float), frame["population_count"].to_numpy(float)
     change = np.flatnonzero((regions[1:] != regions[:-1]) | (periods[1:] != periods[:-1])) + 1
     for start, stop in zip([0, *change], [*change, len(frame)], strict=True):
@@ -203,6 +208,8 @@ def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any
         yield {
             "area_code": codes[start:stop],
             **_named(group),
+            "source": sources[start:stop],
+            "dataset": datasets[start:stop],
             "period": periods[start],
             "method": "funnel",
             "value": value,
@@ -221,7 +228,13 @@ def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any
 
 
 def _named(group: dict[str, str]) -> Columns:
-    return {name: group[name] for name in ("area_level", "area_set", "measure", "exploitation", "source", "dataset")}
+    return {name: group[name] for name in ("area_level", "area_set", "measure", "exploitation")}
+
+
+def _origin(frame: pd.DataFrame, name: str, keys: pd.Index, periods: int) -> np.ndarray:
+    """Who an area's figures are from, for each of its periods; an area has one source at a time, mostly for ever."""
+    last = frame.sort_values("period").drop_duplicates("area_code", keep="last").set_index("area_code")[name]
+    return np.repeat(last.reindex(keys).to_numpy(object), periods)
 
 
 def _chosen(conditions: list[np.ndarray], choices: list[str | None], default: str) -> np.ndarray:

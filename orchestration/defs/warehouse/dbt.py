@@ -176,7 +176,8 @@ def run(database: Path, selection: str, names: Sequence[str] | None = None) -> l
             shown.tick(f"dbt: {event.data.node_info.node_name}")
 
     chosen = list(names) if names is not None else [f"tag:{selection}", *(["resource_type:seed"] if selection == "marts" else [])]
-    command = ["--quiet", "build", "--select", *chosen, "--exclude-resource-type", "unit_test"]
+    # buildable: a test runs with the last selection that builds one of the models it looks at
+    command = ["--quiet", "build", "--select", *chosen, "--indirect-selection", "buildable", "--exclude-resource-type", "unit_test"]
     with shown.step(f"dbt {selection}", f"dbt: {selection}"):
         outcome = dbtRunner(manifest=parsed, callbacks=[tell]).invoke([*command, *_arguments(target_folder())])
     if outcome.result is None:
