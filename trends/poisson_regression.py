@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,26 +61,38 @@ def fit_poisson(
     x = _Design(design, used, columns)
 
     mean = y + 0.1
-    predictor = np.log(mean)
+    coefficients = np.zeros((n_series, design.shape[-1]))
     deviance = np.full(n_series, np.inf)
     converged = np.zeros(n_series, dtype=bool)
-    coefficients = np.zeros((n_series, design.shape[-1]))
-    for _ in range(ITERATIONS):
-        weight = prior * mean
-        working = weight * (predictor - shift) + prior * (y - mean)
-        coefficients = _solve(x.gram(weight), x.moment(working)[:, :, None])[:, :, 0]
-        predictor = np.clip(x.times(coefficients) + shift, *LINEAR_PREDICTOR_RANGE)
-        mean = np.exp(predictor)
-        new_deviance = poisson_deviance(y, mean, prior)
-        converged = np.abs(new_deviance - deviance) / (np.abs(new_deviance) + 0.1) < TOLERANCE
-        deviance = new_deviance
-        if converged.all():
+    rows = np.arange(n_series)
+    part = (x, y, prior, shift, mean, np.log(mean), deviance)
+    for iteration in range(ITERATIONS):
+        part_x, part_y, part_prior, part_shift, part_mean, predictor, old_deviance = part
+        weight = part_prior * part_mean
+        working = weight * (predictor - part_shift) + part_prior * (part_y - part_mean)
+        beta = _solve(part_x.gram(weight), part_x.moment(working)[:, :, None])[:, :, 0]
+        predictor = np.clip(part_x.times(beta) + part_shift, *LINEAR_PREDICTOR_RANGE)
+        part_mean = np.exp(predictor)
+        new_deviance = poisson_deviance(part_y, part_mean, part_prior)
+        done = np.abs(new_deviance - old_deviance) / (np.abs(new_deviance) + 0.1) < TOLERANCE
+        # a series keeps the values of its own last step, whatever the others in the call still need
+        leaving = ~converged[rows] & (done | (iteration == ITERATIONS - 1))
+        at = rows[leaving]
+        coefficients[at], mean[at], deviance[at] = beta[leaving], part_mean[leaving], new_deviance[leaving]
+        converged[rows] |= done
+        part = (part_x, part_y, part_prior, part_shift, part_mean, predictor, new_deviance)
+        going = ~converged[rows]
+        if not going.any():
             break
+        if going.sum() <= len(rows) // 2:
+            rows = rows[going]
+            part = (part_x.of(going), *(values[going] for values in part[1:]))
 
     aliased = x.aliased
     weight = prior * mean
     gram = x.gram(weight)
     covariance = _solve(gram, np.broadcast_to(np.eye(gram.shape[-1]), gram.shape))
+    covariance = np.where(x.crossed, 0.0, covariance)
     leverage = x.quadratic(covariance) * weight
     degrees = (used.sum(axis=1) - (~aliased).sum(axis=1)).astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -120,6 +133,14 @@ class _Design:
         if self.shared:
             return (weight @ self.outer).reshape(len(weight), self.x.shape[1], -1)
         return np.matmul(np.swapaxes(self.x * weight[:, :, None], 1, 2), self.x)
+
+    def of(self, series: NDArray[np.bool_]) -> _Design:
+        """The same for some of the series."""
+        part = copy.copy(self)
+        part.aliased, part.identity, part.crossed = self.aliased[series], self.identity[series], self.crossed[series]
+        if not self.shared:
+            part.x = self.x[series]
+        return part
 
     def gram(self, weight):
         return np.where(self.crossed, self.identity, self._products(weight))
