@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from submissions.checking import Checked
+    from submissions.layout import Layout
     from submissions.reading import Reading
 
 
@@ -36,7 +37,10 @@ class RefusedRows(Exception):
 
 @dataclass(frozen=True)
 class Examined:
+    """A file read and checked; its rows stand in the connection's tables."""
+
     reading: Reading
+    found: Layout
     checked: Checked
 
 
@@ -61,29 +65,7 @@ def examine(
     found = layout(dataset, rule, reading)
     if reading.rows == 0:
         raise Refusal("F-empty")
-    value = (
-        {found.positions[dataset.value.source]} if dataset.value and dataset.value.source in found.positions else set()
-    )
-    periods = {
-        found.positions[name] for period in dataset.periods for name in period.sources if name in found.positions
-    }
-    if rule.issued_on.column in found.positions:
-        periods.add(found.positions[rule.issued_on.column or ""])
-    dimensions = {
-        found.positions[column.source]
-        for rules in dataset.columns.values()
-        for column in rules
-        if column.source in found.positions
-    }
-    findings = screen(
-        connection,
-        reading,
-        dimensions=dimensions,
-        values=value | {index for index, _ in found.unpivoted},
-        periods=periods,
-        cleared=dataset.not_personal,
-        is_cases=dataset.kind == "cases",
-    )
+    findings = screen(connection, reading, cleared=dataset.not_personal, **_roles(dataset, rule, found))
     if findings:
         detail = "; ".join(f"{finding.column}: {finding.reason}" for finding in findings)
         raise Refusal(
@@ -96,7 +78,23 @@ def examine(
         raise RefusedRows([Problem("F-no-row-accepted", "", quarantined), *checked.problems], reading.rows)
     if accepted == 0:
         raise Refusal("F-empty", f"{reading.rows:,} rows, all of them excluded by the contract")
-    return Examined(reading, checked)
+    return Examined(reading, found, checked)
+
+
+def _roles(dataset: Dataset, rule: FileRule, found: Layout) -> dict[str, Any]:
+    """Which columns the contract reads as what, for the person-data screen."""
+
+    def positions(names: Iterable[str | None]) -> set[int]:
+        return {found.positions[name] for name in names if name in found.positions}
+
+    values = positions([dataset.value.source] if dataset.value else [])
+    periods = [name for period in dataset.periods for name in period.sources]
+    return {
+        "dimensions": positions(column.source for rules in dataset.columns.values() for column in rules),
+        "values": values | {index for index, _ in found.unpivoted},
+        "periods": positions([*periods, rule.issued_on.column]),
+        "is_cases": dataset.kind == "cases",
+    }
 
 
 def receipt_of(

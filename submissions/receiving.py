@@ -301,16 +301,19 @@ def _write_part(connection: duckdb.DuckDBPyConnection, home: Home, examined: Exa
     )
     folder = home.quarantine / part.submission_id
     if part.rows_quarantined:
-        cells = ", ".join(f"c{index}" for index in range(len(examined.reading.header)))
+        # only the columns that the contract reads: what else the partner wrote stays in the sealed landing folder
+        positions = sorted({*examined.found.positions.values(), *(index for index, _ in examined.found.unpivoted)})
+        cells = ", ".join(f"c{position}" for position in positions)
         write_parquet(
             connection,
             f"""
-            SELECT line, codes, [{cells}] AS cells, more FROM source JOIN fates USING (row_id, line)
+            SELECT line, codes, [{cells}] AS cells FROM source JOIN fates USING (row_id, line)
             WHERE len(codes) > 0 AND issue = DATE '{part.issued_on}' ORDER BY line
             """,
             folder / "rows.parquet",
         )
-        write_whole(folder / "header.json", json.dumps(examined.reading.header, ensure_ascii=False).encode())
+        header = [examined.reading.header[position] for position in positions]
+        write_whole(folder / "header.json", json.dumps(header, ensure_ascii=False).encode())
     _write_receipt(folder, part)
 
 

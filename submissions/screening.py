@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MINIMUM_ROWS_NEAR_UNIQUE = 20
 NEAR_UNIQUE_SHARE = 0.9
 MINIMUM_ROWS_PATTERN = 5
+LONG_TEXT_WORDS = 8
 
 
 @cache
@@ -62,6 +63,16 @@ class Finding:
     reason: str
 
 
+@dataclass(frozen=True)
+class Roles:
+    """Positions of columns that a contract reads as dimensions, values and periods; whether a row is a case."""
+
+    dimensions: frozenset[int] = frozenset()
+    values: frozenset[int] = frozenset()
+    periods: frozenset[int] = frozenset()
+    is_cases: bool = False
+
+
 def screen(
     connection: duckdb.DuckDBPyConnection,
     reading: Reading,
@@ -72,119 +83,109 @@ def screen(
     cleared: Iterable[str] = (),
     is_cases: bool = False,
 ) -> list[Finding]:
-    """Looks through every column of the table `source`.
+    """Looks through every column of the table `source`, and the cells beyond the header; at most one finding a column.
 
     `dimensions`, `values` and `periods` are positions that the contract reads as such: a column that is no finer than
-    a column read as a dimension tells nobody apart, numbers are expected in value columns, days in period columns.
-    `cleared` are names the contract declares harmless. At most one finding a column.
+    a column read as a dimension tells nobody apart; numbers are expected in value columns, and days in period columns.
+    `cleared` are names of columns that the contract declares harmless.
     """
-    dimensions, values, periods, cleared = set(dimensions), set(values), set(periods), set(cleared)
-    profiles = {
-        position: _profile(connection, position) for position, name in enumerate(reading.header) if name not in cleared
-    }
-    finest = max((profiles[position].distinct for position in dimensions if position in profiles), default=0)
+    roles = Roles(frozenset(dimensions), frozenset(values), frozenset(periods), is_cases)
+    harmless = frozenset(cleared)
+    columns = {position: f"c{position}" for position, name in enumerate(reading.header) if name not in harmless}
+    profiles = {position: _profile(connection, column) for position, column in columns.items()}
+    finest = max((profiles[position].distinct for position in roles.dimensions & profiles.keys()), default=0)
     findings = []
     for position, profile in profiles.items():
-        if profile.filled == 0:
-            continue
-        reason = _reason(
-            connection, reading.header[position], profile, position, dimensions, values, periods, finest, is_cases
-        )
+        name = reading.header[position]
+        reason = _reason(name, profile, position, roles, finest) if profile.filled else None
         if reason:
-            findings.append(
-                Finding(position, displayed(reading.header[position], 40) or f"column {position + 1}", reason)
-            )
+            findings.append(Finding(position, displayed(name, 40) or f"column {position + 1}", reason))
+    beyond = _profile(connection, "more")
+    if beyond.content:
+        findings.append(Finding(len(reading.header), "cells beyond the header", beyond.content))
     return findings
 
 
 @dataclass(frozen=True)
 class _Profile:
+    """Rows with a text, distinct texts, what kind of personal content some text has, and rows by form of the text."""
+
     filled: int
     distinct: int
+    content: str | None
+    identities: int
+    dates: int
+    distinct_dates: int
+    coordinates: int
+    numbers: int
+    long_texts: int
 
 
-def _profile(connection: duckdb.DuckDBPyConnection, position: int) -> _Profile:
-    """Counts a column and leaves its distinct trimmed texts with their row counts in the table `texts_<position>`."""
-    connection.execute(
+def _profile(connection: duckdb.DuckDBPyConnection, column: str) -> _Profile:
+    contents = [f"coalesce(bool_or(regexp_matches(text, $content_{index})), false)" for index in range(len(_CONTENTS))]
+    row = connection.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE texts_{position} AS
-        SELECT trim(c{position}, $blanks) AS text, count(*) AS number FROM source
-        WHERE trim(c{position}, $blanks) <> '' GROUP BY 1
-        """,
-        {"blanks": BLANKS},
-    )
-    row = connection.execute(f"SELECT coalesce(sum(number), 0), count(*) FROM texts_{position}").fetchone()
-    assert row is not None
-    return _Profile(int(row[0]), int(row[1]))
-
-
-def _reason(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    profile: _Profile,
-    position: int,
-    dimensions: set[int],
-    values: set[int],
-    periods: set[int],
-    finest: int,
-    is_cases: bool,
-) -> str | None:
-    table = f"texts_{position}"
-    if position not in values and _names().search(folded(name)) and position not in dimensions | periods:
-        return "the column's name"
-    for reason, pattern in _CONTENTS:
-        if position not in values and _any(connection, table, pattern):
-            return reason
-    if any(_is_iban(text) for (text,) in _matching(connection, table, _IBAN)):
-        return "bank account numbers"
-    if position in values:
-        return None
-    share = profile.distinct / profile.filled
-    counts = connection.execute(
-        f"""
-        SELECT coalesce(sum(number) FILTER (regexp_matches(text, $identity)), 0),
+        WITH texts AS (
+            SELECT trim({column}, $blanks) AS text, count(*) AS number FROM source
+            WHERE trim({column}, $blanks) <> '' GROUP BY 1
+        )
+        SELECT coalesce(sum(number), 0), count(*),
+               coalesce(sum(number) FILTER (regexp_matches(text, $identity)), 0),
                coalesce(sum(number) FILTER (regexp_matches(text, $full_date)), 0),
                count(*) FILTER (regexp_matches(text, $full_date)),
                coalesce(sum(number) FILTER (regexp_matches(text, $coordinate)), 0),
                coalesce(sum(number) FILTER (regexp_matches(text, $number)), 0),
-               coalesce(sum(number) FILTER (len(string_split_regex(text, '\\s+')) > 8), 0)
-        FROM {table}
+               coalesce(sum(number) FILTER (len(string_split_regex(text, '\\s+')) > {LONG_TEXT_WORDS}), 0),
+               (list(text) FILTER (regexp_matches(text, $iban)))[:1000],
+               {", ".join(contents)}
+        FROM texts
         """,
-        {"identity": _IDENTITY, "full_date": _FULL_DATE, "coordinate": _COORDINATE, "number": _NUMBER},
+        {
+            "blanks": BLANKS,
+            "identity": _IDENTITY,
+            "full_date": _FULL_DATE,
+            "coordinate": _COORDINATE,
+            "number": _NUMBER,
+            "iban": _IBAN,
+            **{f"content_{index}": pattern for index, (_, pattern) in enumerate(_CONTENTS)},
+        },
     ).fetchone()
-    assert counts is not None
-    identities, dates, distinct_dates, coordinates, numbers, long_texts = (int(value) for value in counts)
+    assert row is not None
+    filled, distinct, identities, dates, distinct_dates, coordinates, numbers, long_texts = (
+        int(value) for value in row[:8]
+    )
+    reasons = [reason for (reason, _), found in zip(_CONTENTS, row[9:], strict=True) if found]
+    if any(_is_iban(text) for text in row[8] or ()):
+        reasons.append("bank account numbers")
+    content = reasons[0] if reasons else None
+    return _Profile(filled, distinct, content, identities, dates, distinct_dates, coordinates, numbers, long_texts)
+
+
+def _reason(name: str, profile: _Profile, position: int, roles: Roles, finest: int) -> str | None:
+    if profile.content:
+        return profile.content
+    if position in roles.values:
+        return None
+    is_dimension, is_period = position in roles.dimensions, position in roles.periods
+    if not is_dimension and not is_period and _names().search(folded(name)):
+        return "the column's name"
     filled = profile.filled
+    share = profile.distinct / filled
     if filled >= MINIMUM_ROWS_PATTERN:
-        if identities > filled / 2 and share > NEAR_UNIQUE_SHARE:
+        if profile.identities > filled / 2 and share > NEAR_UNIQUE_SHARE:
             return "identity document numbers"
-        if coordinates > NEAR_UNIQUE_SHARE * filled and share > 0.5 and position not in dimensions:
+        if profile.coordinates > NEAR_UNIQUE_SHARE * filled and share > 0.5 and not is_dimension:
             return "coordinates"
-        if position not in periods and dates > filled / 2 and distinct_dates > 20 and share > 0.3:
+        if not is_period and profile.dates > filled / 2 and profile.distinct_dates > 20 and share > 0.3:
             return "full dates"
-        if long_texts > filled / 3 and share > 0.5:
+        if profile.long_texts > filled / 3 and share > 0.5:
             return "free text"
-    is_finer = profile.distinct > finest if position not in dimensions else is_cases and profile.distinct > 0.9 * filled
-    is_number = numbers > NEAR_UNIQUE_SHARE * filled and not is_cases
-    if (
-        filled > MINIMUM_ROWS_NEAR_UNIQUE
-        and share > NEAR_UNIQUE_SHARE
-        and is_finer
-        and not is_number
-        and position not in periods
-    ):
+    tells_apart = roles.is_cases if is_dimension else profile.distinct > finest
+    is_number = profile.numbers > NEAR_UNIQUE_SHARE * filled and not roles.is_cases
+    is_near_unique = filled > MINIMUM_ROWS_NEAR_UNIQUE and share > NEAR_UNIQUE_SHARE
+    if is_near_unique and tells_apart and not is_number and not is_period:
         return "almost every row has its own text"
     return None
-
-
-def _any(connection: duckdb.DuckDBPyConnection, table: str, pattern: str) -> bool:
-    return bool(_matching(connection, table, pattern, limit=1))
-
-
-def _matching(connection: duckdb.DuckDBPyConnection, table: str, pattern: str, limit: int = 1000) -> list[tuple[str]]:
-    return connection.execute(
-        f"SELECT text FROM {table} WHERE regexp_matches(text, $pattern) LIMIT {limit}", {"pattern": pattern}
-    ).fetchall()
 
 
 def _is_iban(text: str) -> bool:
