@@ -165,7 +165,7 @@ def area_map(
     ]
     for area in layer["areas"]:
         code = area["area_code"]
-        colour, hatch = styles.get(code, (palette.STATES["m"]["colour"], palette.STATES["m"]["hatch"]))
+        colour, hatch = styles.get(code, (palette.STATES["o"]["colour"], palette.STATES["o"]["hatch"]))
         fill = f"url(#hatch-{HATCH_NAMES[hatch]})" if hatch else colour
         path = outline_path(area["rings"])
         shape = f'<path d="{path}" fill="{fill}"><title>{escape(titles.get(code, area["area_name"]))}</title></path>'

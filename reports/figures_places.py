@@ -99,7 +99,7 @@ def _map(
     traces = []
     for area in layer["areas"]:
         x, y = _line(area["rings"])
-        silent = palette.STATES["m"]
+        silent = palette.STATES["o"]
         label, colour, hatch = (
             looks[position[area["area_code"]]] if area["area_code"] in position
             else (silent["label"], silent["colour"], silent["hatch"])
@@ -108,7 +108,7 @@ def _map(
             {
                 "type": "scatter", "mode": "lines", "x": x, "y": y, "fill": "toself", "fillcolor": colour,
                 "fillpattern": _pattern(hatch),
-                "line": {"color": "#ffffff" if hatch != "." else "#c3c9ce", "width": 0.7},
+                "line": {"color": "#c3c9ce" if hatch == "." or colour == silent["colour"] else "#ffffff", "width": 0.7},
                 "hoveron": "fills", "hoverinfo": "text", "text": f"{plain(area['area_name'])}: {plain(label)}",
                 "showlegend": False,
             }
@@ -155,7 +155,7 @@ def _map(
     period = view.periods[view.latest()]
     return Drawing(
         title, f"Detected, not prevalence. {caption}{discs}{more}", traces, layout, data,
-        site.provenance([view.key["source"]], period, "tables/hotspots.csv"), height=760,
+        site.provenance(view.sources, period, "tables/hotspots.csv"), height=760,
     )  # fmt: skip
 
 
@@ -219,7 +219,7 @@ def funnel(site: Site) -> Drawing:
     )
     return Drawing(
         f"Rates against the size of the area: {_what(site, view, period)}", caption, traces, layout, data,
-        site.provenance([view.key["source"]], view.periods[period], "tables/hotspots.csv"), height=720,
+        site.provenance(view.sources, view.periods[period], "tables/hotspots.csv"), height=720,
     )  # fmt: skip
 
 

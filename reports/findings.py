@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.maps import FUNNEL, SPATIAL, View
+from reports.maps import SPATIAL, View
 from reports.series import SeriesBook, is_clear, sentence, step_sentence
 from reports.tables import Published
 from reports.words import day, joined, number, percent, period_label, signed
@@ -133,8 +133,10 @@ def _standing_out_in(published: Published, view: View, method: str, period: int,
     text += f" ({joined(sorted(high))})." if 0 < len(high) <= 5 else "."
     text += f" {low} lie significantly low." if low else ""
     text += " Detected, not prevalence: a high figure may show good detection."
-    family = view.families.get(method) or assessed
-    ground = f"false discovery rate held over {family} areas" if method != FUNNEL else f"{assessed} areas compared"
+    ground = f"{assessed} areas compared"
+    if method == SPATIAL:
+        each = " in each source's map" if view.is_of_several_sources else ""
+        ground = f"false discovery rate held at 5 %{each}, {assessed} areas assessed"
     return Finding(headline, text, FAIR, ground, "hotspots.html", "Hotspots")
 
 

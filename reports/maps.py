@@ -18,10 +18,11 @@ from reports import palette
 from reports.tables import Published
 from reports.words import name_order, period_frequency
 
-VIEW_KEY = ["area_set", "area_level", "measure", "exploitation", "source", "dataset", "frequency"]
+QUESTION = ["area_set", "area_level", "measure", "exploitation", "frequency"]
 SPATIAL, FUNNEL = "getis_ord_star", "funnel"
 FREQUENCY_NOTES = {"A": "", "Q": ", by quarter", "M": ", by month"}
 STATE_LETTERS = {"hot": "h", "cold": "c", "not_significant": "n", "above": "a", "below": "b", "within": "w"}
+ASSESSED = list(STATE_LETTERS.values())
 MEASURE_ORDER = ("victims_detected", "victims_referred", "victims_identified", "victims_assisted", "cases_reported")
 
 # an area smaller than this share of the map's width is drawn as a disc of that size, or nobody would find it
@@ -30,12 +31,16 @@ SMALLEST_SHARE = 0.0045
 
 @dataclass(frozen=True)
 class View:
-    """One map over time. Arrays are (periods, areas); `states` and `reasons` by method."""
+    """One map over time. Arrays are (periods, areas); `states`, `reasons`, `q`, `expected`, `families` by method.
+
+    `sources` holds one source an area: a view of several sources shows each area by the source chosen for it.
+    """
 
     key: dict[str, str]
     layer: str | None
     codes: list[str]
     names: list[str]
+    sources: list[str]
     periods: list[str]
     value: np.ndarray
     rate: np.ndarray
@@ -46,8 +51,8 @@ class View:
     reasons: dict[str, np.ndarray]
     q: dict[str, np.ndarray]
     expected: dict[str, np.ndarray]
+    families: dict[str, np.ndarray]
     limits: dict[str, np.ndarray]
-    families: dict[str, int]
     emerging: np.ndarray
     issued_on: str
 
@@ -55,58 +60,79 @@ class View:
     def methods(self) -> list[str]:
         return [method for method in (SPATIAL, FUNNEL) if method in self.states]
 
+    @property
+    def is_of_several_sources(self) -> bool:
+        return not self.key["source"]
+
     def assessed_count(self, method: str, period: int = -1) -> int:
-        return int(np.isin(self.states[method][period], list("hcnabw")).sum())
+        return int(np.isin(self.states[method][period], ASSESSED).sum())
 
     @property
     def main_method(self) -> str:
         """The method that judged most areas in the last period; on a tie the spatial one."""
-        return max(self.methods, key=lambda method: (self.assessed_count(method), method == SPATIAL))
+        period = self.latest()
+        return max(self.methods, key=lambda method: (self.assessed_count(method, period), method == SPATIAL))
 
     def latest(self) -> int:
         """The last period in which anything was assessed, else the last with a figure."""
-        for index in range(len(self.periods) - 1, -1, -1):
-            if any(self.assessed_count(method, index) for method in self.methods):
-                return index
-        for index in range(len(self.periods) - 1, -1, -1):
-            if np.isfinite(self.value[index]).any():
-                return index
+        judged = np.zeros(len(self.periods), dtype=bool)
+        for method in self.methods:
+            judged |= np.isin(self.states[method], ASSESSED).any(axis=1)
+        for known in (judged, np.isfinite(self.value).any(axis=1)):
+            if known.any():
+                return int(np.flatnonzero(known)[-1])
         return len(self.periods) - 1
 
 
 def views(published: Published) -> list[View]:
-    """All views of the hotspots table, main measures and all forms together first."""
+    """All views of the hotspots table, main measures and all forms together first.
+
+    Where several sources each cover some of the areas, one view shows every area by the source that was chosen for
+    it; a source keeps a view of its own only if it says something that this view does not show.
+    """
     table = published.table("hotspots")
     if table.empty:
         return []
     # yearly and quarterly figures are maps of their own: 2023 and 2023-Q1 do not belong in one row of periods
     table = table.assign(frequency=table["period"].map(period_frequency))
+    table = table.assign(is_chosen=_is_chosen(published, table))
     missing = _missing_reasons(published)
-    made = [
-        _view(published, dict(zip(VIEW_KEY, key, strict=True)), group, missing)
-        for key, group in table.groupby(VIEW_KEY, sort=True)
-    ]
+    made = []
+    for key, group in table.groupby(QUESTION, sort=True):
+        question = dict(zip(QUESTION, key, strict=True))
+        chosen = group[group["is_chosen"]]
+        together = chosen["source"].nunique() > 1
+        if together:
+            made.append(_view(published, {**question, "source": "", "dataset": ""}, chosen, missing))
+        for (source, dataset), own in group.groupby(["source", "dataset"], sort=True):
+            if not (together and own["is_chosen"].all()):
+                made.append(_view(published, {**question, "source": source, "dataset": dataset}, own, missing))
     return sorted(made, key=_order)
 
 
+def _is_chosen(published: Published, table: pd.DataFrame) -> np.ndarray:
+    """Rows whose source and dataset were chosen by precedence for that area, as the series table says."""
+    series = published.table("series")
+    keys = ["area_code", "measure", "exploitation", "frequency", "source", "dataset"]
+    if not {*keys, "is_selected"} <= set(series.columns):
+        return np.zeros(len(table), dtype=bool)
+    chosen = series.loc[series["is_selected"], keys].drop_duplicates()
+    return table[keys].merge(chosen, on=keys, how="left", indicator=True)["_merge"].eq("both").to_numpy()
+
+
 def _order(view: View) -> tuple:
-    measure = view.key["measure"]
+    measure, period = view.key["measure"], view.latest()
     rank = MEASURE_ORDER.index(measure) if measure in MEASURE_ORDER else len(MEASURE_ORDER)
-    spatial = any(view.assessed_count(method, view.latest()) for method in view.methods if method == SPATIAL)
-    assessed = any(view.assessed_count(method, view.latest()) for method in view.methods)
+    assessed = {method: view.assessed_count(method, period) for method in view.methods}
     return (
-        view.layer is None, not assessed, not spatial, view.key["exploitation"] != "_T", rank, measure,
-        view.key["frequency"] != "A",
-        view.key["exploitation"], view.key["area_level"], view.key["source"], view.key["dataset"],
+        view.layer is None, not any(assessed.values()), not assessed.get(SPATIAL), view.key["exploitation"] != "_T",
+        rank, measure, view.key["frequency"] != "A", -max(assessed.values()), view.key["exploitation"],
+        view.key["area_level"], view.key["area_set"], view.key["source"], view.key["dataset"],
     )  # fmt: skip
 
 
 def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missing: dict[tuple, str]) -> View:
-    layer = _layer_of(published, set(group["area_code"]))
     names = dict(zip(group["area_code"], group["area_name"], strict=True))
-    if layer is not None:
-        for area in published.layers[layer]["areas"]:
-            names.setdefault(area["area_code"], area["area_name"])
     codes = sorted(names, key=lambda code: (name_order(names[code]), code))
     periods = sorted(set(group["period"]))
     column, row = {code: i for i, code in enumerate(codes)}, {period: i for i, period in enumerate(periods)}
@@ -116,7 +142,7 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
         for name in ("value", "rate_per_100k", "rate_lower_per_100k", "rate_upper_per_100k")
     }
     comparability = np.full(shape, "", dtype=object)
-    states, reasons, q, expected, limits, families = {}, {}, {}, {}, {}, {}
+    states, reasons, q, expected, families, limits = {}, {}, {}, {}, {}, {}
     for method, part in group.groupby("method", sort=True):
         at = (part["period"].map(row).to_numpy(), part["area_code"].map(column).to_numpy())
         for name, array in numbers.items():
@@ -124,37 +150,42 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
                 array[at] = part[name]
         if "comparability" in part:
             comparability[at] = part["comparability"]
-        letters = part["assessment"].map(STATE_LETTERS).fillna("x").to_numpy(dtype=object)
-        letters[(part["eligibility"] != "assessed").to_numpy()] = "x"
         why = part["eligibility_reason"].to_numpy(dtype=object)
-        unknown = part["value"].isna().to_numpy()
-        for index in np.flatnonzero(unknown):
-            record = (part["area_code"].iat[index], part["period"].iat[index])
-            reason = missing.get(
-                (*record, key["measure"], key["exploitation"], key["source"], key["dataset"]), "not_reported"
-            )
-            if reason.startswith("suppressed"):
-                letters[index] = "s"
-            elif reason:
-                letters[index] = "m"
         states[method] = np.full(shape, "m", dtype=object)
-        states[method][at] = letters
+        states[method][at] = _letters(part, missing)
         reasons[method] = np.full(shape, "", dtype=object)
         reasons[method][at] = why
         q[method] = _grid(shape, at, part["q_bh"])
         expected[method] = _grid(shape, at, part["expected_count"])
-        families[method] = int(part["family_count"].max()) if part["family_count"].notna().any() else 0
+        families[method] = _grid(shape, at, part["family_count"])
         if method == FUNNEL:
             limits = _limits(shape, at, part)
     emerging = np.full(len(codes), "", dtype=object)
     if "emerging_category" in group:
-        last = group[group["emerging_category"] != ""].sort_values("period").groupby("area_code").tail(1)
+        last = group[group["emerging_category"] != ""].sort_values("period", kind="stable")
+        last = last.groupby("area_code").tail(1)
         emerging[last["area_code"].map(column).to_numpy(dtype=int)] = last["emerging_category"]
+    sources = dict(zip(group["area_code"], group["source"], strict=True))
     return View(
-        key, layer, codes, [names[code] for code in codes], periods, numbers["value"], numbers["rate_per_100k"],
+        key, _layer_of(published, set(codes)), codes, [names[code] for code in codes],
+        [sources[code] for code in codes], periods, numbers["value"], numbers["rate_per_100k"],
         numbers["rate_lower_per_100k"], numbers["rate_upper_per_100k"], comparability, states, reasons, q, expected,
-        limits, families, emerging, max(group["issued_on"], default="") if "issued_on" in group else "",
+        families, limits, emerging, max(group["issued_on"], default="") if "issued_on" in group else "",
     )  # fmt: skip
+
+
+def _letters(part: pd.DataFrame, missing: dict[tuple, str]) -> np.ndarray:
+    """The assessment of each row as one letter of palette.STATES."""
+    letters = part["assessment"].map(STATE_LETTERS).fillna("x").to_numpy(dtype=object)
+    letters[(part["eligibility"] != "assessed").to_numpy()] = "x"
+    keys = part[["area_code", "period", "measure", "exploitation", "source", "dataset"]].to_numpy(dtype=object)
+    for index in np.flatnonzero(part["value"].isna().to_numpy()):
+        reason = missing.get(tuple(keys[index]), "not_reported")
+        if reason.startswith("suppressed"):
+            letters[index] = "s"
+        elif reason:
+            letters[index] = "m"
+    return letters
 
 
 def _grid(shape: tuple[int, int], at: tuple[np.ndarray, np.ndarray], column: pd.Series) -> np.ndarray:
@@ -267,8 +298,15 @@ def payload(published: Published, chosen: list[View], pages: set[str], limit_byt
         used += weight
         content.append(record)
     kept = {record["layer"] for record in content}
+    names = {code: name for view in chosen for code, name in zip(view.codes, view.names, strict=True)}
+    for layer in kept - {None}:
+        for area in published.layers[layer]["areas"]:
+            names.setdefault(area["area_code"], area["area_name"])
+    sources = {source for record in content for source in record["sources"]}
     return (
         {
+            "names": names,
+            "sourceNames": {source: published.source_name(source) for source in sorted(sources)},
             "views": content,
             "layers": {name: layer for name, layer in layers.items() if name in kept},
             "states": palette.STATES,
@@ -286,22 +324,18 @@ def _view_record(published: Published, view: View) -> dict[str, Any]:
     words = published.words
     reasons = sorted({words.reason("not_assessed", text) for grid in view.reasons.values() for text in set(grid.flat)})
     position = {text: index for index, text in enumerate(reasons)}
-    unit = published.table("observations")
-    unit_code = ""
-    if "unit" in unit:
-        units = unit.loc[unit["measure"] == view.key["measure"], "unit"]
-        unit_code = units.iat[0] if len(units) else ""
     return {
         "level": words.label("area_level", view.key["area_level"]),
         "set": view.key["area_set"],
         "measure": words.measure(view.key["measure"], view.key["exploitation"])
         + FREQUENCY_NOTES[view.key["frequency"]],
-        "source": published.source_name(view.key["source"]),
+        "source": source_label(published, view),
         "dataset": view.key["dataset"],
-        "unit": unit_code.replace("_", " ") or "cases",
+        "unit": _unit(published, view.key["measure"]),
         "layer": view.layer,
         "codes": view.codes,
-        "names": view.names,
+        "sources": sorted(set(view.sources)) if view.is_of_several_sources else [],
+        "sourceOf": _indexes(view.sources) if view.is_of_several_sources else [],
         "periods": view.periods,
         "start": view.latest(),
         "issued": view.issued_on,
@@ -315,7 +349,7 @@ def _view_record(published: Published, view: View) -> dict[str, Any]:
             method: {
                 "states": ["".join(row) for row in view.states[method]],
                 "q": _rounded(view.q[method], 3),
-                "expected": _rounded(view.expected[method], 4),
+                "expected": _rounded(view.expected[method], 4) if method == FUNNEL else [],
                 "reasons": [
                     {
                         str(index): position[words.reason("not_assessed", text)]
@@ -324,7 +358,7 @@ def _view_record(published: Published, view: View) -> dict[str, Any]:
                     }
                     for period, row in enumerate(view.reasons[method])
                 ],
-                "family": view.families[method],
+                "family": _rounded(view.families[method], 6),
             }
             for method in view.methods
         },
@@ -334,6 +368,24 @@ def _view_record(published: Published, view: View) -> dict[str, Any]:
         "emerging": list(view.emerging) if (view.emerging != "").any() else [],
         "emergingGroups": [palette.emerging_group(text) for text in view.emerging],
     }
+
+
+def source_label(published: Published, view: View) -> str:
+    """The source of a view for people; several sources are counted, not listed."""
+    if view.is_of_several_sources:
+        return f"Each area by its own source ({len(set(view.sources))} sources)"
+    return published.source_name(view.key["source"])
+
+
+def _indexes(values: list[str]) -> list[int]:
+    place = {value: index for index, value in enumerate(sorted(set(values)))}
+    return [place[value] for value in values]
+
+
+def _unit(published: Published, measure: str) -> str:
+    table = published.table("observations")
+    units = table.loc[table["measure"] == measure, "unit"] if {"measure", "unit"} <= set(table.columns) else []
+    return str(units.iat[0]).replace("_", " ") if len(units) else "cases"
 
 
 def _layer_record(layer: dict[str, Any], outline: list[list[list[float]]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from reports import palette
+from reports.maps import ASSESSED
 from reports.pages_quality import change_row, definition_row
 from reports.series import Series, sentence, step_sentence, verdict
 from reports.words import day, interval, name_order, number, order_names, percent, period_label, probability
@@ -116,7 +117,7 @@ def _content(site: Site, lookup: _Lookup, code: str) -> dict[str, Any]:
         "crumbs": crumbs,
         "lead": _lead(site, series, lookup.coverage.get(code, [])),
         "facts": _facts(site, main, lookup.assessments.get(code, [])),
-        "assessments": [_assessment(site, *entry) for entry in lookup.assessments.get(code, [])],
+        "assessments": [_assessment(site, *entry) for entry in lookup.assessments.get(code, []) if _is_main(*entry)],
         "charts": charts,
         "has_marks": any(chart["has_marks"] for chart in charts),
         "has_gaps": any(chart["has_gaps"] for chart in charts),
@@ -245,6 +246,11 @@ def _short_state(letter: str) -> str:
     }[letter]  # fmt: skip
 
 
+def _is_main(view: Any, period: int, position: int) -> bool:
+    """All forms together, or a form that was assessed: the rest would only repeat why it was not."""
+    return view.key["exploitation"] == "_T" or view.states[view.main_method][period][position] in ASSESSED
+
+
 def _assessment(site: Site, view: Any, period: int, position: int) -> dict[str, Any]:
     words, method = site.published.words, view.main_method
     letter = view.states[method][period][position]
@@ -258,6 +264,7 @@ def _assessment(site: Site, view: Any, period: int, position: int) -> dict[str, 
         "q": probability(view.q[method][period][position]) if letter in "hcnabw" else "–",
         "emerging": view.emerging[position] or "–",
         "method": words.label("method", method),
+        "source": site.published.source_name(view.sources[position]),
     }
 
 

@@ -86,6 +86,8 @@ def _thumbnail(site: Site) -> dict[str, Any] | None:
         return None
     published, period, method = site.published, view.latest(), view.main_method
     letters = view.states[method][period]
+    drawn = {area["area_code"] for area in published.layers[str(view.layer)]["areas"]}
+    shown = set(letters) | ({"o"} if drawn - set(view.codes) else set())
     styles = {
         code: (palette.STATES[letter]["colour"], palette.STATES[letter]["hatch"])
         for code, letter in zip(view.codes, letters, strict=True)
@@ -100,7 +102,7 @@ def _thumbnail(site: Site) -> dict[str, Any] | None:
     layer = maps.drawable(published.layers[str(view.layer)])
     links = {code: f"areas/{stem}.html" for code, stem in site.area_pages.items()}
     title = f"{what}, {when}: where rates stand out"
-    order = ("h", "n", "c", "a", "w", "b", "x", "s", "m")
+    order = ("h", "n", "c", "a", "w", "b", "x", "s", "m", "o")
     return {
         "title": title,
         "svg": Markup(area_map(layer, styles, titles, title, 560, links, maps.outlines(published, str(view.layer)))),
@@ -110,10 +112,10 @@ def _thumbnail(site: Site) -> dict[str, Any] | None:
                 palette.STATES[letter]["label"],
             )
             for letter in order
-            if letter in set(letters)
+            if letter in shown
         ],
         "caption": "Detected, not prevalence.",
-        "facts": site.provenance([view.key["source"]], view.periods[period], "tables/hotspots.csv"),
+        "facts": site.provenance(view.sources, view.periods[period], "tables/hotspots.csv"),
     }
 
 
@@ -188,8 +190,8 @@ def _first_view(site: Site, view: maps.View) -> dict[str, Any]:
     return {
         "title": f"{words.measure(view.key['measure'], view.key['exploitation'])}, "
         f"{period_label(view.periods[period])}, {level}",
-        "source": site.published.source_name(view.key["source"]),
-        "facts": site.provenance([view.key["source"]], view.periods[period]),
+        "source": maps.source_label(site.published, view),
+        "facts": site.provenance(view.sources, view.periods[period]),
         "rows": rows,
     }
 

@@ -29,6 +29,7 @@ STATES = {
     "x": {"label": "Not assessed (too little to judge)", "colour": "#c9ced3", "hatch": "/"},
     "s": {"label": "Hidden to protect people", "colour": "#aab1b8", "hatch": "x"},
     "m": {"label": "Not reported", "colour": "#ffffff", "hatch": "."},
+    "o": {"label": "No figures from this source", "colour": "#f3f5f6", "hatch": ""},
 }
 
 # The 17 emerging-hot-spot categories in groups that an eye can tell apart; the hover names the exact one.
@@ -41,6 +42,7 @@ EMERGING_GROUPS = {
     "none": {"label": "No lasting pattern", "colour": BETWEEN, "hatch": ""},
     "x": STATES["x"],
     "m": STATES["m"],
+    "o": STATES["o"],
 }
 
 COMPARABILITY = {"A": "#1f4e97", "B": "#5fc1c0", "C": "#fdc086", "": "#c9ced3"}

@@ -50,6 +50,7 @@
     var controls = {
       level: document.getElementById("select-level"),
       measure: document.getElementById("select-measure"),
+      source: document.getElementById("select-source"),
       period: document.getElementById("select-period"),
       show: document.getElementById("select-show")
     };
@@ -79,16 +80,17 @@
         levels.push([levelOf(v), several ? v.level + " (" + v.set.replace(/_/g, " ") + ")" : v.level]);
       });
       fill(controls.level, levels, levelOf(view()));
-      var measures = [], names = {};
-      content.views.forEach(function (v) {
-        if (levelOf(v) === levelOf(view())) { names[v.measure] = (names[v.measure] || 0) + 1; }
-      });
+      var measures = [], sources = [], known = {};
       content.views.forEach(function (v, index) {
-        if (levelOf(v) === levelOf(view())) {
-          measures.push([index, names[v.measure] > 1 ? v.measure + " · " + v.source + ", " + v.dataset : v.measure]);
+        if (levelOf(v) !== levelOf(view())) { return; }
+        if (!known[v.measure]) { measures.push([v.measure, v.measure]); }
+        known[v.measure] = true;
+        if (v.measure === view().measure) {
+          sources.push([index, v.dataset ? v.source + " · " + v.dataset.replace(/_/g, " ") : v.source]);
         }
       });
-      fill(controls.measure, measures, state.view);
+      fill(controls.measure, measures, view().measure);
+      fill(controls.source, sources, state.view);
       fill(controls.period, view().periods.map(function (p, i) { return [i, periodLabel(p)]; }), state.period);
       var shows = Object.keys(view().methods).map(function (method) {
         return [method, "Assessment (" + content.methods[method] + ")"];
@@ -114,6 +116,7 @@
     /* Legend key of an area: [class key, colour, hatch]. */
     function style(index) {
       var v = view();
+      if (index === undefined) { return ["o", content.states.o.colour, content.states.o.hatch]; }
       if (state.show === "emerging") {
         var group = v.emerging[index] ? v.emergingGroups[index] : (letter(index) === "m" ? "m" : "x");
         return [group, content.emergingGroups[group].colour, content.emergingGroups[group].hatch];
@@ -147,9 +150,20 @@
       return low === null || high === null ? "" : number(low) + " to " + number(high);
     }
 
-    function hover(index) {
+    function nameOf(index) { return content.names[view().codes[index]]; }
+
+    function sourceOf(index) {
+      var v = view();
+      return v.sources.length ? content.sourceNames[v.sources[v.sourceOf[index]]] : v.source;
+    }
+
+    function hover(index, code) {
       var v = view(), p = state.period;
-      var lines = ["<b>" + safe(v.names[index]) + "</b>"];
+      if (index === undefined) {
+        return "<b>" + safe(content.names[code]) + "</b><br>" + safe(content.states.o.label) +
+          (pages[code] ? "<br><i>Click for the area page</i>" : "");
+      }
+      var lines = ["<b>" + safe(nameOf(index)) + "</b>"];
       var value = v.value[p][index], rate = v.rate[p][index];
       var label = safe(v.measure) + ", " + safe(periodLabel(v.periods[p]));
       lines.push(value === null ? label + ": " + content.states[letter(index) === "s" ? "s" : "m"].label.toLowerCase()
@@ -161,11 +175,11 @@
       lines.push(safe(assessmentText(index)));
       var q = v.methods[method()].q[p][index];
       if (q !== null && "hcnabw".indexOf(letter(index)) >= 0) {
-        lines.push("q " + safe(probability(q)) + ", " + v.methods[method()].family + " areas tested together");
+        lines.push("q " + safe(probability(q)) + ", " + number(v.methods[method()].family[p][index]) + " areas tested together");
       }
       if (v.emerging.length && v.emerging[index]) { lines.push("Over time: " + safe(v.emerging[index])); }
       var grade = v.comparability[p][index].trim();
-      lines.push("Source: " + safe(shortened(v.source, 48)) + (grade ? " · comparability " + safe(grade) : ""));
+      lines.push("Source: " + safe(shortened(sourceOf(index), 48)) + (grade ? " · comparability " + safe(grade) : ""));
       if (pages[v.codes[index]]) { lines.push("<i>Click for the area page</i>"); }
       return lines.join("<br>");
     }
@@ -175,6 +189,8 @@
     function pattern(hatch) {
       return { shape: hatch, fillmode: "overlay", fgcolor: hatch === "x" ? "#5b6875" : "#7c8791", size: 6, solidity: 0.25 };
     }
+
+    function edge(look) { return look[0] === "m" || look[0] === "o" ? "#c3c9ce" : "#ffffff"; }
 
     function traces() {
       var v = view(), layer = content.layers[v.layer], position = {};
@@ -187,7 +203,7 @@
         var look = style(index);
         return {
           type: "scatter", mode: "lines", x: x, y: y, fill: "toself", fillcolor: look[1], fillpattern: pattern(look[2]),
-          line: { color: "#ffffff", width: 0.7 }, hoveron: "fills", hoverinfo: "text", text: hover(index),
+          line: { color: edge(look), width: 0.7 }, hoveron: "fills", hoverinfo: "text", text: hover(index, area.code),
           customdata: [area.code], uid: "area-" + area.code, showlegend: false, name: ""
         };
       });
@@ -210,8 +226,27 @@
       return [x, y];
     }
 
+    /* The areas with figures; the whole layer when they fill most of it anyway. */
+    function shownBounds() {
+      var layer = content.layers[view().layer], whole = layer.bounds, held = {};
+      view().codes.forEach(function (code) { held[code] = true; });
+      var b = [Infinity, Infinity, -Infinity, -Infinity];
+      layer.areas.forEach(function (area) {
+        if (!held[area.code]) { return; }
+        area.rings.forEach(function (ring) {
+          for (var i = 0; i < ring.length; i += 2) {
+            b = [Math.min(b[0], ring[i]), Math.min(b[1], ring[i + 1]), Math.max(b[2], ring[i]), Math.max(b[3], ring[i + 1])];
+          }
+        });
+      });
+      var share = (b[2] - b[0]) * (b[3] - b[1]) / ((whole[2] - whole[0]) * (whole[3] - whole[1]));
+      if (!(share < 0.5)) { return whole; }
+      var room = Math.max(b[2] - b[0], b[3] - b[1]) * 0.12;
+      return [b[0] - room, b[1] - room, b[2] + room, b[3] + room];
+    }
+
     function layout() {
-      var b = content.layers[view().layer].bounds;
+      var b = shownBounds();
       var padX = (b[2] - b[0]) * 0.02, padY = (b[3] - b[1]) * 0.02;
       var shape = (b[3] - b[1]) / (b[2] - b[0]);
       var width = element.clientWidth || 800;
@@ -239,12 +274,13 @@
         drawnLayer = v.layer + "|" + state.view;
         window.Plotly.react(element, traces(), layout(), CONFIG).then(bind);
       } else if (v.layer) {
-        var looks = drawnCodes.map(style);
+        var looks = drawnCodes.map(style), areas = content.layers[v.layer].areas;
         window.Plotly.restyle(element, {
           fillcolor: looks.map(function (look) { return look[1]; }),
           "fillpattern.shape": looks.map(function (look) { return look[2]; }),
           "fillpattern.fgcolor": looks.map(function (look) { return pattern(look[2]).fgcolor; }),
-          text: drawnCodes.map(hover)
+          "line.color": looks.map(edge),
+          text: drawnCodes.map(function (index, place) { return hover(index, areas[place].code); })
         }, drawnCodes.map(function (_, trace) { return trace; }));
       }
       legend();
@@ -281,10 +317,12 @@
       var v = view(), list = document.getElementById("map-legend");
       list.replaceChildren();
       var counts = {};
-      v.codes.forEach(function (_, index) {
-        var key = style(index)[0];
-        counts[key] = (counts[key] || 0) + 1;
-      });
+      v.codes.map(function (_, index) { return index; })
+        .concat(drawnCodes.filter(function (index) { return index === undefined; }))
+        .forEach(function (index) {
+          var key = style(index)[0];
+          counts[key] = (counts[key] || 0) + 1;
+        });
       var entries = [];
       if (state.show === "rate") {
         var limits = v.classes, last = limits.length;
@@ -294,7 +332,7 @@
             : number(limits[i - 1]) + " to " + number(limits[i]);
           entries.push(["r" + position, content.ramp[position], "", text]);
         }
-        ["x", "s", "m"].forEach(function (code) {
+        ["x", "s", "m", "o"].forEach(function (code) {
           entries.push([code, content.states[code].colour, content.states[code].hatch, code === "x" ? "No rate (no population or interval only)" : content.states[code].label]);
         });
       } else if (state.show === "emerging") {
@@ -303,7 +341,7 @@
           entries.push([key, group.colour, group.hatch, group.label]);
         });
       } else {
-        (state.show === "funnel" ? "awbxsm" : "hncxsm").split("").forEach(function (code) {
+        (state.show === "funnel" ? "awbxsmo" : "hncxsmo").split("").forEach(function (code) {
           var entry = content.states[code];
           entries.push([code, entry.colour, entry.hatch, entry.label]);
         });
@@ -328,8 +366,8 @@
       v.codes.forEach(function (code, index) {
         var row = make("tr");
         var head = make("th", { scope: "row" });
-        head.appendChild(pages[code] ? make("a", { href: "areas/" + encodeURIComponent(code) + ".html" }, v.names[index])
-          : document.createTextNode(v.names[index]));
+        head.appendChild(pages[code] ? make("a", { href: "areas/" + encodeURIComponent(code) + ".html" }, nameOf(index))
+          : document.createTextNode(nameOf(index)));
         row.appendChild(head);
         var mark = letter(index), value = v.value[p][index];
         row.appendChild(make("td", { "class": "number" }, value !== null ? number(value) : mark === "s" ? "hidden" : "–"));
@@ -348,7 +386,7 @@
       var what = v.measure + ", " + periodLabel(v.periods[state.period]) + ", " + v.level.toLowerCase();
       document.getElementById("map-title").textContent = what;
       document.getElementById("table-title").textContent = what;
-      document.getElementById("map-source").textContent = "Source: " + v.source + " (" + v.dataset + ")" +
+      document.getElementById("map-source").textContent = "Source: " + v.source + (v.dataset ? " (" + v.dataset.replace(/_/g, " ") + ")" : "") +
         (v.issued ? ", published " + v.issued : "") + ". " + (layer.attribution ? "Boundaries: " + layer.attribution + ". " : "") +
         (layer.hasDiscs ? "Very small areas are drawn as discs. " : "");
       element.setAttribute("aria-label", "Map: " + what + ". The table below holds the same figures.");
@@ -414,7 +452,11 @@
       var wanted = controls.level.value;
       choose(content.views.findIndex(function (v) { return levelOf(v) === wanted; }));
     });
-    controls.measure.addEventListener("change", function () { choose(Number(controls.measure.value)); });
+    controls.measure.addEventListener("change", function () {
+      var level = levelOf(view()), wanted = controls.measure.value;
+      choose(content.views.findIndex(function (v) { return levelOf(v) === level && v.measure === wanted; }));
+    });
+    controls.source.addEventListener("change", function () { choose(Number(controls.source.value)); });
     controls.period.addEventListener("change", function () { state.period = Number(controls.period.value); draw(); });
     controls.show.addEventListener("change", function () { state.show = controls.show.value; draw(); });
     [["period-before", -1], ["period-after", 1]].forEach(function (entry) {
