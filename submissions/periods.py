@@ -69,7 +69,7 @@ def _parts(text: str, rule: PeriodRule) -> dict[str, int] | None:
     """Year, quarter and month as numbers; None when the text, or one of the named groups, is not there."""
     if rule.form:
         for pattern, names in _FORMS[rule.form]:
-            match = pattern.fullmatch(text)
+            match = pattern.fullmatch(text) if text.isascii() else None
             if match:
                 return dict(zip(names, map(int, match.groups()), strict=True))
         return None

@@ -78,7 +78,7 @@ def _problems(contract: Contract, dataset: Dataset) -> tuple[str, ...]:
                  WHEN number < 0 THEN 'R-negative:value'
                  {fraction} END""",
         """CASE WHEN status_is_unknown THEN 'R-status:obs_status'
-                WHEN (mark IS NOT NULL OR is_number OR is_stated_gap)
+                WHEN (mark IS NOT NULL OR number IS NOT NULL OR is_stated_gap)
                      AND (NOT status_is_allowed OR coalesce(mark_reason <> state_reason, mark_reason IS NOT NULL))
                 THEN 'R-status:obs_status' END""",
     )
