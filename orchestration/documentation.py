@@ -1,4 +1,4 @@
-"""Column documentation of the warehouse from the field registry: described once, shown in dbt, the dictionary and releases.
+"""Column documentation of the warehouse from the field registry: described once, shown wherever a column is.
 
 `python -m orchestration.documentation` writes dbt_project/models/column_docs.md; a test keeps it in step with
 contracts/fields.yml.
@@ -17,7 +17,7 @@ COLUMN_DOCS = ROOT / "dbt_project" / "models" / "column_docs.md"
 
 
 def fields(registry: Path = REGISTRY) -> dict[str, dict[str, Any]]:
-    """The registry: column name -> description, type, privacy class and, where they apply, unit, codes, members, format."""
+    """The registry: column name -> description, type, privacy class and, where they apply, unit, codes and format."""
     return yaml.safe_load(registry.read_text(encoding="utf-8"))["fields"]
 
 
@@ -30,9 +30,13 @@ def description(field: dict[str, Any]) -> str:
 def column_docs(registry: Path = REGISTRY) -> str:
     """The dbt doc blocks `column_<name>`, one a field, sorted by name."""
     blocks = [
-        f"{{% docs column_{name} %}}\n{description(field)}\n{{% enddocs %}}\n" for name, field in sorted(fields(registry).items())
+        f"{{% docs column_{name} %}}\n{description(field)}\n{{% enddocs %}}\n"
+        for name, field in sorted(fields(registry).items())
     ]
-    return "<!-- Written by `python -m orchestration.documentation` from contracts/fields.yml: change it there. -->\n\n" + "\n".join(blocks)
+    return (
+        "<!-- Written by `python -m orchestration.documentation` from contracts/fields.yml: change it there. -->\n\n"
+        + "\n".join(blocks)
+    )
 
 
 def main() -> None:

@@ -14,15 +14,15 @@ from orchestration.defs.warehouse.dbt import POOL
 from orchestration.defs.warehouse.lake import fill
 from orchestration.parameters import parameters
 
-# cells of different groups are never added, so the group is a dimension without a total
-DIMENSIONS = (
-    "protection_group", "area_code", "period", "offence", "exploitation", "sex", "age", "counterpart_area", "detail",
-)  # fmt: skip
+# Figures about the same people, whoever sends them and in whichever table they stand, are protected together: what one
+# source hides another must not give away, nor a quarter's table what the year's table hides.
+GROUP = ("vintage", "measure", "unit", "area_role", "detail_kind")
+DIMENSIONS = ("area_code", "period", "reporter", "offence", "exploitation", "sex", "age", "counterpart_area", "detail")
 
 
 @dg.asset(
     key=["protection", "cells"],
-    deps=[["warehouse", "fct_cells"], ["warehouse", "dim_areas"]],
+    deps=[["warehouse", name] for name in ("fct_cells", "fct_cells_previous", "fct_changes", "dim_areas")],
     partitions_def=AUDIENCE_PARTITIONS,
     group_name="protection",
     owners=["team:disclosure-control"],
@@ -45,56 +45,100 @@ def cells(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Materia
     with progress.current().step("protection", f"protection for {audience}"), duckdb.connect(str(build.database)) as connection:
         connection.execute("alter table lake.build_parameters add column if not exists audience varchar")
         connection.execute("update lake.build_parameters set audience = ?", [audience])
-        # analysis reads what is protected here, never fct_cells' own values
-        frame = connection.execute("select * from fct_cells order by cell_id").df()
+        # the previous vintage is protected too: a revision is shown with both of its figures or not at all
+        frame = connection.execute(
+            """
+            select 'current' as vintage, * from fct_cells
+            union all by name
+            select 'previous' as vintage, * from fct_cells_previous
+            order by cell_id
+            """
+        ).df()
+        pairs = connection.execute(
+            "select cell_id, previous_cell_id from fct_changes where cell_id is not null and previous_cell_id is not null"
+        ).df()
         areas = connection.execute("select area_code, parent_code from dim_areas where parent_code is not null").fetchall()
-        table = protected_cells(frame, audience, dict(areas), parameters())
+        table = protected_cells(frame, pairs, audience, dict(areas), parameters())
         fill(connection, "protected.cells", table)
-    visible = table["value"].astype(float)
-    limit = np.maximum(frame["minimum_cell"].fillna(0), parameters()["disclosure"]["threshold"])
-    small = int(((visible > 0) & (visible < limit.to_numpy())).sum()) if audience == "public" else 0
+        small = small_visible(connection, parameters()["disclosure"]["threshold"]) if audience == "public" else 0
     return dg.MaterializeResult(
         metadata={"cells": len(table), "withheld": int(table["is_suppressed"].sum()), "audience": audience},
         check_results=[dg.AssetCheckResult(passed=small == 0, check_name="no_small_count_is_visible", metadata={"cells": small})],
     )
 
 
-def protected_cells(
-    cells: pd.DataFrame, audience: str, parents: Mapping[str, str], parameters: Mapping[str, Any]
-) -> pd.DataFrame:
-    """cell_id, value, lower, upper, is_suppressed of every cell, ordered by cell_id.
+def small_visible(connection: duckdb.DuckDBPyConnection, threshold: int) -> int:
+    """Cells of a public build that show a count between 1 and the threshold, or a bound there. Read back from the table."""
+    return connection.execute(
+        """
+        select count(*) from protected.cells as seen
+        inner join (select cell_id, unit from fct_cells union all select cell_id, unit from fct_cells_previous) using (cell_id)
+        where not regexp_full_match(unit, '[A-Z]{3}')
+            and ((seen.value > 0 and seen.value < $1) or (seen.upper > 0 and seen.upper < $1))
+        """,
+        [threshold],
+    ).fetchall()[0][0]
 
-    cells    fct_cells: cell_id, the columns of `DIMENSIONS`, value, lower, upper, minimum_cell, unit, frequency.
+
+def protected_cells(
+    cells: pd.DataFrame, pairs: pd.DataFrame, audience: str, parents: Mapping[str, str], parameters: Mapping[str, Any]
+) -> pd.DataFrame:
+    """cell_id, value, lower, upper, is_suppressed of every cell this audience may know of, ordered by cell_id.
+
+    cells    fct_cells and fct_cells_previous: cell_id, the columns of `GROUP` and `DIMENSIONS`, value, lower, upper,
+             minimum_cell, audience.
+    pairs    cell_id, previous_cell_id of figures in two vintages.
     parents  area_code -> code of the area above it.
 
-    A count that the publisher gave as an interval (`<5`) is a small count like any other: it enters the protection at
-    the middle of its bounds, and leaves it withheld.
+    Restricted: unchanged. Public: datasets whose contract opens them no further than `restricted` are left out whole. A
+    count that the publisher gave as an interval (`<5`) is a small count like any other. A figure whose change since the
+    previous vintage is a small count shows no previous figure.
     """
-    out = cells[["cell_id", "value", "lower", "upper"]].copy()
-    out["is_suppressed"] = False
-    if audience == "public":
-        is_count = ~cells["unit"].str.fullmatch(r"[A-Z]{3}").to_numpy(bool)
-        limits = cells["minimum_cell"].fillna(0).clip(lower=parameters["disclosure"]["threshold"]).to_numpy()
-        for limit in np.unique(limits[is_count]):
-            chosen = is_count & (limits == limit)
-            out.loc[chosen, "is_suppressed"] = _suppressed(cells[chosen], int(limit), parents)
-        out.loc[out["is_suppressed"], ["value", "lower", "upper"]] = None
+    columns = ["cell_id", "value", "lower", "upper"]
+    if audience != "public":
+        return cells[columns].assign(is_suppressed=False).sort_values("cell_id", ignore_index=True)
+    cells = cells[cells["audience"] == "public"].reset_index(drop=True)
+    out = cells[columns].assign(is_suppressed=False)
+    is_count = ~cells["unit"].str.fullmatch(r"[A-Z]{3}").to_numpy(bool)
+    threshold = int(max(parameters["disclosure"]["threshold"], cells["minimum_cell"].max() if len(cells) else 0))
+    hidden = np.zeros(len(cells), dtype=bool)
+    hidden[is_count] = _suppressed(cells[is_count], threshold, parents)
+    place = pd.Series(np.arange(len(cells)), index=cells["cell_id"])
+    both = pairs[pairs["cell_id"].isin(place.index) & pairs["previous_cell_id"].isin(place.index)]
+    now, before = place[both["cell_id"]].to_numpy(), place[both["previous_cell_id"]].to_numpy()
+    value = cells["value"].astype(float).to_numpy()
+    change = np.abs(value[now] - value[before])
+    hidden[before] |= hidden[now] | ((change > 0) & (change < threshold))
+    out["is_suppressed"] = hidden
+    out.loc[hidden, ["value", "lower", "upper"]] = None
     return out.sort_values("cell_id", ignore_index=True)
 
 
 def _suppressed(cells: pd.DataFrame, threshold: int, parents: Mapping[str, str]) -> np.ndarray:
+    """Whether each cell is hidden: small, or a complement. Cells of one key in several tables are hidden together."""
     from disclosure.protection import protect
 
-    table = cells[list(DIMENSIONS)].copy()
+    key = [*GROUP, *DIMENSIONS]
     exact = cells["value"].astype(float)
     middle = (cells["lower"].astype(float) + cells["upper"].astype(float)) / 2
     interval = exact.isna() & middle.notna()
-    # an interval is never shown as an exact zero, so its stand-in is a small count even where its middle is one
-    table["value"] = exact.where(~interval, middle.clip(lower=1, upper=threshold - 1))
-    years = {period: period[:4] for period in table["period"].unique() if len(period) > 4}
-    present = set(table["area_code"])
+    # an interval is never an exact zero, so its stand-in is a small count even where its middle is none
+    stand_in = exact.where(~interval, middle.clip(lower=1, upper=threshold - 1))
+    table = cells[key].assign(value=stand_in)
+    # two tables may give two figures for one key: the smallest that is not zero decides whether it is small
+    table["rank"] = table["value"].where(table["value"] != 0, np.inf)
+    one = table.sort_values("rank", kind="stable").drop_duplicates(key)[[*key, "value"]]
+    one = one.sort_values(key, ignore_index=True)
+    years = {period: period[:4] for period in one["period"].unique() if len(period) > 4}
+    present = set(one["area_code"])
     areas = {area: above for area, above in parents.items() if area in present or area in parents.values()}
+    group = one[list(GROUP)].agg("|".join, axis=1)
     protected = protect(
-        table, dims=list(DIMENSIONS), value="value", threshold=threshold, hierarchies={"area_code": areas, "period": years}
+        one[[*DIMENSIONS, "value"]].assign(group=group),
+        dims=["group", *DIMENSIONS],
+        value="value",
+        threshold=threshold,
+        hierarchies={"area_code": areas, "period": years},
     )
-    return (protected["suppressed"] != "").to_numpy() | interval.to_numpy()
+    hidden = one[key].assign(hidden=(protected["suppressed"] != "").to_numpy())
+    return cells[key].merge(hidden, on=key, how="left", validate="many_to_one")["hidden"].to_numpy(bool) | interval.to_numpy()
