@@ -14,6 +14,8 @@ from scipy import special
 from geo.pearson_tail import inside, normal_deviate, normal_tail
 
 ASSESSED, MISSING, FEW_AREAS, NO_NEIGHBOURS, FEW_REPORT, FEW_EXPECTED, NO_VARIATION = range(7)
+RESOLVED = 1e-12
+"""Share of the whole variation below which a variance is taken for rounding."""
 NO_COUNTS, EVEN_COUNTS, GIVEN_COUNTS = range(3)
 """How a neighbourhood's expected count is known: not at all, the map's mean an area, or given area by area."""
 
@@ -21,7 +23,8 @@ NO_COUNTS, EVEN_COUNTS, GIVEN_COUNTS = range(3)
 def pearson_tails(z, skewness):
     """P(Z >= z) and P(Z <= z) of a standardised Pearson III (shifted gamma) variable, by scipy.
 
-    Both are computed, because 1 minus the one loses the other where it is small. Normal where skewness vanishes.
+    Both are computed, because 1 minus the one loses the other where it is small. Where skewness all but vanishes, and
+    the gamma functions lose their digits, the normal tail at z - skewness (z^2 - 1) / 6.
     """
     z, skewness = np.asarray(z, dtype=float), np.asarray(skewness, dtype=float)
     shape = 4 / np.maximum(np.square(skewness), 1e-8)
@@ -29,8 +32,9 @@ def pearson_tails(z, skewness):
     beyond, until = special.gammaincc(shape, at), special.gammainc(shape, at)
     right = skewness > 0
     normal = np.abs(skewness) < 1e-4
-    upper = np.where(normal, special.ndtr(-z), np.where(right, beyond, until))
-    return upper, np.where(normal, special.ndtr(z), np.where(right, until, beyond))
+    w = z - skewness * (z**2 - 1) / 6
+    upper = np.where(normal, special.ndtr(-w), np.where(right, beyond, until))
+    return upper, np.where(normal, special.ndtr(w), np.where(right, until, beyond))
 
 
 @njit(cache=True, error_model="numpy")
@@ -118,26 +122,66 @@ def _per_spread(d, w1, w2, number, second, out):
     """One over the conditional standard deviation of each local sum."""
     others = number - 1.0
     to_mean, to_variance = 1.0 / others, others / (others - 1.0)
-    least = 1e-24 * second
+    least = RESOLVED * second * to_mean
     for i in range(len(d)):
         m = d[i] * to_mean
         s2 = (second - d[i] * d[i]) * to_mean - m * m
-        variance = s2 * to_variance * (w2[i] - w1[i] * w1[i] * to_mean)
-        # what rounding leaves of a neighbourhood without variation is not a variance
-        out[i] = 1.0 / np.sqrt(variance if variance > least else 0.0)
+        # what rounding leaves of others without variation, or of a sum over all of them, is not a variance
+        spread_of_weights = w2[i] - w1[i] * w1[i] * to_mean
+        defined = (s2 > least) & (spread_of_weights > RESOLVED * w2[i])
+        out[i] = 1.0 / np.sqrt(s2 * to_variance * spread_of_weights if defined else 0.0)
 
 
 @njit(cache=True, error_model="numpy")
 def _skewness(d, w1, w2, w3, per_spread, number, second, third, out):
     others = number - 1.0
     to_mean = 1.0 / others
-    to_third = others * others / ((others - 1.0) * (others - 2.0))
+    # one of two values is as often the larger as the smaller
+    to_third = others * others / ((others - 1.0) * (others - 2.0)) if others > 2.0 else 0.0
     for i in range(len(d)):
         m = -d[i] * to_mean
         s2 = (second - d[i] * d[i]) * to_mean - m * m
         m3 = (third - d[i] * d[i] * d[i]) * to_mean - 3.0 * m * s2 - m * m * m
         w = w3[i] - 3.0 * w1[i] * w2[i] * to_mean + 2.0 * w1[i] * w1[i] * w1[i] * to_mean * to_mean
         out[i] = m3 * to_third * w * per_spread[i] * per_spread[i] * per_spread[i]
+
+
+@njit(cache=True, error_model="numpy")
+def _lone_outlier(d, number, second):
+    """The place whose value makes up nearly all variation, or -1: without it, differences would lose their digits."""
+    most, place = 0.0, -1
+    for i in range(len(d)):
+        square = d[i] * d[i]
+        if square > most:
+            most, place = square, i
+    return place if second - most - most / (number - 1.0) < 1e-3 * second else -1
+
+
+@njit(cache=True, error_model="numpy")
+def _moments_without(cells, row, place, w1, w2, w3):
+    """What `_per_spread` and `_skewness` give for one area, from the other values themselves."""
+    others, mean, most = 0.0, 0.0, 0.0
+    for k in range(len(cells)):
+        for i in range(cells.shape[1]):
+            if cells[k, i] == cells[k, i] and not (k == row and i == place):
+                others += 1.0
+                mean += cells[k, i]
+                most = max(most, abs(cells[k, i]))
+    mean /= others
+    s2, m3 = 0.0, 0.0
+    for k in range(len(cells)):
+        for i in range(cells.shape[1]):
+            if cells[k, i] == cells[k, i] and not (k == row and i == place):
+                s2 += (cells[k, i] - mean) ** 2
+                m3 += (cells[k, i] - mean) ** 3
+    s2, m3 = s2 / others, m3 / others
+    spread_of_weights = w2 - w1 * w1 / others
+    if not (s2 > (1e-15 * most) ** 2 and spread_of_weights > RESOLVED * w2):
+        return np.inf, np.nan
+    per_spread = 1.0 / np.sqrt(s2 * others / (others - 1.0) * spread_of_weights)
+    w = w3 - 3.0 * w1 * w2 / others + 2.0 * w1 * w1 * w1 / (others * others)
+    to_third = others * others / ((others - 1.0) * (others - 2.0)) if others > 2.0 else 0.0
+    return per_spread, m3 * to_third * w * per_spread**3
 
 
 @njit(cache=True, error_model="numpy")
@@ -172,7 +216,8 @@ def _beyond_reach(score, skewness, out):
 @njit(cache=True, error_model="numpy")
 def _two_sided(w, out):
     for i in range(len(w)):
-        out[i] = 2.0 * normal_tail(abs(w[i]))
+        # at w = 0 the tail may round to just above a half
+        out[i] = min(2.0 * normal_tail(abs(w[i])), 1.0)
 
 
 @njit(cache=True, error_model="numpy")
@@ -316,6 +361,11 @@ def getis_ord_maps(
             _reporting_weights(indptr, indices, data, values, w1, w2, w3, count_near)
         _per_spread(d, w1, w2, number, second, per_spread)
         _skewness(d, w1, w2, w3, per_spread, number, second, third, skewness)
+        lone = _lone_outlier(d, number, second)
+        if lone >= 0:
+            others = cells if pooled[0] > 0 else cells[k : k + 1]
+            row = k if pooled[0] > 0 else 0
+            per_spread[lone], skewness[lone] = _moments_without(others, row, lone, w1[lone], w2[lone], w3[lone])
         _conditional_score(d, near, w1, per_spread, number, -half, at)
         _beyond_reach(at, skewness, outside)
         _deviates(at, skewness, w_at)
@@ -396,12 +446,15 @@ def _moran_expected(d, w1, standardise, number, second, out):
 def _moran_variance(d, w1, w2, standardise, number, second, out):
     others = number - 1.0
     to_mean, to_variance, per_m2 = 1.0 / others, others / (others - 1.0), others / second
+    least = RESOLVED * second * to_mean
     for i in range(len(d)):
         scale = 1.0 / w1[i] if standardise else 1.0
         sum1, sum2 = w1[i] * scale, w2[i] * scale * scale
         around = (second - d[i] * d[i]) * to_mean - d[i] * d[i] * to_mean * to_mean
+        spread_of_weights = sum2 - sum1 * sum1 * to_mean
+        defined = (around > least) & (spread_of_weights > RESOLVED * sum2)
         share = d[i] * per_m2
-        out[i] = share * share * to_variance * around * (sum2 - sum1 * sum1 * to_mean)
+        out[i] = share * share * to_variance * around * spread_of_weights if defined else 0.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -448,3 +501,5 @@ def local_moran_maps(cells, indptr, indices, data, unweighted, standardise, i_, 
             if not (values[i] == values[i] and w1[i] > 0 and second > 0):
                 i_[k, i], expected[k, i], variance[k, i] = np.nan, np.nan, np.nan
                 z[k, i], p[k, i], quadrant[k, i] = np.nan, np.nan, 0
+            elif not variance[k, i] > 0:
+                z[k, i], p[k, i] = np.nan, np.nan

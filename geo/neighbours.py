@@ -31,7 +31,7 @@ def contiguity(areas: "geopandas.GeoDataFrame | geopandas.GeoSeries") -> sparse.
     drawn = np.flatnonzero(~_without_geometry(geometry))
     if drawn.size == 0:
         raise ValueError("contiguity needs at least one area with a polygon")
-    if not set(geometry.iloc[drawn].geom_type.to_list()) <= {"Polygon", "MultiPolygon"}:
+    if not set(np.asarray(geometry.iloc[drawn].geom_type)) <= {"Polygon", "MultiPolygon"}:
         raise ValueError("contiguity needs polygons; use k_nearest or distance_band for points")
     focal, neighbour = [], []
     for touching in (False, True):
@@ -59,7 +59,9 @@ def k_nearest(areas: "geopandas.GeoDataFrame | geopandas.GeoSeries", k: int) -> 
         distance, found = tree.query(centres[drawn], k=drawn.size)
     rows = np.arange(drawn.size)
     # equal up to rounding is equal, and the area itself goes first whatever shares its place
-    distance = np.round(distance, 9 - int(np.floor(np.log10(max(distance.max(), 1e-300)))))
+    farthest = distance.max()
+    if farthest > 0:
+        distance = np.round(distance / farthest, 11)
     distance[found == rows[:, None]] = -1.0
     order = np.lexsort((found, distance), axis=1)[:, 1 : k + 1]
     nearest = np.take_along_axis(found, order, axis=1)

@@ -279,7 +279,7 @@ def _binomial_p(a: Floats, total: Floats, share: Floats, lower: Floats, upper: F
     inside = np.where(is_low, mode, 0.0)
     outside = np.where(is_low, total + 1, mode)
     low, high = inside.copy(), outside.copy()
-    steps = int(np.ceil(np.log2(np.nanmax(total, initial=1.0) + 2))) + 1
+    steps = int(np.ceil(np.log2(np.nan_to_num(total).max(initial=1.0) + 2))) + 1
     for _ in range(steps):
         middle = np.floor((low + high) / 2)
         rare = stats.binom.pmf(middle, total, share) <= likely
