@@ -132,7 +132,7 @@ def _suppressed(cells: pd.DataFrame, threshold: int, parents: Mapping[str, str])
     years = {period: period[:4] for period in one["period"].unique() if len(period) > 4}
     present = set(one["area_code"])
     areas = {area: above for area, above in parents.items() if area in present or area in parents.values()}
-    group = one[list(GROUP)].agg("|".join, axis=1)
+    group = one.groupby(list(GROUP), sort=True).ngroup().astype(str)
     protected = protect(
         one[[*DIMENSIONS, "value"]].assign(group=group),
         dims=["group", *DIMENSIONS],
