@@ -166,7 +166,7 @@ def _label_problems(contract: Contract, dataset: Dataset) -> list[str]:
     cases = []
     for column in DIMENSIONS:
         rules = dataset.columns.get(column, ())
-        if not any(rule.source for rule in rules):
+        if not any(rule.source or rule.where for rule in rules):
             continue
         allows_blank = any(row.source == "" for rule in rules for _, row in contract.map_rows(rule))
         empty = "" if allows_blank else f"WHEN {column} = '' THEN 'R-label-empty:{column}'"

@@ -132,8 +132,8 @@ def make_cells(connection: duckdb.DuckDBPyConnection, dataset: Dataset, found: L
         for column in (*DIMENSIONS, *STATUSES)
     ]
     period_rule, period_text = _period_text(dataset, found, parameters)
-    value = found.expression(dataset.value.source) if dataset.value else "NULL"
-    issue = found.expression(rule.issued_on.column) if rule.issued_on.column else "NULL"
+    value = found.expression(dataset.value.source) if dataset.value else "NULL::VARCHAR"
+    issue = found.expression(rule.issued_on.column) if rule.issued_on.column else "NULL::VARCHAR"
     connection.execute(
         f"""
         CREATE OR REPLACE TABLE cells AS
