@@ -34,7 +34,13 @@ DIMENSIONS = ("area_code", "period", "reporter", "offence", "exploitation", "sex
             asset=["protection", "cells"],
             blocking=True,
             description="No visible cell of a public build lies between 1 and the threshold.",
-        )
+        ),
+        dg.AssetCheckSpec(
+            "audit_is_safe",
+            asset=["protection", "cells"],
+            blocking=True,
+            description="The audit tries to undo the protection: every hidden small count keeps an interval too wide to tell.",
+        ),
     ],
     description="Every declared cell as this audience may see it. Restricted: unchanged. Public: small counts and the "
     "complements that would give them away are withheld, both under one code.",
@@ -58,12 +64,15 @@ def cells(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Materia
             "select cell_id, previous_cell_id from fct_changes where cell_id is not null and previous_cell_id is not null"
         ).df()
         areas = connection.execute("select area_code, parent_code from dim_areas where parent_code is not null").fetchall()
-        table = protected_cells(frame, pairs, audience, dict(areas), parameters())
+        table, is_safe = protected_cells(frame, pairs, audience, dict(areas), parameters())
         fill(connection, "protected.cells", table)
         small = small_visible(connection, parameters()["disclosure"]["threshold"]) if audience == "public" else 0
     return dg.MaterializeResult(
         metadata={"cells": len(table), "withheld": int(table["is_suppressed"].sum()), "audience": audience},
-        check_results=[dg.AssetCheckResult(passed=small == 0, check_name="no_small_count_is_visible", metadata={"cells": small})],
+        check_results=[
+            dg.AssetCheckResult(passed=small == 0, check_name="no_small_count_is_visible", metadata={"cells": small}),
+            dg.AssetCheckResult(passed=is_safe, check_name="audit_is_safe"),
+        ],
     )
 
 
@@ -82,8 +91,9 @@ def small_visible(connection: duckdb.DuckDBPyConnection, threshold: int) -> int:
 
 def protected_cells(
     cells: pd.DataFrame, pairs: pd.DataFrame, audience: str, parents: Mapping[str, str], parameters: Mapping[str, Any]
-) -> pd.DataFrame:
-    """cell_id, value, lower, upper, is_suppressed of every cell this audience may know of, ordered by cell_id.
+) -> tuple[pd.DataFrame, bool]:
+    """cell_id, value, lower, upper, is_suppressed of every cell this audience may know of, ordered by cell_id; and whether
+    the audit, which tries to undo the protection, found it safe.
 
     cells    fct_cells and fct_cells_previous: cell_id, the columns of `GROUP` and `DIMENSIONS`, value, lower, upper,
              minimum_cell, audience.
@@ -96,13 +106,13 @@ def protected_cells(
     """
     columns = ["cell_id", "value", "lower", "upper"]
     if audience != "public":
-        return cells[columns].assign(is_suppressed=False).sort_values("cell_id", ignore_index=True)
+        return cells[columns].assign(is_suppressed=False).sort_values("cell_id", ignore_index=True), True
     cells = cells[cells["audience"] == "public"].reset_index(drop=True)
     out = cells[columns].assign(is_suppressed=False)
     is_count = ~cells["unit"].str.fullmatch(r"[A-Z]{3}").to_numpy(bool)
     threshold = int(max(parameters["disclosure"]["threshold"], cells["minimum_cell"].max() if len(cells) else 0))
     hidden = np.zeros(len(cells), dtype=bool)
-    hidden[is_count] = _suppressed(cells[is_count], threshold, parents)
+    hidden[is_count], is_safe = _suppressed(cells[is_count], threshold, parents)
     place = pd.Series(np.arange(len(cells)), index=cells["cell_id"])
     both = pairs[pairs["cell_id"].isin(place.index) & pairs["previous_cell_id"].isin(place.index)]
     now, before = place[both["cell_id"]].to_numpy(), place[both["previous_cell_id"]].to_numpy()
@@ -111,11 +121,12 @@ def protected_cells(
     hidden[before] |= hidden[now] | ((change > 0) & (change < threshold))
     out["is_suppressed"] = hidden
     out.loc[hidden, ["value", "lower", "upper"]] = None
-    return out.sort_values("cell_id", ignore_index=True)
+    return out.sort_values("cell_id", ignore_index=True), is_safe
 
 
-def _suppressed(cells: pd.DataFrame, threshold: int, parents: Mapping[str, str]) -> np.ndarray:
-    """Whether each cell is hidden: small, or a complement. Cells of one key in several tables are hidden together."""
+def _suppressed(cells: pd.DataFrame, threshold: int, parents: Mapping[str, str]) -> tuple[np.ndarray, bool]:
+    """Whether each cell is hidden: small, or a complement; and the audit's word. Cells of one key are hidden together."""
+    from disclosure.auditing import audit
     from disclosure.protection import protect
 
     key = [*GROUP, *DIMENSIONS]
@@ -133,12 +144,11 @@ def _suppressed(cells: pd.DataFrame, threshold: int, parents: Mapping[str, str])
     present = set(one["area_code"])
     areas = {area: above for area, above in parents.items() if area in present or area in parents.values()}
     group = one.groupby(list(GROUP), sort=True).ngroup().astype(str)
+    dims, hierarchies = ["group", *DIMENSIONS], {"area_code": areas, "period": years}
     protected = protect(
-        one[[*DIMENSIONS, "value"]].assign(group=group),
-        dims=["group", *DIMENSIONS],
-        value="value",
-        threshold=threshold,
-        hierarchies={"area_code": areas, "period": years},
+        one[[*DIMENSIONS, "value"]].assign(group=group), dims=dims, value="value", threshold=threshold, hierarchies=hierarchies
     )
+    is_safe = audit(protected, dims=dims, hierarchies=hierarchies).safe
     hidden = one[key].assign(hidden=(protected["suppressed"] != "").to_numpy())
-    return cells[key].merge(hidden, on=key, how="left", validate="many_to_one")["hidden"].to_numpy(bool) | interval.to_numpy()
+    every = cells[key].merge(hidden, on=key, how="left", validate="many_to_one")["hidden"].to_numpy(bool) | interval.to_numpy()
+    return every, bool(is_safe)
