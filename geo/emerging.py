@@ -60,21 +60,28 @@ def emerging(z: ArrayLike, alpha: float = 0.05, min_periods: int = MIN_PERIODS) 
     trend = _trend_sign(scores, alpha)
     for kind, sign in (("Cold", -1.0), ("Hot", 1.0)):
         hot, cold = sign * scores >= limit, sign * scores <= -limit
-        for pattern, fits in _patterns(hot, cold, periods, sign * trend):
+        for pattern, fits in _patterns(hot, cold, _hot_runs(hot, scores), periods, sign * trend):
             names[fits] = f"{pattern} {kind} Spot"
     names[np.isnan(scores[:, -1])] = NOT_ASSESSED
     names[periods < min_periods] = TOO_SHORT
     return names
 
 
-def _patterns(hot, cold, periods, trend):
+def _hot_runs(hot: NDArray[np.bool_], scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Number of runs of hot periods in each row; a period without a score neither ends nor begins one."""
+    steps = np.arange(scores.shape[1])
+    last_known = np.maximum.accumulate(np.where(np.isnan(scores), -1, steps), axis=1)
+    state = np.take_along_axis(hot, np.maximum(last_known, 0), axis=1) & (last_known >= 0)
+    return np.sum(state[:, 1:] & ~state[:, :-1], axis=1) + state[:, 0]
+
+
+def _patterns(hot, cold, runs, periods, trend):
     """Masks of the areas that fit each pattern; exclusive of each other by construction."""
     times = hot.sum(axis=1)
     now = hot[:, -1]
     often = 10 * times >= 9 * periods
-    # a hot run that reaches the final period: no hot period before it means the run holds all of them
-    runs = np.sum(hot[:, 1:] & ~hot[:, :-1], axis=1) + hot[:, 0]
     first = now & (times == 1)
+    # hot now and only one run: there was no hot period before it
     consecutive = now & (times >= 2) & (runs == 1) & ~often
     on_and_off = now & (times >= 2) & (runs > 1) & ~often
     ever_cold = cold.any(axis=1)
