@@ -22,9 +22,7 @@ def square_cells(rows, columns, size=1.0, crs=None):
     """The same grid as polygons."""
     from shapely import box
 
-    cells = [
-        box(c * size, r * size, (c + 1) * size, (r + 1) * size) for r in range(rows) for c in range(columns)
-    ]
+    cells = [box(c * size, r * size, (c + 1) * size, (r + 1) * size) for r in range(rows) for c in range(columns)]
     return geopandas.GeoDataFrame(geometry=cells, crs=crs)
 
 

@@ -48,7 +48,9 @@ def test_range_is_exactly_that_of_all_completions(bounds, star):
     certain, possible = (z >= 1.959963985).all(axis=1), (z >= 1.959963985).any(axis=1)
     names = np.where(certain, "certain", np.where(possible, "possible", "not"))
     assert np.array_equal(result.certainty[known], names[known])
-    cold = np.where((z <= -1.959963985).all(axis=1), "certain", np.where((z <= -1.959963985).any(axis=1), "possible", "not"))
+    cold = np.where(
+        (z <= -1.959963985).all(axis=1), "certain", np.where((z <= -1.959963985).any(axis=1), "possible", "not")
+    )
     assert np.array_equal(result.certainty_cold[known], cold[known])
     assert set(result.certainty[~known]) <= {"not_assessed"}
 
@@ -73,7 +75,8 @@ def test_random_completions_stay_inside_on_a_large_map_of_mixed_intervals():
     result = getis_ord_interval(low, high, links)
     drawn = rng.integers(low, high + 1, (400, 625)).T.astype(float)
     z = getis_ord(drawn, links).z
-    assert np.all(z.min(axis=1) >= result.z_low - 1e-9) and np.all(z.max(axis=1) <= result.z_high + 1e-9)
+    assert np.all(z.min(axis=1) >= result.z_low - 1e-9)
+    assert np.all(z.max(axis=1) <= result.z_high + 1e-9)
     true = getis_ord(truth, links).z
     assert np.all((result.z_low <= true) & (true <= result.z_high))
     extreme = np.stack([high, low], axis=1)
@@ -86,9 +89,12 @@ def test_wider_intervals_never_make_anything_more_certain():
     truth[[105, 106, 125, 126]] += 8
     links = queen_grid(20, 20)
     hidden = truth < 5
-    narrow = getis_ord_interval(np.where(hidden, np.maximum(truth - 1, 0), truth), np.where(hidden, truth + 1, truth), links)
+    narrow = getis_ord_interval(
+        np.where(hidden, np.maximum(truth - 1, 0), truth), np.where(hidden, truth + 1, truth), links
+    )
     wide = getis_ord_interval(np.where(hidden, 0, truth), np.where(hidden, 6, truth), links)
-    assert np.all(wide.z_low <= narrow.z_low + 1e-9) and np.all(narrow.z_high <= wide.z_high + 1e-9)
+    assert np.all(wide.z_low <= narrow.z_low + 1e-9)
+    assert np.all(narrow.z_high <= wide.z_high + 1e-9)
     assert narrow.certainty[105] == "certain"
 
 

@@ -73,7 +73,8 @@ def test_a_planted_corridor_is_found_and_noise_is_not():
         result = statistics(flows)
         hit = result[result.q < 0.05]
         found += bool(((hit.origin == "B") & (hit.destination == "F")).any())
-    assert found >= 38 and false <= 4
+    assert found >= 38
+    assert false <= 4
 
 
 def test_order_names_and_zero_rows_do_not_matter(flows):
@@ -93,9 +94,7 @@ def test_movement_within_an_area_and_missing_counts_stay_out(flows):
     home = pd.DataFrame({"origin": ["A"], "destination": ["A"], "count": [500.0]})
     result = statistics(pd.concat([missing, home], ignore_index=True))
     assert result.loc[[5, 42], ["share", "expected", "residual", "p", "q"]].isna().all(axis=None)
-    model = smf.glm(
-        "count ~ C(origin) + C(destination)", missing.dropna(), family=sm.families.Poisson()
-    ).fit()
+    model = smf.glm("count ~ C(origin) + C(destination)", missing.dropna(), family=sm.families.Poisson()).fit()
     np.testing.assert_allclose(result.expected.drop([5, 42]), model.fittedvalues, rtol=1e-6)
     assert result["family"].iloc[0] == 41
 
@@ -122,8 +121,10 @@ def test_poisson_upper_tail():
 def test_concentration_by_hand():
     result = concentration([60, 30, 10])
     share = np.array([0.6, 0.3, 0.1])
-    assert result.hhi == pytest.approx(0.46) and result.effective_number == pytest.approx(1 / 0.46)
-    assert result.entropy == pytest.approx(stats.entropy(share)) and result.top3 == pytest.approx(1)
+    assert result.hhi == pytest.approx(0.46)
+    assert result.effective_number == pytest.approx(1 / 0.46)
+    assert result.entropy == pytest.approx(stats.entropy(share))
+    assert result.top3 == pytest.approx(1)
     mean_difference = np.abs(share[:, None] - share[None, :]).mean()
     assert result.gini == pytest.approx(mean_difference / (2 * share.mean()))
 
@@ -136,7 +137,8 @@ def test_concentration_properties(shares, scale):
     k = shares.shape[1]
     assert np.all((result.hhi >= 1 / k - 1e-12) & (result.hhi <= 1 + 1e-12))
     assert np.all((result.gini >= -1e-12) & (result.gini <= (k - 1) / k + 1e-12))
-    assert np.all(result.entropy <= np.log(k) + 1e-12) and np.all(result.top3 <= 1 + 1e-12)
+    assert np.all(result.entropy <= np.log(k) + 1e-12)
+    assert np.all(result.top3 <= 1 + 1e-12)
     for name in ("hhi", "entropy", "gini", "top3"):
         np.testing.assert_allclose(getattr(concentration(shares * scale), name), getattr(result, name), rtol=1e-9)
         turned = getattr(concentration(shares[:, ::-1]), name)
@@ -149,7 +151,8 @@ def test_concentration_extremes_and_gaps():
     assert (one.hhi, one.gini, one.entropy, one.top3) == pytest.approx((1, 0.75, 0, 1))
     holed = concentration([3.0, np.nan, 1.0, 0.0, np.nan])
     without = concentration([3.0, 1.0, 0.0])
-    assert holed.gini == pytest.approx(without.gini) and holed.hhi == pytest.approx(without.hhi)
+    assert holed.gini == pytest.approx(without.gini)
+    assert holed.hhi == pytest.approx(without.hhi)
     assert np.isnan(concentration(np.zeros(3)).gini)
     with pytest.raises(ValueError, match="negative"):
         concentration([-1, 2])

@@ -14,7 +14,6 @@ from geo.hotspots import CATEGORIES, EMERGING_TEXT, emerging, getis_ord
 H, C, N = 3.0, -3.0, 0.5
 
 
-
 # one series for each of the eight hot patterns, from the words of the published definitions
 EXAMPLES = {
     "New": [0, 1, 0, 1, 0, 1, 0, 1, 0, H],
@@ -35,7 +34,8 @@ def test_each_published_pattern_and_its_mirror(pattern):
 
 
 def test_there_are_seventeen_categories_and_a_text_is_named():
-    assert len(set(CATEGORIES)) == 17 and CATEGORIES[-1] == "No Pattern Detected"
+    assert len(set(CATEGORIES)) == 17
+    assert CATEGORIES[-1] == "No Pattern Detected"
     assert "ArcGIS Pro" in EMERGING_TEXT
 
 
@@ -66,7 +66,8 @@ def test_short_and_unassessed_series():
 
 def test_the_level_decides_what_is_hot():
     series = np.r_[np.zeros(11), 2.2]
-    assert emerging([series])[0] == "New Hot Spot" and emerging([series], alpha=0.01)[0] == "No Pattern Detected"
+    assert emerging([series])[0] == "New Hot Spot"
+    assert emerging([series], alpha=0.01)[0] == "No Pattern Detected"
 
 
 def by_the_words(row, alpha=0.05):
@@ -99,7 +100,7 @@ def by_the_words(row, alpha=0.05):
         if run == sum(hot) and run >= 2 and not often:
             return f"Consecutive {kind} Spot"
         if often:
-            return f"{ {1: 'Intensifying', 0: 'Persistent', -1: 'Diminishing'}[sign * trend]} {kind} Spot"
+            return f"{ {1: 'Intensifying', 0: 'Persistent', -1: 'Diminishing'}[sign * trend] } {kind} Spot"
         return f"{'Oscillating' if any(cold) else 'Sporadic'} {kind} Spot"
     return "No Pattern Detected"
 

@@ -53,7 +53,8 @@ def test_columbus_by_exact_enumeration(columbus):
         if len(neighbours) <= 4:
             gap.append(abs(result.p[area] - exact_two_sided(values, area, neighbours)[0]))
     assert len(gap) >= 20
-    assert max(gap) < 0.018 and np.mean(gap) < 0.008
+    assert max(gap) < 0.018
+    assert np.mean(gap) < 0.008
 
 
 def test_permutations_of_esda_agree_and_the_normal_tail_does_not(columbus):
@@ -61,10 +62,18 @@ def test_permutations_of_esda_agree_and_the_normal_tail_does_not(columbus):
     rate = areas.SIDR74.to_numpy(float)
     ours = getis_ord(rate, contiguity(areas), star=False)
     theirs = esda.G_Local(
-        rate, pysal_weights(areas), transform="B", star=False, permutations=9999, seed=1, n_jobs=1, keep_simulations=False
+        rate,
+        pysal_weights(areas),
+        transform="B",
+        star=False,
+        permutations=9999,
+        seed=1,
+        n_jobs=1,
+        keep_simulations=False,
     )
     permuted = np.minimum(1, 2 * theirs.p_sim)
-    assert np.abs(ours.p - permuted).mean() < 0.012 and np.abs(ours.p - permuted).max() < 0.03
+    assert np.abs(ours.p - permuted).mean() < 0.012
+    assert np.abs(ours.p - permuted).max() < 0.03
     assert np.abs(ours.p_normal - permuted).mean() > 0.035
 
 
@@ -104,7 +113,8 @@ def test_small_counts_by_exact_distribution(mean):
         assert at.p_upper_bound[area] == pytest.approx(bound, rel=0.25, abs=0.02)
         assert at.p[area] <= at.p_upper_bound[area]
         checked += 1
-    assert checked >= 6 and result.assessed.mean() > 0.9
+    assert checked >= 6
+    assert result.assessed.mean() > 0.9
 
 
 def _arrange(values, area, neighbours, total):
@@ -254,7 +264,8 @@ def test_window_all_judges_a_period_against_the_whole_cube():
     cube = rng.poisson(4, (36, 5)).astype(float)
     cube[:, 4] += 10
     own, whole = getis_ord(cube, links), getis_ord(cube, links, window="all")
-    assert (whole.z[:, 4] > 1.96).mean() > 0.9 and (own.z[:, 4] > 1.96).mean() < 0.2
+    assert (whole.z[:, 4] > 1.96).mean() > 0.9
+    assert (own.z[:, 4] > 1.96).mean() < 0.2
     # the whole cube as one big map whose periods are not neighbours
     apart = sparse.csr_array(sparse.block_diag([links] * 5))
     flat = getis_ord(cube.T.ravel(), apart)
@@ -294,9 +305,12 @@ def test_a_planted_cluster_is_hot_and_its_direction_up():
     values[planted] += 6
     result = getis_ord(values, queen_grid(20, 20))
     inner = planted[[5, 6, 9, 10]]
-    assert np.all(result.p[inner] < 1e-6) and np.all(result.direction[inner] == 1) and np.all(result.z[inner] > 5)
+    assert np.all(result.p[inner] < 1e-6)
+    assert np.all(result.direction[inner] == 1)
+    assert np.all(result.z[inner] > 5)
     cold = getis_ord(values.max() - values, queen_grid(20, 20))
-    assert np.all(cold.p[inner] < 1e-6) and np.all(cold.direction[inner] == -1)
+    assert np.all(cold.p[inner] < 1e-6)
+    assert np.all(cold.direction[inner] == -1)
 
 
 FINITE = st.floats(-1e3, 1e3, allow_nan=False, width=32)
@@ -360,7 +374,8 @@ def test_why_an_area_is_not_assessed():
     assert reason[48] == "no neighbours"
     assert reason[24] == ""
     few = getis_ord(np.where(np.arange(49) < 29, 5.0, np.nan) + np.arange(49), links)
-    assert set(few.reason[:29]) == {"fewer areas report than needed"} and not few.assessed.any()
+    assert set(few.reason[:29]) == {"fewer areas report than needed"}
+    assert not few.assessed.any()
     sparse_counts = np.zeros(49)
     sparse_counts[[3, 20]] = 1
     rare = getis_ord(sparse_counts, links)
@@ -368,7 +383,8 @@ def test_why_an_area_is_not_assessed():
     expected = np.full(49, 1.0)
     expected[:14] = 0.001
     given_ = getis_ord(np.random.default_rng(3).poisson(3, 49).astype(float), links, expected=expected)
-    assert given_.reason[3] == "expected count of the neighbourhood too small" and given_.reason[30] == ""
+    assert given_.reason[3] == "expected count of the neighbourhood too small"
+    assert given_.reason[30] == ""
     assert set(getis_ord(np.full(49, 2.0), links).reason[:48]) == {"no variation between the areas"}
     # continuous values have no expected count
     assert getis_ord(np.random.default_rng(4).normal(0, 0.01, 49), links).assessed[:48].all()
@@ -382,9 +398,12 @@ def test_an_area_without_neighbours_has_a_star_score_but_no_p():
     values = np.random.default_rng(0).normal(size=36)
     star, plain = getis_ord(values, links), getis_ord(values, links, star=False)
     assert star.z[35] == pytest.approx((values[35] - values.mean()) / values.std(), rel=1e-12)
-    assert np.isnan(star.p[35]) and np.isnan(plain.z[35]) and np.isnan(plain.p_normal[35])
+    assert np.isnan(star.p[35])
+    assert np.isnan(plain.z[35])
+    assert np.isnan(plain.p_normal[35])
     moran = local_moran(values, links)
-    assert np.isnan(moran.i[35]) and moran.quadrant[35] == 0
+    assert np.isnan(moran.i[35])
+    assert moran.quadrant[35] == 0
 
 
 @pytest.mark.parametrize(
@@ -459,7 +478,8 @@ def test_local_moran_leaves_gaps_out(columbus):
     ours, without = local_moran(holed, weights), local_moran(values[kept], weights[kept][:, kept])
     for name in ("i", "expected", "variance", "z", "p", "quadrant"):
         np.testing.assert_allclose(getattr(ours, name)[kept], getattr(without, name), rtol=1e-9)
-    assert np.isnan(ours.i[5]) and ours.quadrant[11] == 0
+    assert np.isnan(ours.i[5])
+    assert ours.quadrant[11] == 0
 
 
 def test_moran_permutations_are_seeded_and_agree_with_the_moments(columbus):
@@ -497,5 +517,6 @@ def test_global_moran_leaves_gaps_out(columbus):
     cube[[2, 30], 1] = np.nan
     kept = np.setdiff1d(np.arange(49), [2, 30])
     both, without = global_moran(cube, weights), global_moran(values[kept], weights[kept][:, kept])
-    assert both.i[1] == pytest.approx(float(without.i), rel=1e-12) and both.p[1] == pytest.approx(float(without.p))
+    assert both.i[1] == pytest.approx(float(without.i), rel=1e-12)
+    assert both.p[1] == pytest.approx(float(without.p))
     assert both.i[0] == pytest.approx(float(global_moran(values, weights).i), rel=1e-12)

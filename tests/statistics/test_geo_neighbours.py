@@ -17,8 +17,10 @@ def test_contiguity_is_that_of_libpysal(name):
     areas = shipped(name)
     ours = contiguity(areas)
     assert abs(ours - pysal_weights(areas).sparse).nnz == 0
-    assert ours.format == "csr" and isinstance(ours, sparse.csr_array)
-    assert set(ours.data) == {1.0} and ours.diagonal().sum() == 0
+    assert ours.format == "csr"
+    assert isinstance(ours, sparse.csr_array)
+    assert set(ours.data) == {1.0}
+    assert ours.diagonal().sum() == 0
 
 
 def test_contiguity_does_not_depend_on_index_or_order():
@@ -58,12 +60,15 @@ def test_ties_go_to_the_area_that_stands_first():
     links = k_nearest(square_cells(3, 3), 2)
     assert links[[4]].indices.tolist() == [1, 3]
     row = k_nearest(geopandas.GeoDataFrame(geometry=[Point(0, 0)] * 12), 3)
-    assert row[[5]].indices.tolist() == [0, 1, 2] and row.diagonal().sum() == 0
+    assert row[[5]].indices.tolist() == [0, 1, 2]
+    assert row.diagonal().sum() == 0
 
 
 def geodesic_neighbours(lon, lat, km):
     geod = Geod(a=6371008.8, b=6371008.8)
-    far = np.array([[geod.inv(a, b, c, d)[2] for c, d in zip(lon, lat, strict=True)] for a, b in zip(lon, lat, strict=True)])
+    far = np.array(
+        [[geod.inv(a, b, c, d)[2] for c, d in zip(lon, lat, strict=True)] for a, b in zip(lon, lat, strict=True)]
+    )
     return far, (far <= km * 1000) & ~np.eye(len(lon), dtype=bool)
 
 
@@ -113,7 +118,8 @@ def test_bands_follow_the_unit_of_the_reference_system():
     assert distance_band(metres, 1.5).sum() == queen_grid(3, 3).sum()
     assert distance_band(metres, 0.5).nnz == 0
     feet = square_cells(3, 3, size=1000, crs=2264)
-    assert distance_band(feet, 0.3049).sum() == 24 and distance_band(feet, 0.3047).nnz == 0
+    assert distance_band(feet, 0.3049).sum() == 24
+    assert distance_band(feet, 0.3047).nnz == 0
 
 
 @pytest.mark.parametrize(
@@ -141,7 +147,9 @@ def test_checked_weights_leave_the_given_ones_alone():
     given.data[:] = 2.5
     row = checked_weights(given, 9, "row")
     np.testing.assert_allclose(row.sum(axis=1), 1)
-    assert set(checked_weights(given, 9, "binary").data) == {1.0} and set(given.data) == {2.5}
-    assert equal_in_rows(row) and equal_in_rows(given)
+    assert set(checked_weights(given, 9, "binary").data) == {1.0}
+    assert set(given.data) == {2.5}
+    assert equal_in_rows(row)
+    assert equal_in_rows(given)
     given.data[0] = 1
     assert not equal_in_rows(given)

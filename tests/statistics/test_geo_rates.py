@@ -22,7 +22,8 @@ EXPOSURES = st.floats(0.5, 1e6)
 
 def test_crude_rate_is_per_hundred_thousand_unless_told():
     assert rates.crude([5, 0, np.nan], [1000, 10, 10]).tolist()[:2] == [500.0, 0.0]
-    assert np.isnan(rates.crude(np.nan, 10)) and np.isnan(rates.crude(1, np.nan))
+    assert np.isnan(rates.crude(np.nan, 10))
+    assert np.isnan(rates.crude(1, np.nan))
     assert rates.crude(3, 4, per=1) == 0.75
     assert rates.crude(np.ones((3, 4)), np.arange(1, 5)).shape == (3, 4)
 
@@ -166,8 +167,11 @@ def test_direct_with_one_group_is_the_poisson_interval():
 
 def test_direct_without_events():
     none = rates.direct(np.zeros(3), [10.0, 20, 30], [1.0, 1, 1])
-    assert none.rate == 0 and none.low == 0 and none.gamma_low == 0
-    assert np.isnan(none.high) and none.gamma_high > 0
+    assert none.rate == 0
+    assert none.low == 0
+    assert none.gamma_low == 0
+    assert np.isnan(none.high)
+    assert none.gamma_high > 0
 
 
 @pytest.mark.parametrize("expected", [0.3, 1.0, 4.2, 30.0, 700.0])
@@ -185,7 +189,8 @@ def test_funnel_limits_interpolate_the_poisson_distribution(expected):
 
 def test_funnel_limits_do_not_fall_below_zero():
     limits = rates.funnel_limits(np.linspace(0.01, 3, 200))
-    assert np.all(limits.low >= 0) and limits.low.shape == (2, 200)
+    assert np.all(limits.low >= 0)
+    assert limits.low.shape == (2, 200)
     assert np.all(np.diff(limits.high, axis=1) > -1e-9)
 
 
@@ -234,7 +239,9 @@ def test_rate_ratio_is_the_published_one():
 def test_rate_ratio_agrees_with_the_exact_binomial_test(a, n_a, b, n_b):
     result = rates.rate_ratio(a, n_a, b, n_b)
     if a + b == 0:
-        assert np.isnan(result.ratio) and result.p == 1 and (result.low, result.high) == (0, np.inf)
+        assert np.isnan(result.ratio)
+        assert result.p == 1
+        assert (result.low, result.high) == (0, np.inf)
         return
     share = n_a / (n_a + n_b)
     theirs = stats.binomtest(a, a + b, share)
@@ -249,7 +256,8 @@ def test_rate_ratio_agrees_with_the_exact_binomial_test(a, n_a, b, n_b):
     mid = min(1.0, 2 * min(below + own / 2, 1 - below - own / 2))
     assert float(result.p_mid) == pytest.approx(mid, rel=1e-6, abs=1e-12)
     assert result.p_mid <= result.p_central <= 1
-    assert 0 <= result.p <= 1 and result.low <= result.ratio <= result.high
+    assert 0 <= result.p <= 1
+    assert result.low <= result.ratio <= result.high
 
 
 @given(COUNTS, EXPOSURES, COUNTS, EXPOSURES)
@@ -294,4 +302,6 @@ def test_nan_stays_nan_everywhere():
 
 def test_rates_load_nothing_heavy():
     code = "import sys, geo.rates; print([m for m in ('pandas', 'geopandas', 'numba', 'libpysal') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

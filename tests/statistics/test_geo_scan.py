@@ -44,10 +44,14 @@ def test_new_york_leukaemia_as_satscan_found_it(distance):
     tracts = leukaemia()
     found = circular(tracts.cases, tracts.population, tracts[["lon", "lat"]], distance=distance, permutations=199)
     for cluster, (centre, size, cases, expected, risk, llr) in zip(found, SATSCAN[distance], strict=False):
-        assert tracts.id[cluster.centre] == centre and len(cluster.areas) == size and cluster.cases == cases
-        assert round(cluster.expected, 2) == expected and round(cluster.relative_risk, 2) == risk
+        assert tracts.id[cluster.centre] == centre
+        assert len(cluster.areas) == size
+        assert cluster.cases == cases
+        assert round(cluster.expected, 2) == expected
+        assert round(cluster.relative_risk, 2) == risk
         assert cluster.llr == pytest.approx(llr, abs=1e-6)
-    assert found.p[0] == pytest.approx(1 / 200) and 0.005 < found.p[1] < 0.1
+    assert found.p[0] == pytest.approx(1 / 200)
+    assert 0.005 < found.p[1] < 0.1
     assert {62, 64, 65, 67} in [set(tracts.id[c.areas]) for c in found]
 
 
@@ -55,7 +59,8 @@ def test_published_ratio_of_the_kilometre_run():
     """37 tracts with 117 cases for 70.61 expected of 552: relative risk 1.834, ratio 15.0056."""
     found = circular([117, 435], [70.61, 552 - 70.61], [[0, 0], [9, 9]], distance="planar", permutations=9)
     assert found.areas[0].tolist() == [0]
-    assert found.relative_risk[0] == pytest.approx(1.834, abs=5e-4) and found.llr[0] == pytest.approx(15.0056, abs=5e-4)
+    assert found.relative_risk[0] == pytest.approx(1.834, abs=5e-4)
+    assert found.llr[0] == pytest.approx(15.0056, abs=5e-4)
 
 
 def brute_force(cases, population, far, max_share):
@@ -93,7 +98,8 @@ def test_best_circle_is_the_brute_force_one(seed, max_share, on_grid):
         assert found.llr[0] == pytest.approx(llr, rel=1e-9)
         assert np.isnan(found.p[0])
     used = [area for cluster in found for area in cluster.areas]
-    assert len(used) == len(set(used)) and np.all(np.diff(found.llr) <= 1e-9)
+    assert len(used) == len(set(used))
+    assert np.all(np.diff(found.llr) <= 1e-9)
 
 
 def test_secondary_clusters_are_the_best_of_what_is_left():
@@ -105,9 +111,12 @@ def test_secondary_clusters_are_the_best_of_what_is_left():
     rate[first], rate[second] = 0.05, 0.035
     found = circular(rng.poisson(population * rate), population, coords, distance="planar")
     # a circle of grid cells holds 1, 5 or 9 of them
-    assert len(set(found.areas[0]) & set(first)) >= 3 and len(found.areas[0]) <= 9
+    assert len(set(found.areas[0]) & set(first)) >= 3
+    assert len(found.areas[0]) <= 9
     assert len(set(found.areas[1]) & set(second)) >= 3
-    assert found.p[0] == 0.001 and found.p[1] < 0.01 and np.all(found.p[4:] > 0.05)
+    assert found.p[0] == 0.001
+    assert found.p[1] < 0.01
+    assert np.all(found.p[4:] > 0.05)
 
 
 def test_great_circle_distance_is_used_and_recorded():
@@ -115,11 +124,13 @@ def test_great_circle_distance_is_used_and_recorded():
     coords = np.array([[0.0, 89.0], [180.0, 89.0], [0.0, 80.0], [90.0, 10.0], [-60.0, -30.0]])
     cases, population = np.array([20.0, 20, 1, 2, 2]), np.full(5, 100.0)
     sphere = circular(cases, population, coords, permutations=9)
-    assert set(sphere.areas[0]) == {0, 1} and sphere.distance == "great_circle"
+    assert set(sphere.areas[0]) == {0, 1}
+    assert sphere.distance == "great_circle"
     kilometres = Geod(a=6371008.8, b=6371008.8).inv(0, 89, 180, 89)[2] / 1000
     assert sphere.radius[0] == pytest.approx(kilometres, rel=1e-9)
     flat = circular(cases, population, coords, permutations=9, distance="planar")
-    assert set(flat.areas[0]) != {0, 1} and flat.distance == "planar"
+    assert set(flat.areas[0]) != {0, 1}
+    assert flat.distance == "planar"
 
 
 def test_same_seed_same_result_and_order_of_areas_does_not_matter():
@@ -127,7 +138,8 @@ def test_same_seed_same_result_and_order_of_areas_does_not_matter():
     coords, population = rng.uniform(0, 10, (80, 2)), rng.uniform(500, 2000, 80)
     cases = rng.poisson(population * 0.01)
     one, again = (circular(cases, population, coords, permutations=99, seed=5, distance="planar") for _ in range(2))
-    assert np.array_equal(one.p, again.p) and np.array_equal(one.llr, again.llr)
+    assert np.array_equal(one.p, again.p)
+    assert np.array_equal(one.llr, again.llr)
     order = rng.permutation(80)
     moved = circular(cases[order], population[order], coords[order], permutations=99, seed=5, distance="planar")
     assert set(order[moved.areas[0]]) == set(one.areas[0])
@@ -158,9 +170,12 @@ def test_missing_areas_are_left_out():
     kept = np.setdiff1d(np.arange(30), [4, 9, 12])
     found = circular(cases, population, coords, permutations=19, distance="planar")
     without = circular(cases[kept], population[kept], coords[kept], permutations=19, distance="planar")
-    assert np.array_equal(found.areas[0], kept[without.areas[0]]) and np.array_equal(found.p, without.p)
+    assert np.array_equal(found.areas[0], kept[without.areas[0]])
+    assert np.array_equal(found.p, without.p)
     nothing = circular(np.zeros(30), np.ones(30), coords, distance="planar")
-    assert len(nothing) == 0 and nothing.p.shape == (0,) and list(nothing) == []
+    assert len(nothing) == 0
+    assert nothing.p.shape == (0,)
+    assert list(nothing) == []
 
 
 def plain_cylinder(table, coords, max_share, longest, prospective):
@@ -195,7 +210,8 @@ def test_best_cylinder_is_the_brute_force_one(seed, prospective):
     near = found.llr[0]
     cluster = found[0]
     inside = table[cluster.areas, cluster.periods[0] : cluster.periods[1] + 1].sum()
-    assert cluster.cases == inside and near > 0
+    assert cluster.cases == inside
+    assert near > 0
     if (set(cluster.areas), cluster.periods) != (areas, periods):
         # another cylinder with the same ratio
         assert cluster.llr == pytest.approx(llr, rel=1e-9)
@@ -210,10 +226,13 @@ def test_a_planted_outbreak_is_found_in_place_and_time(prospective):
     when = slice(13, 16) if prospective else slice(5, 8)
     counts[planted, when] += rng.poisson(5, (6, 3))
     found = space_time(counts, coords, prospective=prospective, permutations=99, distance="planar")
-    assert found.p[0] == 0.01 and len(set(found.areas[0]) & set(planted)) >= 5
+    assert found.p[0] == 0.01
+    assert len(set(found.areas[0]) & set(planted)) >= 5
     first, last = found.periods[0]
-    assert abs(first - when.start) <= 1 and abs(last - (when.stop - 1)) <= 1
-    assert found.relative_risk[0] > 1.4 and found[0].periods == (first, last)
+    assert abs(first - when.start) <= 1
+    assert abs(last - (when.stop - 1)) <= 1
+    assert found.relative_risk[0] > 1.4
+    assert found[0].periods == (first, last)
 
 
 def test_purely_spatial_and_purely_temporal_differences_are_no_interaction():
@@ -231,7 +250,8 @@ def test_space_time_windows_are_bounded():
     rng = np.random.default_rng(4)
     counts, coords = rng.poisson(3, (20, 12)), rng.uniform(0, 5, (20, 2))
     found = space_time(counts, coords, max_share=0.3, max_periods=2, permutations=9, distance="planar")
-    assert np.all(found.periods[:, 1] == 11) and np.all(found.periods[:, 0] >= 10)
+    assert np.all(found.periods[:, 1] == 11)
+    assert np.all(found.periods[:, 0] >= 10)
     assert all(counts[a].sum() <= 0.3 * counts.sum() for a in found.areas)
     retrospective = space_time(counts, coords, prospective=False, permutations=9, distance="planar")
     assert np.all(np.diff(retrospective.periods, axis=1) < 6)
