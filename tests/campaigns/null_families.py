@@ -1,0 +1,352 @@
+"""Families without any effect through one run of the whole pipeline: how many end with a claim?
+
+    python tests/campaigns/null_families.py
+
+An invented region of three countries, each cut into squares, sends Poisson counts whose rates are the same everywhere
+and for ever; only the populations differ. Files, contracts and boundaries are written like any partner's, one run takes
+them to releases, and the releases' own tables are read. A claim is `rose` or `fell` in the table of trends, `hot` or
+`cold` in the table of hotspots. A family is one question shown together (its `family_id`): a map of one period, or a
+set of trends. False discovery control at 5 % means that at most 5 % of such families may hold a claim, of any size.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import duckdb
+import numpy as np
+import pandas as pd
+import yaml
+from scipy.stats import binom
+
+SIGNIFICANCE = 0.05
+CONFIDENCE = 0.999
+SEED = 20_250_101
+YEARS = range(2015, 2025)
+QUARTERS = [f"{year}-Q{quarter}" for year in range(2020, 2025) for quarter in range(1, 5)]
+ISSUED_ON = "2025-02-01"
+# each is counted in persons and published for every level of area
+MEASURES = (
+    "victims_detected",
+    "victims_identified",
+    "victims_referred",
+    "persons_suspected",
+    "persons_prosecuted",
+    "persons_convicted",
+)
+MEANS = (0.3, 1.0, 3.0, 10.0, 40.0)
+"""Expected persons an area and period, one after the other over the families: from nearly nothing to plenty."""
+FORMS = {"SEX": 0.6, "LAB": 0.4}
+
+
+@dataclass(frozen=True)
+class Country:
+    """A country of `across` x `down` squares of a quarter of a degree, and how its residents are spread over them."""
+
+    code: str
+    name: str
+    across: int
+    down: int
+    residents: str
+
+    @property
+    def areas(self) -> list[str]:
+        return [f"{self.code}-{number:02d}" for number in range(1, self.across * self.down + 1)]
+
+    def populations(self, random: np.random.Generator) -> np.ndarray:
+        """Residents an area: the same everywhere, drawn apart, or a city with its surroundings."""
+        column, row = np.meshgrid(np.arange(self.across), np.arange(self.down))
+        if self.residents == "equal":
+            people = np.full(column.shape, 100_000.0)
+        elif self.residents == "scattered":
+            people = 80_000 * np.exp(random.normal(0, 0.9, column.shape))
+        else:
+            distance = np.hypot(column - self.across / 3, row - self.down / 3)
+            people = 20_000 + 900_000 * np.exp(-distance / 1.2)
+        return people.round().ravel()
+
+
+COUNTRIES = (
+    Country("QMA", "Evenland", 7, 7, "equal"),
+    Country("QMB", "Scatterland", 8, 6, "scattered"),
+    Country("QMC", "Cityland", 7, 7, "city"),
+)
+
+
+def generate(folder: Path, share: float = 1.0, seed: int = SEED) -> None:
+    """Write `folder`/inbox, contracts and areas: with `share` = 1 about 500 maps and 350 sets of trends.
+
+    The same arguments give the same bytes.
+    """
+    annual_datasets = max(1, round(12 * share))
+    quarterly_measures = MEASURES[: max(1, round(len(MEASURES) * share))]
+    for number, country in enumerate(COUNTRIES):
+        random = np.random.default_rng([seed, number])
+        _write_areas(folder, country, number)
+        people = country.populations(random)
+        partner = f"{country.code.lower()}_police_null"
+        inbox = folder / "inbox" / partner
+        inbox.mkdir(parents=True)
+        datasets = {"quarters": _dataset("quarters", "(?P<year>\\d{4})-Q(?P<quarter>[1-4])", precedence=1)}
+        _write_rows(inbox / "quarters.csv", _quarters(random, country, people, quarterly_measures))
+        datasets["forms"] = _dataset("forms", "(?P<year>\\d{4})", precedence=1, has_forms=True)
+        _write_rows(inbox / "forms.csv", _forms(random, country, people))
+        for order in range(annual_datasets):
+            name = f"years_{order + 1:02d}"
+            datasets[name] = _dataset(name, "(?P<year>\\d{4})", precedence=2 + order)
+            _write_rows(inbox / f"{name}.csv", _years(random, country, people, order))
+        _write_contract(folder, partner, country, "police", datasets)
+        _write_residents(folder, country, people)
+
+
+def run(folder: Path, audiences: Sequence[str]) -> Path:
+    """One run of the pipeline over the files in `folder`; returns the home's folder of releases.
+
+    Pictures are left out: they repeat what the tables say.
+    """
+    from orchestration import running
+    from orchestration.building import Request
+    from reports import rendering
+    from submissions.home import Home
+
+    home = Home.open(folder / "home", kind="demonstration", create=True)
+    request = Request(home=home, inbox=folder / "inbox", contracts=(folder / "contracts",), areas=(folder / "areas",))
+    with mock.patch.object(rendering, "BROWSERS", ()), mock.patch.dict("os.environ", {"BROWSER_PATH": ""}):
+        summary = running.run(request, audiences)
+    lost = [each for each in summary.files if each["outcome"] != "accepted"]
+    if lost or not summary.files:
+        raise AssertionError(f"every invented file is a good one, but: {lost or 'none was received'}")
+    return home.releases
+
+
+def families(releases: Path, audience: str) -> pd.DataFrame:
+    """One row a family of a release: audience, kind, family_id, tested, has_claim, has_small_p.
+
+    `tested` is the number of members with a p-value; `has_small_p` says that some member has p <= 5 %: what would be
+    claimed without false discovery control.
+    """
+    claimed = (
+        f"coalesce(bool_or({{}}), false) as has_claim, coalesce(bool_or(p <= {SIGNIFICANCE}), false) as has_small_p"
+    )
+    tables = releases / audience / "latest" / "tables"
+    with duckdb.connect() as connection:
+        return connection.execute(
+            f"""
+            select '{audience}' as audience,
+                case when frequency = 'Q' then 'trends of quarters' else 'trends of years' end
+                    || case when area_level = 'country' then ', countries' else '' end
+                    || case when exploitation <> '_T' then ', by form' else '' end as kind,
+                family_id, count(p) as tested, {claimed.format("direction in ('rose', 'fell')")}
+            from read_parquet('{tables}/trends.parquet') where family_id is not null group by all
+            union all
+            select '{audience}',
+                'maps, residents ' || case left(area_code, 3)
+                    {" ".join(f"when '{country.code}' then '{country.residents}'" for country in COUNTRIES)} end
+                    || case when exploitation <> '_T' then ', by form' else '' end,
+                family_id, count(p), {claimed.format("assessment in ('hot', 'cold')")}
+            from read_parquet('{tables}/hotspots.parquet') where method <> 'funnel' group by all
+            order by all
+            """
+        ).df()
+
+
+def table(found: pd.DataFrame) -> pd.DataFrame:
+    """By audience and kind, and in all: families tested, families with a claim, their share, and what chance allows.
+
+    `limit_low` and `limit_high` hold the number of claims of `families` independent families at exactly 5 % in 99.9 %
+    of cases; `uncorrected` is the share of families with any p <= 5 %. Families in which nothing could be tested make
+    no claim and are counted apart, so that they cannot thin the share.
+    """
+    rows = []
+    tested = found[found["tested"] > 0]
+    groups: Iterator[tuple[tuple[str, str], pd.DataFrame]] = iter(tested.groupby(["audience", "kind"], sort=True))
+    wholes = [((audience, "all together"), frame) for audience, frame in tested.groupby("audience", sort=True)]
+    for (audience, kind), frame in [*groups, *wholes]:
+        count, claims = len(frame), int(frame["has_claim"].sum())
+        low, high = binom.ppf([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], count, SIGNIFICANCE)
+        silent = found[(found["audience"] == audience) & (found["tested"] == 0)]
+        rows.append(
+            {
+                "audience": audience,
+                "kind": kind,
+                "untested": int(len(silent) if kind == "all together" else (silent["kind"] == kind).sum()),
+                "families": count,
+                "claims": claims,
+                "share": claims / count,
+                "uncorrected": float(frame["has_small_p"].mean()),
+                "limit_low": int(low),
+                "limit_high": int(high),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def above_limit(counted: pd.DataFrame) -> pd.DataFrame:
+    """The rows in which more families make a claim than chance allows."""
+    return counted[counted["claims"] > counted["limit_high"]]
+
+
+def main(share: float = 1.0, audiences: Sequence[str] = ("restricted", "public")) -> None:
+    """Run the campaign and print its table. Raises AssertionError where claims exceed 5 % beyond Monte Carlo error."""
+    folder = Path(tempfile.mkdtemp(prefix="null-families-"))
+    try:
+        generate(folder, share)
+        releases = run(folder, audiences)
+        counted = table(pd.concat([families(releases, audience) for audience in audiences], ignore_index=True))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print("Families without an effect: how many end with a claim (5 % may)")
+    print(counted.to_string(index=False, formatters={"share": "{:.1%}".format, "uncorrected": "{:.1%}".format}))
+    above = above_limit(counted)
+    if len(above):
+        raise AssertionError(f"more claims than 5 % beyond Monte Carlo error:\n{above.to_string(index=False)}")
+
+
+def _quarters(
+    random: np.random.Generator, country: Country, people: np.ndarray, measures: Sequence[str]
+) -> Iterator[tuple[object, ...]]:
+    for position, measure in enumerate(measures):
+        counts = _draw(random, people, MEANS[(position + 1) % len(MEANS)], len(QUARTERS))
+        for area, row in zip(country.areas, counts, strict=True):
+            yield from ((measure, area, period, "all", count) for period, count in zip(QUARTERS, row, strict=True))
+
+
+def _years(
+    random: np.random.Generator, country: Country, people: np.ndarray, order: int
+) -> Iterator[tuple[object, ...]]:
+    for position, measure in enumerate(MEASURES):
+        counts = _draw(random, people, MEANS[(order + position) % len(MEANS)], len(YEARS))
+        for area, row in zip(country.areas, counts, strict=True):
+            yield from ((measure, area, year, "all", count) for year, count in zip(YEARS, row, strict=True))
+
+
+def _forms(random: np.random.Generator, country: Country, people: np.ndarray) -> Iterator[tuple[object, ...]]:
+    parts = {form: _draw(random, people, 12 * share, len(YEARS)) for form, share in FORMS.items()}
+    for form, counts in {"all": sum(parts.values()), **parts}.items():
+        for area, row in zip(country.areas, counts, strict=True):
+            yield from (("victims_detected", area, year, form, count) for year, count in zip(YEARS, row, strict=True))
+
+
+def _draw(random: np.random.Generator, people: np.ndarray, mean: float, periods: int) -> np.ndarray:
+    """Counts (areas, periods) at one rate for everybody, `mean` persons in an area of mean size."""
+    return random.poisson(np.repeat(mean * people[:, None] / people.mean(), periods, axis=1))
+
+
+def _dataset(name: str, period: str, precedence: int, has_forms: bool = False) -> dict[str, object]:
+    columns: dict[str, object] = {
+        "measure": {"from": "measure"},
+        "area": {"from": "area"},
+        "area_role": {"constant": "detection"},
+        "period": {"from": "period", "pattern": period},
+        "value": {"from": "persons"},
+    }
+    if has_forms:
+        columns["exploitation"] = {"from": "form", "values": {"all": "_T"} | {form: form for form in FORMS}}
+    return {
+        "title": f"Counts without any effect: {name.replace('_', ' ')}",
+        "source_type": "police",
+        "counting_unit": "persons",
+        "period_basis": "detection",
+        "population_basis": "residents",
+        "precedence": precedence,
+        "replaces": "whole_dataset",
+        "format": {"type": "csv", "encoding": "utf-8", "delimiter": ","},
+        "files": [{"pattern": f"{name}.csv", "issued_on": ISSUED_ON}],
+        "columns": columns,
+    }
+
+
+def _write_rows(file: Path, rows: Iterator[tuple[object, ...]]) -> None:
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["measure", "area", "period", "form", "persons"])
+        writer.writerows(rows)
+
+
+def _write_contract(
+    folder: Path, partner: str, country: Country, sector: str, datasets: dict[str, dict[str, object]]
+) -> None:
+    place = folder / "contracts" / "partners" / partner
+    place.mkdir(parents=True)
+    document = {
+        "partner": partner,
+        "name": f"Counts of {country.name} without any effect",
+        "sector": sector,
+        "licence": "invented figures, free to use",
+        "legal_basis": "invented, no person stands behind any figure",
+        "audience": "public",
+        "minimum_cell": 11,
+        "cadence": {"every": "1 year", "late_after": "13 months"},
+        "datasets": datasets,
+    }
+    (place / "contract.yml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+
+
+def _write_residents(folder: Path, country: Country, people: np.ndarray) -> None:
+    partner = f"{country.code.lower()}_stat_null"
+    inbox = folder / "inbox" / partner
+    inbox.mkdir(parents=True)
+    rows = (
+        ("population", area, year, "all", int(count))
+        for area, count in zip(country.areas, people, strict=True)
+        for year in YEARS
+    )
+    _write_rows(inbox / "residents.csv", rows)
+    dataset = _dataset("residents", "(?P<year>\\d{4})", precedence=1)
+    dataset |= {"source_type": "stat", "period_basis": "mid year"}
+    dataset["columns"] = {**dataset["columns"], "area_role": {"constant": "residence"}}  # type: ignore[dict-item]
+    _write_contract(folder, partner, country, "stat", {"residents": dataset})
+
+
+def _write_areas(folder: Path, country: Country, number: int) -> None:
+    """An area set a country: its squares in an empty stretch of the Pacific, as members and as boundaries."""
+    contracts, shapes = folder / "contracts" / "areas", folder / "areas"
+    contracts.mkdir(parents=True, exist_ok=True)
+    shapes.mkdir(parents=True, exist_ok=True)
+    name = f"squares_{country.code.lower()}"
+    side, west, south = 0.25, -130.0 + 5 * number, -30.0
+    features = []
+    for position, area in enumerate(country.areas):
+        x = west + side * (position % country.across)
+        y = south + side * math.floor(position / country.across)
+        ring = [[x, y], [x + side, y], [x + side, y + side], [x, y + side], [x, y]]
+        features.append(
+            {
+                "type": "Feature",
+                "properties": {"area_code": area, "area_name": f"Square {area}", "parent_code": country.code},
+                "geometry": {"type": "Polygon", "coordinates": [ring]},
+            }
+        )
+    collection = {"type": "FeatureCollection", "features": features}
+    (shapes / f"{name}.geojson").write_text(json.dumps(collection), encoding="utf-8")
+    document = {
+        "area_set": name,
+        "title": f"Squares of {country.name}",
+        "attribution": "Invented map; no place on it exists",
+        "members": f"{name}.csv",
+        "boundaries": [
+            {
+                "pattern": f"{name}.geojson", "code_column": "area_code", "name_column": "area_name",
+                "parent_column": "parent_code", "crs": "EPSG:4326",
+            }
+        ],
+    }  # fmt: skip
+    (contracts / f"{name}.yml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    with (contracts / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["area_code", "area_name", "area_level", "parent_code"])
+        writer.writerow([country.code, country.name, "country", ""])
+        writer.writerows([area, f"Square {area}", "admin1", country.code] for area in country.areas)
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0)
