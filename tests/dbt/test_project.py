@@ -24,7 +24,9 @@ def models(manifest):
 
 
 def test_column_docs_are_those_of_the_field_registry() -> None:
-    assert documentation.COLUMN_DOCS.read_text() == documentation.column_docs(), "run python -m orchestration.documentation"
+    assert documentation.COLUMN_DOCS.read_text() == documentation.column_docs(), (
+        "run python -m orchestration.documentation"
+    )
 
 
 def test_every_published_column_has_the_description_of_the_registry(manifest) -> None:
@@ -70,7 +72,8 @@ def test_every_published_table_belongs_to_a_page(manifest) -> None:
     used = {key.split(".")[-1] for exposure in manifest.exposures.values() for key in exposure.depends_on.nodes}
     assert used == PUBLISHED
     for exposure in manifest.exposures.values():
-        assert exposure.owner.name and exposure.description
+        assert exposure.owner.name
+        assert exposure.description
 
 
 def test_there_is_no_default_database() -> None:

@@ -22,15 +22,21 @@ def published(build: Build, where: str, columns: str = "value") -> list[tuple]:
 def test_labels_that_no_map_holds_stay_visible_and_are_counted(built: Build) -> None:
     where = f"source = '{POLICE}' and area_code = 'QMA' and period = '2020' and counterpart_area = '_X'"
     # "<5" (0 to 4) and 3 under two labels that no map holds
-    assert published(built, where, "value, lower, upper, conf_status, derivation") == [(None, 3, 7, "C", "sum_of_parts")]
+    assert published(built, where, "value, lower, upper, conf_status, derivation") == [
+        (None, 3, 7, "C", "sum_of_parts")
+    ]
     (unmapped,) = built.rows("select unmapped_count from pub_coverage where area_code = 'QMA' and dataset = 'tables'")
     assert unmapped == (2 * 10,)
 
 
 def test_published_totals_are_not_overwritten_by_their_parts(built: Build) -> None:
-    where = f"source = '{POLICE}' and area_code = 'QMB' and period = '2019' and exploitation = '_T' and counterpart_area = '_T'"
+    where = (
+        f"source = '{POLICE}' and area_code = 'QMB' and period = '2019' and exploitation || counterpart_area = '_T_T'"
+    )
     assert published(built, where, "sex, value, derivation") == [
-        ("F", 125, "published"), ("M", 125, "published"), ("_T", 257, "published"),
+        ("F", 125, "published"),
+        ("M", 125, "published"),
+        ("_T", 257, "published"),
     ]
     gaps = built.rows(
         "select split, total_value, parts_lower, parts_upper, gap_lower, gap_upper, verdict from pub_reconciliation "
@@ -52,34 +58,54 @@ def test_totals_are_derived_only_where_the_publisher_gives_none(built: Build) ->
 
 
 def test_years_are_made_of_four_quarters_or_not_at_all(built: Build) -> None:
-    years = dict(built.rows(f"select area_code || ' ' || period, value from pub_observations where source = '{NGO}' and frequency = 'A'"))
+    years = dict(
+        built.rows(
+            f"select area_code || ' ' || period, value from pub_observations where source = '{NGO}' and frequency = 'A'"
+        )
+    )
     assert years["QMA-2 2022"] == sum((20 + q) * 4 + 4 for q in (1, 2, 3, 4))
-    assert "QMA-3 2023" not in years and "QMA-3 2022" in years
+    assert "QMA-3 2022" in years
+    assert "QMA-3 2023" not in years
 
 
 def test_rates_have_the_population_of_the_nearest_year_of_a_later_issue(built: Build) -> None:
     # no population was out at as_of: the issue of 2026 stands in, flagged; 2014, 2016, 2020 are held; sexes have none
-    rows = dict(built.rows(
-        f"select period, (population_period, is_population_carried) from pub_observations where source = '{POLICE}' "
-        "and area_code = 'QMA' and sex = '_T' and exploitation = '_T' and counterpart_area = '_T'"
-    ))
+    rows = dict(
+        built.rows(
+            "select period, (population_period, is_population_carried) from pub_observations "
+            f"where source = '{POLICE}' and area_code = 'QMA' and sex || exploitation || counterpart_area = '_T_T_T'"
+        )
+    )
     assert {period: row[0] for period, row in rows.items()} == {
-        "2014": "2014", "2015": "2014", "2016": "2016", "2017": "2016", "2018": "2016", "2019": "2020", "2020": "2020",
-        "2021": "2020", "2022": "2020", "2023": "2020",
+        "2014": "2014",
+        "2015": "2014",
+        "2016": "2016",
+        "2017": "2016",
+        "2018": "2016",
+        "2019": "2020",
+        "2020": "2020",
+        "2021": "2020",
+        "2022": "2020",
+        "2023": "2020",
     }
     assert all(row[1] for row in rows.values())
     assert published(built, "area_code = 'QMA' and sex = 'F' and period = '2020'", "population_count") == [(None,)]
-    assert published(built, "area_code = 'QMD' and period = '2020' and sex = '_T' and exploitation = '_T' and counterpart_area = '_T'",
-                     "population_count") == [(None,)]
+    assert published(
+        built,
+        "area_code = 'QMD' and period = '2020' and sex = '_T' and exploitation = '_T' and counterpart_area = '_T'",
+        "population_count",
+    ) == [(None,)]
 
 
 def test_law_is_read_as_of_the_period_counted(built: Build) -> None:
     rows = built.rows(
-        f"select period, definition_id, comparability from pub_observations where source = '{POLICE}' and area_code = 'QMA' "
-        "and sex = 'F' and period in ('2017', '2018') order by period"
+        f"select period, definition_id, comparability from pub_observations where source = '{POLICE}' "
+        "and area_code = 'QMA' and sex = 'F' and period in ('2017', '2018') order by period"
     )
     assert rows == [("2017", "QMA-OLD", "C"), ("2018", "QMA-NEW", "A")]
-    assert built.rows("select distinct definition_id, comparability from pub_observations where area_code = 'QMB'") == [("_U", "_U")]
+    assert built.rows("select distinct definition_id, comparability from pub_observations where area_code = 'QMB'") == [
+        ("_U", "_U")
+    ]
     law = built.rows(
         "select break_on::varchar, measure, definition_before_id, definition_after_id, treatment from pub_breaks "
         "where kind = 'law' order by measure"
@@ -91,8 +117,8 @@ def test_law_is_read_as_of_the_period_counted(built: Build) -> None:
 
 def test_changes_compare_the_last_two_vintages(built: Build) -> None:
     revised = built.rows(
-        "select area_code, period, sex, exploitation, previous_value, value, difference, previous_issued_on::varchar, issued_on::varchar "
-        "from pub_changes where kind = 'revised'"
+        "select area_code, period, sex, exploitation, previous_value, value, difference, "
+        "previous_issued_on::varchar, issued_on::varchar from pub_changes where kind = 'revised'"
     )
     assert revised == [("QMB", "2019", "_T", "_T", 250, 257, 7, "2023-06-30", "2024-06-30")]
     assert built.rows("select distinct kind, period from pub_changes where kind <> 'revised'") == [("new", "2023")]
@@ -100,13 +126,14 @@ def test_changes_compare_the_last_two_vintages(built: Build) -> None:
 
 def test_panel_and_chain(built: Build) -> None:
     figures = built.frame(
-        "select derivation, period, value, areas_reporting_count, areas_panel_count, coverage_share, index_value from pub_series "
-        "where area_code = 'WLD' and sex = '_T' and exploitation = '_T' order by derivation, period"
+        "select derivation, period, value, areas_reporting_count, areas_panel_count, coverage_share, index_value "
+        "from pub_series where area_code = 'WLD' and sex = '_T' and exploitation = '_T' order by derivation, period"
     )
     balanced = figures[figures.derivation == "balanced_panel"].set_index("period")
     # QMA to QMC report in all ten years, QMD since 2018
     assert list(balanced.value) == [600 + 30 * n + (7 if n == 5 else 0) for n in range(10)]
-    assert set(balanced.areas_panel_count) == {3} and set(balanced.coverage_share) == {0.75}
+    assert set(balanced.areas_panel_count) == {3}
+    assert set(balanced.coverage_share) == {0.75}
     reporting = figures[figures.derivation == "sum_of_reporting"].set_index("period")
     assert reporting.loc["2018", "value"] - reporting.loc["2017", "value"] == 30 + 440
     chained = figures[figures.derivation == "chain_linked"].set_index("period").index_value
@@ -117,12 +144,13 @@ def test_panel_and_chain(built: Build) -> None:
 
 def test_coverage_and_lateness_at_as_of(built: Build) -> None:
     rows = built.rows(
-        "select area_code, last_period, periods_reported_count, periods_expected_count, due_on::varchar, is_late, days_late "
-        "from pub_coverage where dataset = 'quarters' and area_code in ('QMA-1', 'QMA-3') order by area_code"
+        "select area_code, last_period, periods_reported_count, periods_expected_count, due_on::varchar, is_late, "
+        "days_late from pub_coverage where dataset = 'quarters' and area_code in ('QMA-1', 'QMA-3') order by area_code"
     )
     # due 60 days after the end of the next quarter; at 2025-12-31 the quarters up to 2025-Q3 are due
     assert rows == [
-        ("QMA-1", "2023-Q4", 12, 19, "2024-05-30", True, 580), ("QMA-3", "2023-Q3", 11, 19, "2024-02-29", True, 671),
+        ("QMA-1", "2023-Q4", 12, 19, "2024-05-30", True, 580),
+        ("QMA-3", "2023-Q3", 11, 19, "2024-02-29", True, 671),
     ]
 
 
@@ -133,43 +161,62 @@ def test_sources_are_chosen_by_precedence_and_never_added(build: Build) -> None:
     given["submissions"] = [*given["submissions"], submission(second, "own", 5, "2024-05-01")]
     given["observations"] = [
         *given["observations"],
-        *(rows_of(second, "own", 5, area="QMA", area_role="reporting body", reporter="immigration", period=str(year), value=900)
-          for year in range(2016, 2024)),
+        *(
+            rows_of(
+                second,
+                "own",
+                5,
+                area="QMA",
+                area_role="reporting body",
+                reporter="immigration",
+                period=str(year),
+                value=900,
+            )
+            for year in range(2016, 2024)
+        ),
     ]
     build.run(given)
     chosen = build.rows(
-        "select source, is_selected, count(*), sum(value) from pub_series where area_code = 'QMA' and measure = 'victims_detected' "
-        "and sex = '_T' and exploitation = '_T' group by all order by all"
+        "select source, is_selected, count(*), sum(value) from pub_series where area_code = 'QMA' "
+        "and measure = 'victims_detected' and sex = '_T' and exploitation = '_T' group by all order by all"
     )
     assert chosen == [(second, True, 8, 7200), (POLICE, False, 10, 1450)]
-    assert not build.rows("select 1 from pub_series where value >= 1000 and area_code = 'QMA' and measure = 'victims_detected'")
-    kinds = build.rows("select kind, break_on::varchar, evidence from pub_breaks where area_code = 'QMA' and kind = 'source mix'")
+    assert not build.rows(
+        "select 1 from pub_series where value >= 1000 and area_code = 'QMA' and measure = 'victims_detected'"
+    )
+    kinds = build.rows(
+        "select kind, break_on::varchar, evidence from pub_breaks where area_code = 'QMA' and kind = 'source mix'"
+    )
     assert kinds == [("source mix", "2016-01-01", "figures of this source begin")]
 
 
 def test_hidden_cells_reach_no_table(build: Build) -> None:
     build.write(lake())
-    build.dbt("build", "--select", "tag:marts", "--exclude-resource-type", "unit_test")
+    build.dbt("build", "--select", "tag:marts", "--exclude-resource-type", "unit_test", "test")
     build.protect_nothing()
     with build.connect() as connection:
         connection.execute(
-            "update protected.cells set value = null, lower = null, upper = null, is_suppressed = true where cell_id in "
-            "(select cell_id from fct_cells where area_code = 'QMB' and period = '2019')"
+            "update protected.cells set value = null, lower = null, upper = null, is_suppressed = true "
+            "where cell_id in (select cell_id from fct_cells where area_code = 'QMB' and period = '2019')"
         )
-    build.dbt("build", "--select", "tag:series", "tag:published", "--exclude-resource-type", "unit_test")
+    build.dbt("build", "--select", "tag:series", "tag:published", "--exclude-resource-type", "unit_test", "test")
     hidden = build.rows(
         "select distinct value, lower, upper, obs_status, conf_status, missing_reason from pub_observations "
         "where area_code = 'QMB' and period = '2019'"
     )
     assert hidden == [(None, None, None, "Q", "D", "suppressed")]
     for table in ("pub_changes", "pub_series", "pub_observations"):
-        assert not build.rows(f"select 1 from {table} where area_code = 'QMB' and period = '2019' and value is not null"), table
-    totals = build.rows("select verdict, total_value from pub_reconciliation where area_code = 'QMB' and period = '2019'")
+        assert not build.rows(
+            f"select 1 from {table} where area_code = 'QMB' and period = '2019' and value is not null"
+        ), table
+    totals = build.rows(
+        "select verdict, total_value from pub_reconciliation where area_code = 'QMB' and period = '2019'"
+    )
     assert set(totals) == {("undecided", None)}
     # the sum over the world leaves the hidden country out: 150 + 350 + 450 of QMA, QMC and QMD
     world = build.rows(
-        "select value, areas_reporting_count from pub_series where area_code = 'WLD' and period = '2019' and sex = '_T' "
-        "and exploitation = '_T' and derivation = 'sum_of_reporting'"
+        "select value, areas_reporting_count from pub_series where area_code = 'WLD' and period = '2019' "
+        "and sex = '_T' and exploitation = '_T' and derivation = 'sum_of_reporting'"
     )
     assert world == [(150 + 350 + 450, 3)]
 
@@ -185,7 +232,15 @@ def test_an_earlier_as_of_knows_less(build: Build) -> None:
 
 def test_same_input_same_tables(build: Build) -> None:
     """Published tables are equal, row by row and in order, when the lake arrives in another order."""
-    tables = ("pub_observations", "pub_series", "pub_breaks", "pub_coverage", "pub_changes", "pub_reconciliation", "pub_areas")
+    tables = (
+        "pub_observations",
+        "pub_series",
+        "pub_breaks",
+        "pub_coverage",
+        "pub_changes",
+        "pub_reconciliation",
+        "pub_areas",
+    )
     build.run(lake())
     first = {table: build.rows(f"select * from {table}") for table in tables}
     given = {table: list(reversed(rows)) for table, rows in lake().items()}
@@ -195,5 +250,6 @@ def test_same_input_same_tables(build: Build) -> None:
 
 
 def test_an_empty_lake_builds(build: Build) -> None:
-    build.run({"build_parameters": [{"as_of": "2025-12-31", "ledger_position": 0, "home_kind": "demonstration"}]})
+    empty = {"build_parameters": [{"as_of": "2025-12-31", "ledger_position": 0, "home_kind": "demonstration"}]}
+    build.run(empty, with_checks=True)
     assert build.rows("select count(*) from pub_observations") == [(0,)]

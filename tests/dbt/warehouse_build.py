@@ -11,64 +11,68 @@ import duckdb
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "dbt_project"
 
-LAKE_TABLES = {
-    "build_parameters": "as_of DATE, ledger_position INTEGER, home_kind VARCHAR",
-    "submissions": "submission_id VARCHAR, partner_id VARCHAR, dataset VARCHAR, replaces VARCHAR, issued_on DATE, "
-    "issued_on_is_approximate BOOLEAN, ledger_position INTEGER, contract_digest VARCHAR, rows_in BIGINT, rows_accepted BIGINT, "
-    "rows_quarantined BIGINT, rows_excluded BIGINT, file_name VARCHAR",
-    "observations": "submission_id VARCHAR, partner_id VARCHAR, dataset VARCHAR, measure VARCHAR, area VARCHAR, area_role VARCHAR, "
-    "counterpart_area VARCHAR, counterpart_role VARCHAR, reporter VARCHAR, period VARCHAR, period_start DATE, frequency VARCHAR, "
-    "offence VARCHAR, exploitation VARCHAR, sex VARCHAR, age VARCHAR, detail_kind VARCHAR, detail VARCHAR, unit VARCHAR, "
-    "value DECIMAL(20,4), lower DECIMAL(20,4), upper DECIMAL(20,4), obs_status VARCHAR, conf_status VARCHAR, "
-    "missing_reason VARCHAR, source_row_count INTEGER",
-    "maps": "partner_id VARCHAR, dataset VARCHAR, column_name VARCHAR, source VARCHAR, code VARCHAR, valid_from DATE, valid_to DATE, "
-    "note VARCHAR, origin VARCHAR",
-    "datasets": "partner_id VARCHAR, partner_name VARCHAR, sector VARCHAR, licence VARCHAR, legal_basis VARCHAR, audience VARCHAR, "
-    "minimum_cell INTEGER, already_public_minimum_cell INTEGER, cadence_months INTEGER, late_after_days INTEGER, dataset VARCHAR, "
-    "title VARCHAR, source_type VARCHAR, counting_unit VARCHAR, period_basis VARCHAR, age_basis VARCHAR, population_basis VARCHAR, "
-    "multi_response VARCHAR, precedence INTEGER, jurisdiction VARCHAR, replaces VARCHAR, frequency VARCHAR",
-    "areas": "area_set VARCHAR, area_code VARCHAR, area_name VARCHAR, area_level VARCHAR, parent_code VARCHAR, valid_from DATE, "
-    "valid_to DATE, has_polygon BOOLEAN",
-    "area_changes": "area_set VARCHAR, from_code VARCHAR, to_code VARCHAR, changed_on DATE, kind VARCHAR",
-    "definitions": "definition_id VARCHAR, jurisdiction VARCHAR, statute VARCHAR, provision VARCHAR, provision_label VARCHAR, "
-    "is_regime VARCHAR, is_instrument VARCHAR, valid_from VARCHAR, valid_to VARCHAR, valid_from_precision VARCHAR, acts VARCHAR, "
-    "means_required_adult VARCHAR, means_required_child VARCHAR, child_age_limit VARCHAR, movement_required VARCHAR, "
-    "purposes VARCHAR, who_covered VARCHAR, penalties VARCHAR, citation VARCHAR, source_mark VARCHAR, date_source_mark VARCHAR, "
-    "review_status VARCHAR, override_grade VARCHAR, override_reason VARCHAR, override_on VARCHAR, note VARCHAR",
-    "definition_map": "source_scheme VARCHAR, source_code VARCHAR, jurisdiction VARCHAR, target_scheme VARCHAR, target_code VARCHAR, "
-    "relation VARCHAR, counting_rule VARCHAR, valid_from VARCHAR, valid_to VARCHAR, note VARCHAR",
-    "breaks": "area_code VARCHAR, measure VARCHAR, break_on DATE, kind VARCHAR, evidence VARCHAR",
-}
 
-ANALYTICS_TABLES = {
-    "rates": "cell_id VARCHAR, rate_per_100k DOUBLE, rate_lower_per_100k DOUBLE, rate_upper_per_100k DOUBLE",
-    "trends": "series_id VARCHAR, eligibility VARCHAR, eligibility_reason VARCHAR, first_period VARCHAR, last_period VARCHAR, "
-    "periods_count INTEGER, regimes_count INTEGER, tau DOUBLE, s DOUBLE, z DOUBLE, p DOUBLE, q_bh DOUBLE, q_by DOUBLE, "
-    "family_id VARCHAR, family_count INTEGER, slope_per_year DOUBLE, slope_lower_per_year DOUBLE, slope_upper_per_year DOUBLE, "
-    "change_per_year_share DOUBLE, trend_ratio_per_year DOUBLE, trend_ratio_lower DOUBLE, trend_ratio_upper DOUBLE, step_on DATE, "
-    "step_ratio DOUBLE, step_ratio_lower DOUBLE, step_ratio_upper DOUBLE, direction VARCHAR, method VARCHAR, method_version VARCHAR",
-    "hotspots": "area_code VARCHAR, area_level VARCHAR, area_set VARCHAR, measure VARCHAR, exploitation VARCHAR, source VARCHAR, "
-    "dataset VARCHAR, period VARCHAR, method VARCHAR, value DOUBLE, population_count DOUBLE, expected_count DOUBLE, ratio DOUBLE, "
-    "z DOUBLE, p DOUBLE, p_upper_bound DOUBLE, p_normal DOUBLE, q_bh DOUBLE, q_by DOUBLE, family_id VARCHAR, family_count INTEGER, "
-    "limit_lower_95 DOUBLE, limit_upper_95 DOUBLE, limit_lower_998 DOUBLE, limit_upper_998 DOUBLE, assessment VARCHAR, "
-    "eligibility VARCHAR, eligibility_reason VARCHAR, emerging_category VARCHAR, emerging_eligibility VARCHAR, "
-    "emerging_reason VARCHAR, method_version VARCHAR",
-    "corridors": "counterpart_area VARCHAR, counterpart_role VARCHAR, area_code VARCHAR, measure VARCHAR, source VARCHAR, "
-    "dataset VARCHAR, period VARCHAR, value DOUBLE, share DOUBLE, location_quotient DOUBLE, expected_count DOUBLE, residual DOUBLE, "
-    "p DOUBLE, q DOUBLE, family_count INTEGER, eligibility VARCHAR, eligibility_reason VARCHAR",
-}
+def lake_tables() -> dict[str, dict[str, str]]:
+    """The tables of the schema `lake` as the intake makes them: table -> column -> type."""
+    from submissions import checking, definitions, lake
+
+    observations = ("submission_id", "partner_id", "dataset", *checking.KEY, *checking.VALUES, "source_row_count")
+    types = {"source_row_count": "INTEGER"} | lake.OBSERVATION_TYPES
+    return {
+        **lake.TABLES,
+        "observations": {column: types.get(column, "VARCHAR") for column in observations},
+        "definitions": dict.fromkeys(definitions.columns("definitions"), "VARCHAR"),
+        "definition_map": dict.fromkeys(definitions.columns("definition_map"), "VARCHAR"),
+    }
+
 
 # What a literal row leaves out.
 DEFAULTS: dict[str, dict[str, object]] = {
-    "submissions": {"issued_on_is_approximate": False, "contract_digest": "c", "rows_in": 1, "rows_accepted": 1,
-                    "rows_quarantined": 0, "rows_excluded": 0, "file_name": "file.csv"},
-    "observations": {"measure": "victims_detected", "area_role": "detection", "counterpart_area": "_T", "counterpart_role": "_Z",
-                     "reporter": "_T", "offence": "_T", "exploitation": "_T", "sex": "_T", "age": "_T", "detail_kind": "_Z",
-                     "detail": "_T", "unit": "persons", "obs_status": "A", "conf_status": "F", "source_row_count": 1},
-    "datasets": {"partner_name": "Police of Invented", "sector": "police", "licence": "open", "legal_basis": "act",
-                 "audience": "public", "minimum_cell": 11, "cadence_months": 12, "late_after_days": 60, "title": "Table",
-                 "source_type": "police", "counting_unit": "persons", "period_basis": "detection", "age_basis": "at_detection",
-                 "population_basis": "residents", "multi_response": "", "replaces": "whole_dataset", "frequency": "A"},
+    "submissions": {
+        "issued_on_is_approximate": False,
+        "contract_digest": "c",
+        "rows_in": 1,
+        "rows_accepted": 1,
+        "rows_quarantined": 0,
+        "rows_excluded": 0,
+        "file_name": "file.csv",
+    },
+    "observations": {
+        "measure": "victims_detected",
+        "area_role": "detection",
+        "counterpart_area": "_T",
+        "counterpart_role": "_Z",
+        "reporter": "_T",
+        "offence": "_T",
+        "exploitation": "_T",
+        "sex": "_T",
+        "age": "_T",
+        "detail_kind": "_Z",
+        "detail": "_T",
+        "unit": "persons",
+        "obs_status": "A",
+        "conf_status": "F",
+        "source_row_count": 1,
+    },
+    "datasets": {
+        "partner_name": "Police of Invented",
+        "sector": "police",
+        "licence": "open",
+        "legal_basis": "act",
+        "audience": "public",
+        "minimum_cell": 11,
+        "cadence_months": 12,
+        "late_after_days": 60,
+        "title": "Table",
+        "source_type": "police",
+        "counting_unit": "persons",
+        "period_basis": "detection",
+        "age_basis": "at_detection",
+        "population_basis": "residents",
+        "multi_response": "",
+        "replaces": "whole_dataset",
+        "frequency": "A",
+    },
     "areas": {"area_set": "world", "area_level": "country", "has_polygon": True},
     "maps": {"origin": "file"},
 }
@@ -95,24 +99,21 @@ def observation(**given: object) -> dict[str, object]:
     return row
 
 
-def create_schemas(connection: duckdb.DuckDBPyConnection, prefix: str = "") -> None:
-    """The empty schemas and tables that dbt reads as sources; `prefix` names another database (`build.`)."""
-    for schema in ("lake", "protected", "analytics"):
-        connection.execute(f"create schema if not exists {prefix}{schema}")
-    for table, columns in LAKE_TABLES.items():
-        connection.execute(f"create or replace table {prefix}lake.{table} ({columns})")
-    connection.execute(
-        f"create or replace table {prefix}protected.cells (cell_id VARCHAR, value DECIMAL(20,4), lower DECIMAL(20,4), "
-        "upper DECIMAL(20,4), is_suppressed BOOLEAN)"
-    )
-    for table, columns in ANALYTICS_TABLES.items():
-        connection.execute(f"create or replace table {prefix}analytics.{table} ({columns})")
+def create_schemas(connection: duckdb.DuckDBPyConnection) -> None:
+    """The empty schemas and tables that dbt reads as sources."""
+    from orchestration.defs.warehouse.lake import create_between
+
+    connection.execute("create schema if not exists lake")
+    for table, columns in lake_tables().items():
+        definition = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        connection.execute(f"create or replace table lake.{table} ({definition})")
+    create_between(connection)
 
 
 def insert_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Insert literal rows, completed with the defaults, into tables of the schema `lake`."""
     for table, given in lake.items():
-        names = [column.split()[0] for column in LAKE_TABLES[table].replace("DECIMAL(20,4)", "DECIMAL").split(", ")]
+        names = list(lake_tables()[table])
         rows = [{**DEFAULTS.get(table, {}), **row} for row in given]
         for row in rows:
             unknown = set(row) - set(names)
@@ -145,8 +146,22 @@ class Build:
 
         os.environ["WAYMARK_BUILD"] = str(self.path)
         result = dbtRunner().invoke(
-            [*arguments, "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(self.target),
-             "--log-path", str(self.target / "logs"), "--log-level", "none", "--log-level-file", "none", "--no-use-colors"]
+            [
+                *arguments,
+                "--project-dir",
+                str(PROJECT),
+                "--profiles-dir",
+                str(PROJECT),
+                "--target-path",
+                str(self.target),
+                "--log-path",
+                str(self.target / "logs"),
+                "--log-level",
+                "none",
+                "--log-level-file",
+                "none",
+                "--no-use-colors",
+            ]
         )
         if must_succeed:
             assert result.success, explain(result)
@@ -160,12 +175,13 @@ class Build:
                 "union all select cell_id, value, lower, upper, false from fct_cells_previous"
             )
 
-    def run(self, lake: Lake, *extra: str) -> None:
-        """All three selections with nothing suppressed and no analytics."""
+    def run(self, lake: Lake, with_checks: bool = False) -> None:
+        """All three selections with nothing suppressed and no analytics; data tests only where they are the subject."""
         self.write(lake)
-        self.dbt("build", "--select", "tag:marts", "--exclude-resource-type", "unit_test", *extra)
+        left_out = ("unit_test",) if with_checks else ("unit_test", "test")
+        self.dbt("build", "--select", "tag:marts", "--exclude-resource-type", *left_out)
         self.protect_nothing()
-        self.dbt("build", "--select", "tag:series", "tag:published", "--exclude-resource-type", "unit_test", *extra)
+        self.dbt("build", "--select", "tag:series", "tag:published", "--exclude-resource-type", *left_out)
 
     def rows(self, query: str) -> list[tuple]:
         with self.connect() as connection:
@@ -180,5 +196,7 @@ def explain(result) -> str:
     """Why a dbt invocation failed, in its own words."""
     if result.exception is not None:
         return str(result.exception)
-    failed = [r for r in getattr(result.result, "results", []) or [] if str(r.status) not in ("success", "pass", "skipped")]
+    failed = [
+        r for r in getattr(result.result, "results", []) or [] if str(r.status) not in ("success", "pass", "skipped")
+    ]
     return "\n".join(f"{r.node.unique_id}: {r.status} {r.message}" for r in failed) or "dbt failed without a message"

@@ -36,6 +36,7 @@ with
         select
             source_scheme,
             source_code,
+            jurisdiction,
             target_scheme,
             target_code,
             relation,
@@ -98,6 +99,8 @@ with
             and maps.source_scheme
             in (offence_codes.partner_id, offence_codes.jurisdiction)
             and maps.source_code in (offence_codes.offence, offence_codes.offence_label)
+            and coalesce(maps.jurisdiction, offence_codes.jurisdiction)
+            = offence_codes.jurisdiction
             and offence_codes.period_start >= maps.valid_from
             and offence_codes.period_start < maps.valid_to
         left join iccs on maps.target_code = iccs.offence
@@ -135,6 +138,8 @@ with
             on maps.target_scheme = 'ICCS'
             and maps.source_scheme in (partners.partner_id, partners.jurisdiction)
             and maps.source_code = '_T'
+            and coalesce(maps.jurisdiction, partners.jurisdiction)
+            = partners.jurisdiction
             and partners.period_start >= maps.valid_from
             and partners.period_start < maps.valid_to
         left join iccs on maps.target_code = iccs.offence
@@ -143,6 +148,7 @@ with
     form_relations as (
         select
             used.partner_id,
+            used.jurisdiction,
             used.exploitation,
             used.exploitation_label,
             used.period_start,
@@ -150,7 +156,11 @@ with
         from
             (
                 select distinct
-                    partner_id, exploitation, exploitation_label, period_start
+                    partner_id,
+                    jurisdiction,
+                    exploitation,
+                    exploitation_label,
+                    period_start
                 from used
             ) as used
         inner join
@@ -159,17 +169,25 @@ with
             and maps.source_scheme = used.partner_id
             and maps.source_code = used.exploitation_label
             and maps.target_code = used.exploitation
+            and coalesce(maps.jurisdiction, used.jurisdiction) = used.jurisdiction
             and used.period_start >= maps.valid_from
             and used.period_start < maps.valid_to
         group by
             used.partner_id,
+            used.jurisdiction,
             used.exploitation,
             used.exploitation_label,
             used.period_start
     ),
 
     form_offences as (
-        select source_code as exploitation, relation, target_code
+        select
+            source_code as exploitation,
+            relation,
+            target_code,
+            row_number() over (
+                partition by source_code order by source_order desc, target_code
+            ) as choice
         from maps
         where source_scheme = 'exploitation' and target_scheme = 'ICCS'
     ),
@@ -230,6 +248,7 @@ with
                 same(
                     [
                         "partner_id",
+                        "jurisdiction",
                         "exploitation",
                         "exploitation_label",
                         "period_start",
@@ -238,7 +257,10 @@ with
                     "form_relations",
                 )
             }}
-        left join form_offences on used.exploitation = form_offences.exploitation
+        left join
+            form_offences
+            on used.exploitation = form_offences.exploitation
+            and form_offences.choice = 1
     )
 
 select

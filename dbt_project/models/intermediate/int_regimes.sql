@@ -28,6 +28,8 @@ with
             {{ ref("dim_definitions") }} as definitions
             on days.jurisdiction = definitions.jurisdiction
             and definitions.is_regime
+            -- an instrument is a reference and never the law behind a count
+            and not definitions.is_instrument
             and days.period_start >= coalesce(definitions.valid_from, date '0001-01-01')
             and days.period_start < coalesce(definitions.valid_to, date '9999-12-31')
     )

@@ -7,6 +7,7 @@ with
             select
                 source_scheme,
                 source_code,
+                jurisdiction,
                 target_scheme,
                 target_code,
                 relation,
@@ -23,6 +24,7 @@ with
 select
     source_scheme,
     source_code,
+    {{ empty_to_null("jurisdiction") }} as jurisdiction,
     target_scheme,
     target_code,
     relation,
