@@ -55,13 +55,9 @@ class Home:
         if not file.is_file():
             if not create:
                 raise WaymarkError(f"{path} is not a home", hint="`waymark run --home DIR` makes one.")
-            if path.is_dir() and any(entry.name != "inbox" and entry.name != "contracts" for entry in path.iterdir()):
-                unfinished = all(
-                    entry.name in (*FOLDERS, "inbox", "contracts", ".lock") or entry.name.startswith("home.json")
-                    for entry in path.iterdir()
-                )
-                if not unfinished:
-                    raise WaymarkError(f"{path} is not empty and not a home", hint="Give an empty or new folder.")
+            known = (*FOLDERS, "inbox", "contracts")
+            if path.is_dir() and any(entry.name not in known and entry.name[0] != "." for entry in path.iterdir()):
+                raise WaymarkError(f"{path} is not empty and not a home", hint="Give an empty or new folder.")
             _make(path, kind or "real")
         state = _state(file)
         if kind is not None and state["kind"] != kind:

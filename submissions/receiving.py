@@ -409,6 +409,8 @@ def record_contracts(books: Books, contracts: Iterable[Contract | DocumentError]
 def _clear_unfinished(home: Home) -> None:
     """Removes what a killed run left half-written; nothing refers to it."""
     shutil.rmtree(home.landing / ".spill", ignore_errors=True)
-    for folder in (home.landing, home.lake, home.quarantine):
+    for folder in (home.landing, home.lake, home.quarantine, home.ledger):
         for path in folder.rglob(".*.part"):
             path.unlink(missing_ok=True)
+    for path in home.path.glob(".*.part"):
+        path.unlink(missing_ok=True)

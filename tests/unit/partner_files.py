@@ -35,7 +35,11 @@ BASE: dict[str, Any] = {
                 "measure": {"constant": "victims_detected"},
                 "period": {"from": "year", "as": "year"},
                 "sex": {"from": "sex", "values": {"all": "_T", "women": "F", "men": "M"}},
-                "value": {"from": "count", "thousands": ",", "marks": {"<5": [0, 4], "..": {"missing": "not_reported"}}},
+                "value": {
+                    "from": "count",
+                    "thousands": ",",
+                    "marks": {"<5": [0, 4], "..": {"missing": "not_reported"}},
+                },
             },
         }
     },

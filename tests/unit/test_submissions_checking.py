@@ -26,12 +26,23 @@ def test_labels_stay_the_partners_own_and_left_out_columns_are_totals(tmp_path: 
         ("QMA", "women", 7, 7, 7),
         ("QMB", "all", None, 0, 4),
     ]
-    rest = found.observations("counterpart_area", "counterpart_role", "age", "detail_kind", "detail", "unit", "frequency")
+    rest = found.observations(
+        "counterpart_area", "counterpart_role", "age", "detail_kind", "detail", "unit", "frequency"
+    )
     assert set(rest) == {("_T", "_Z", "_T", "_Z", "_T", "persons", "A")}
 
 
 def test_namibia_and_hostile_labels_are_only_labels(tmp_path: Path) -> None:
-    labels = ["NA", "=cmd|' /C calc'!A0", "<script>alert(1)</script>", "'; DROP TABLE cells; --", "{{ 1/0 }}", "$p0", "null", "@x"]
+    labels = [
+        "NA",
+        "=cmd|' /C calc'!A0",
+        "<script>alert(1)</script>",
+        "'; DROP TABLE cells; --",
+        "{{ 1/0 }}",
+        "$p0",
+        "null",
+        "@x",
+    ]
     rows = "".join(f'"{label}",2022,all,{index}\n' for index, label in enumerate(labels))
     found = made(tmp_path, changed(), HEADER + rows)
     assert not found.codes
@@ -69,7 +80,9 @@ def test_rows_with_one_key(
 
 
 def test_sums_add_bounds_and_a_gap_in_a_sum_leaves_a_gap(tmp_path: Path) -> None:
-    body = HEADER + "QMA,2022,all,<5\nQMA,2022,all,7\nQMB,2022,all,3\nQMB,2022,all,..\nQMC,2022,all,..\nQMC,2022,all,..\n"
+    body = (
+        HEADER + "QMA,2022,all,<5\nQMA,2022,all,7\nQMB,2022,all,3\nQMB,2022,all,..\nQMC,2022,all,..\nQMC,2022,all,..\n"
+    )
     found = made(tmp_path, changed(duplicates="sum"), body)
     assert found.observations("area", "value", "lower", "upper", "obs_status", "conf_status", "missing_reason") == [
         ("QMA", None, 7, 11, "A", "C", None),
@@ -125,7 +138,12 @@ def test_exclusions_are_counted_by_their_reason_before_anything_else(tmp_path: P
     ]
     body = HEADER + "QMZ,x,y,z\n ,2022,all,1\nQMA,2022,men,2\nQMA,2022,total,3\nQMB,2022,total,4\nQMB,2022,men,5\n"
     found = made(tmp_path, changed(exclude=exclude), body, left_out="source\nQMZ\n")
-    assert found.checked.exclusions == (("counted elsewhere", 1), ("no area", 1), ("men of QMA", 1), ("total of QMA", 1))
+    assert found.checked.exclusions == (
+        ("counted elsewhere", 1),
+        ("no area", 1),
+        ("men of QMA", 1),
+        ("total of QMA", 1),
+    )
     assert found.count("rows_accepted") == 2
 
 
@@ -169,7 +187,8 @@ def test_cases_are_counted_at_entry(tmp_path: Path) -> None:
 def test_several_issues_in_one_file_are_told_apart(tmp_path: Path) -> None:
     issue = {"column": "issue", "values": {"first": "2023-05-01", "second": "2024-05-01"}}
     content = changed(files=[{"pattern": "*.csv", "issued_on": issue}])
-    body = "area,year,sex,count,issue\nQMA,2022,all,1,first\nQMA,2022,all,2,second\nQMB,2022,all,3,third\nQMB,2024,all,3,first\n"
+    body = "area,year,sex,count,issue\nQMA,2022,all,1,first\nQMA,2022,all,2,second\n"
+    body += "QMB,2022,all,3,third\nQMB,2024,all,3,first\n"
     found = made(tmp_path, content, body)
     assert found.codes == {"R-issue": (4,), "R-period-after-issue": (5,)}
     counts = {issue.isoformat(): tuple(numbers.values()) for issue, numbers in found.checked.counts.items()}
@@ -208,7 +227,27 @@ def test_unmapped_labels_are_listed_with_their_rows_and_kept(tmp_path: Path) -> 
     assert not made(tmp_path / "else", defaulted, body).checked.problems
 
 
-CELLS = st.sampled_from(["QMA", "QMB", "", "2022", "2022.0", "20x", "all", "women", "men", "1", "<5", "..", "1,000", "-1", "1.5", "\x01", "x,y"])  # fmt: skip
+CELLS = st.sampled_from(
+    [
+        "QMA",
+        "QMB",
+        "",
+        "2022",
+        "2022.0",
+        "20x",
+        "all",
+        "women",
+        "men",
+        "1",
+        "<5",
+        "..",
+        "1,000",
+        "-1",
+        "1.5",
+        "\x01",
+        "x,y",
+    ]
+)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

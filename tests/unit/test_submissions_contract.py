@@ -26,7 +26,7 @@ datasets:
     counting_unit: persons
     period_basis: registration
     replaces: periods_x_areas
-    format: {type: csv, encoding: cp1252, delimiter: ";", decimal: ",", header_rows: [3, 4], fill_labels_right: true, stop_at: {column: Province, starts_with: "Source"}}
+    format: {type: csv, encoding: cp1252, delimiter: ";", header_rows: [3, 4], fill_labels_right: true}
     files: [{pattern: "victimes_*.csv", issued_on: {file_name: "victimes_(?P<date>\\\\d{8})", date_format: "%Y%m%d"}}]
     unpivot: {columns: "T[1-4] \\\\d{4}/\\\\d{2}", into: {name: quarter, value: count}}
     fiscal_year: {starts: 04-01}
@@ -76,7 +76,12 @@ def test_every_scalar_stays_text_unless_the_schema_asks_for_a_number(tmp_path: P
         ("replaces: periods_x_areas", "replaces: everything", 13, ["not allowed", "whole_dataset"]),
         ("late_after: 60 days", "late_after: soon", 6, ["'soon'", "such as '60 days'"]),
         ("sub-totals of the same table, kept as check", "x", 19, []),
-        ('reason: "sub-totals of the same table, kept as check"', "reason: sub-totals of a table, kept", 19, ["lack its quotes"]),
+        (
+            'reason: "sub-totals of the same table, kept as check"',
+            "reason: sub-totals of a table, kept",
+            19,
+            ["lack its quotes"],
+        ),
         ("audience: restricted", "audience: restricted\naudience: public", 5, ["stands twice", "line 4"]),
         ("from: count,", "from: count, from: total,", 24, ["stands twice"]),
         ("partner: qma_police_test", "partner: &x qma_police_test\nlicence: *x", 2, ["alias *x is not allowed"]),
@@ -85,14 +90,24 @@ def test_every_scalar_stays_text_unless_the_schema_asks_for_a_number(tmp_path: P
         ("fiscal_year: {starts: 04-01}\n", "note: none\n", 23, ["'fiscal: true' needs 'fiscal_year"]),
         ("(?P<quarter>\\\\d) (?P<year>", "(?P<quarter>\\\\d) (?P<yaer>", 23, ["group named year", "yaer"]),
         ("(?P<date>", "(?P<day>", 15, ["group named date"]),
-        ("victims_identified", "victims_identifed", 22, ["'victims_identifed' is no code of measure", "did you mean 'victims_identified'"]),
-        ("{from: count, thousands: \" \"", "{from: count, thousands: \",\"", 24, ["are the same"]),
+        (
+            "victims_identified",
+            "victims_identifed",
+            22,
+            ["'victims_identifed' is no code of measure", "did you mean 'victims_identified'"],
+        ),
+        ('{from: count, thousands: " "', '{from: count, thousands: ","', 24, ["are the same"]),
         ("suppressed: [1, 4]", "suppressed: [4, 1]", 24, ["bounds of '*' are not in order"]),
         ("values: {NA: QMA", "map: nowhere.csv, values: {NA: QMA", 21, ["nowhere.csv is not beside the contract"]),
-        ("measure: {constant: victims_identified}", "measure: {constant: victims_identified, from: x}", 22, ["either 'constant' or 'from'"]),
+        (
+            "measure: {constant: victims_identified}",
+            "measure: {constant: victims_identified, from: x}",
+            22,
+            ["either 'constant' or 'from'"],
+        ),
         ("issued_on: {file_name", "note: {file_name", 15, ["found keys with values"]),
     ],
-)  # fmt: skip
+)
 def test_a_slip_is_named_with_its_line_and_what_is_allowed(
     tmp_path: Path, old: str, new: str, line: int, words: list[str]
 ) -> None:

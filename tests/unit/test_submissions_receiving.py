@@ -45,7 +45,8 @@ def visible(home: Home, position: int | None = None) -> list[tuple]:
     connection = duckdb.connect()
     lake.load(connection, home, position)
     return connection.execute(
-        "SELECT issued_on, area, sex, value FROM lake.observations JOIN lake.submissions USING (submission_id) ORDER BY ALL"
+        "SELECT issued_on, area, sex, value FROM lake.observations JOIN lake.submissions USING (submission_id)"
+        " ORDER BY ALL"
     ).fetchall()
 
 
@@ -58,7 +59,10 @@ def test_a_file_lands_is_accepted_and_is_held_afterwards(home: Home, tmp_path: P
     landed = home.landing / str(receipt.file_sha256)
     assert landed.read_bytes() == path.read_bytes()
     assert landed.stat().st_mode & 0o777 == 0o444
-    stored = pq.read_table(home.lake / "observations" / f"partner_id={PARTNER}" / f"submission_id={receipt.submission_id}.parquet", partitioning=None)
+    stored = pq.read_table(
+        home.lake / "observations" / f"partner_id={PARTNER}" / f"submission_id={receipt.submission_id}.parquet",
+        partitioning=None,
+    )
     assert stored.num_rows == 4
     assert set(stored["submission_id"].to_pylist()) == {receipt.submission_id}
     folder = home.quarantine / str(receipt.submission_id)
@@ -67,8 +71,16 @@ def test_a_file_lands_is_accepted_and_is_held_afterwards(home: Home, tmp_path: P
     kinds = [entry["kind"] for entry in Ledger.of(home).entries()]
     assert kinds == ["contract", "submission"]
     again = receive(home, tmp_path)
-    assert (one(again).outcome, one(again).submission_id, again.has_new) == ("already_held", receipt.submission_id, False)
-    assert again.balance == first.balance == {"files": 1, "rows_in": 4, "rows_accepted": 4, "rows_quarantined": 0, "rows_excluded": 0}
+    assert (one(again).outcome, one(again).submission_id, again.has_new) == (
+        "already_held",
+        receipt.submission_id,
+        False,
+    )
+    assert (
+        again.balance
+        == first.balance
+        == {"files": 1, "rows_in": 4, "rows_accepted": 4, "rows_quarantined": 0, "rows_excluded": 0}
+    )
 
 
 def test_the_same_file_gives_the_same_id_and_bytes_in_another_home(tmp_path: Path, home: Home) -> None:
@@ -116,7 +128,10 @@ def test_a_broken_contract_refuses_its_files_and_no_others(home: Home, tmp_path:
     write_contract(tmp_path / "contracts", BASE | {"partner": "qmb_police_test"})
     write_file(tmp_path / "inbox")
     write_file(tmp_path / "inbox", partner="qmb_police_test")
-    outcomes = {receipt.partner: (receipt.outcome, [problem.code for problem in receipt.problems]) for receipt in receive(home, tmp_path).receipts}
+    outcomes = {
+        receipt.partner: (receipt.outcome, [problem.code for problem in receipt.problems])
+        for receipt in receive(home, tmp_path).receipts
+    }
     assert outcomes == {PARTNER: ("refused", ["F-contract"]), "qmb_police_test": ("accepted", [])}
 
 
@@ -210,7 +225,9 @@ def test_a_late_old_correction_is_compared_with_what_was_out_before_it(home: Hom
 
 def test_several_issues_in_a_file_are_several_submissions(home: Home, tmp_path: Path) -> None:
     issue = {"column": "issue", "values": {"a": "2023-05-01", "b": "2024-05-01"}}
-    write_contract(tmp_path / "contracts", changed(replaces="periods", files=[{"pattern": "*.csv", "issued_on": issue}]))
+    write_contract(
+        tmp_path / "contracts", changed(replaces="periods", files=[{"pattern": "*.csv", "issued_on": issue}])
+    )
     write_file(tmp_path / "inbox", "area,year,sex,count,issue\nQMA,2022,all,1,a\nQMA,2022,all,2,b\nQMB,2022,all,3,c\n")
     receipt = one(receive(home, tmp_path))
     assert [(part.issued_on, part.outcome, part.rows_in) for part in receipt.parts] == [
@@ -377,16 +394,25 @@ FILES: dict[str, tuple[dict, str | bytes]] = {
     "R-period": (changed(), ROWS + "QMC,22,all,1\n"),
     "R-period-after-issue": (changed(), ROWS + "QMC,2026,all,1\n"),
     "R-duplicate": (changed(), ROWS + "QMC,2022,all,1\nQMC,2022,all,1\n"),
-    "R-issue": (changed(files=[{"pattern": "*", "issued_on": ISSUE}]), "area,year,sex,count,issue\nQMA,2022,all,1,a\nQMB,2022,all,1,b\n"),
+    "R-issue": (
+        changed(files=[{"pattern": "*", "issued_on": ISSUE}]),
+        "area,year,sex,count,issue\nQMA,2022,all,1,a\nQMB,2022,all,1,b\n",
+    ),
     "R-label-empty": (changed(), ROWS + ",2022,all,1\n"),
     "R-label-long": (changed(), ROWS + f"{'x' * 201},2022,all,1\n"),
     "R-no-alternative": (changed(columns={"sex": [{"constant": "F", "where": {"sex": "women"}}]}), ROWS),
-    "R-status": (changed(columns={"obs_status": {"from": "sex"}, "sex": None}), HEADER + "QMA,2022,E,1\nQMB,2022,none,1\n"),
+    "R-status": (
+        changed(columns={"obs_status": {"from": "sex"}, "sex": None}),
+        HEADER + "QMA,2022,E,1\nQMB,2022,none,1\n",
+    ),
     "W-unmapped": (changed(), ROWS + "QMC,2022,girls,1\n"),
     "W-total": (changed(check_totals=[{"column": "sex", "member": "all"}]), ROWS + "QMC,2022,all,9\nQMC,2022,men,1\n"),
     "W-sum-with-missing": (changed(duplicates="sum"), ROWS + "QMC,2022,all,1\nQMC,2022,all,..\n"),
-    "W-unread-parts": (changed(format={"type": "csv", "stop_at": {"column": "area", "starts_with": "QMC"}}), ROWS + "QMC,2022,all,1\n" * 21),
-}  # fmt: skip
+    "W-unread-parts": (
+        changed(format={"type": "csv", "stop_at": {"column": "area", "starts_with": "QMC"}}),
+        ROWS + "QMC,2022,all,1\n" * 21,
+    ),
+}
 ELSEWHERE = {
     "F-sheet": "test_submissions_reading",
     "F-contract": "test_a_broken_contract_refuses_its_files_and_no_others",
@@ -414,7 +440,9 @@ def test_a_file_that_cannot_be_opened_is_refused(home: Home, tmp_path: Path, mon
     write_contract(tmp_path / "contracts")
     path = write_file(tmp_path / "inbox")
     if os.geteuid() == 0:
-        monkeypatch.setattr(receiving, "sha256_of", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+        monkeypatch.setattr(
+            receiving, "sha256_of", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
+        )
     else:
         path.chmod(0)
     receipt = one(receive(home, tmp_path))
@@ -447,14 +475,20 @@ def write_area_set(root: Path) -> None:
 
 def square(code: str, at: float, kind: str = "land") -> dict:
     ring = [[at, 0], [at + 1, 0], [at + 1, 1], [at, 1], [at, 0]]
-    return {"type": "Feature", "properties": {"id": code, "kind": kind}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    return {
+        "type": "Feature",
+        "properties": {"id": code, "kind": kind},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
 
 
 def test_area_sets_and_definitions_are_recorded_by_content(home: Home, tmp_path: Path) -> None:
     root = tmp_path / "contracts"
     write_contract(root)
     write_area_set(root)
-    (root / "breaks.csv").write_text("area_code,measure,break_on,kind,evidence\nQMA,victims_detected,2020-01-01,law,a statute\n")
+    (root / "breaks.csv").write_text(
+        "area_code,measure,break_on,kind,evidence\nQMA,victims_detected,2020-01-01,law,a statute\n"
+    )
     write_file(tmp_path / "inbox")
     receive(home, tmp_path)
     messages = areas.record(home, [root], [])
@@ -477,8 +511,12 @@ def test_area_sets_and_definitions_are_recorded_by_content(home: Home, tmp_path:
         ("parts", "QA1", "admin1", "QMA", None, None, True),
         ("parts", "QA2", "admin1", "QMA", date(2020, 1, 1), None, False),
     ]
-    assert connection.execute("SELECT * FROM lake.area_changes").fetchall() == [("parts", "QA0", "QA1", date(2020, 1, 1), "rename")]
-    assert connection.execute("SELECT area_code, break_on, kind FROM lake.breaks").fetchall() == [("QMA", date(2020, 1, 1), "law")]
+    assert connection.execute("SELECT * FROM lake.area_changes").fetchall() == [
+        ("parts", "QA0", "QA1", date(2020, 1, 1), "rename")
+    ]
+    assert connection.execute("SELECT area_code, break_on, kind FROM lake.breaks").fetchall() == [
+        ("QMA", date(2020, 1, 1), "law")
+    ]
     import geopandas
 
     shapes = geopandas.read_parquet(areas.boundaries(home)["parts"])
@@ -502,7 +540,11 @@ def test_maps_hold_values_files_codes_of_the_contract_names_and_defaults(home: H
         "sex": {"from": "sex", "values": {"all": "_T"}, "else": "_U"},
         "exploitation": {"from": "form", "where": {"sex": "all"}, "values": {"sexual": "SEX"}, "else": "_T"},
     }
-    write_contract(tmp_path / "contracts", changed(columns=columns), map_areas="source,code,valid_from,valid_to,note\nHere,QMA,,,by hand\n")
+    write_contract(
+        tmp_path / "contracts",
+        changed(columns=columns),
+        map_areas="source,code,valid_from,valid_to,note\nHere,QMA,,,by hand\n",
+    )
     body = "area,year,sex,count,form\nHere,2022,all,1,sexual\nNamibie,2022,girls,2,x\nNowhere,2022,all,3,labour\n"
     write_file(tmp_path / "inbox", body)
     assert one(receive(home, tmp_path)).unmapped == (("area", "Nowhere", 1), ("exploitation", "labour", 1))
@@ -521,7 +563,9 @@ def test_maps_hold_values_files_codes_of_the_contract_names_and_defaults(home: H
     ]
     dataset = connection.execute("SELECT * FROM lake.datasets").fetchall()
     assert len(dataset) == 1
-    assert connection.execute("SELECT * FROM lake.build_parameters").fetchall() == [(as_of, Ledger.of(home).position, "real")]
+    assert connection.execute("SELECT * FROM lake.build_parameters").fetchall() == [
+        (as_of, Ledger.of(home).position, "real")
+    ]
 
 
 def test_a_position_beyond_the_ledger_is_refused(home: Home) -> None:

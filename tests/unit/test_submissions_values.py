@@ -100,7 +100,7 @@ def read_by_hand(text: str, decimal: str, thousands: str) -> Decimal | None:
     if len(groups) > 1 and (len(groups[0]) > 3 or any(len(group) != 3 for group in groups[1:])):
         return None
     number = Decimal("".join(groups) + ("." + fraction if fraction else ""))
-    return None if negative and number != 0 or number > 10_000_000_000_000 else number
+    return None if (negative and number != 0) or number > 10_000_000_000_000 else number
 
 
 @QUICK
@@ -152,9 +152,15 @@ def test_whole_numbers_in_harmless_forms_are_accepted(tmp_path: Path, text: str)
 
 def test_marks_give_bounds_reasons_and_statuses(tmp_path: Path) -> None:
     marks = {
-        "<5": [0, 4], "-": 0, "..": {"missing": "not_reported"}, "x": {"missing": "not_applicable"},
-        "n/c": {"missing": "not_collected"}, "*": {"suppressed": [1, 4]}, "held": {"missing": "withheld"}, "": {"missing": "not_reported"},
-    }  # fmt: skip
+        "<5": [0, 4],
+        "-": 0,
+        "..": {"missing": "not_reported"},
+        "x": {"missing": "not_applicable"},
+        "n/c": {"missing": "not_collected"},
+        "*": {"suppressed": [1, 4]},
+        "held": {"missing": "withheld"},
+        "": {"missing": "not_reported"},
+    }
     root = write_contract(tmp_path, changed(columns={"value": {"from": "count", "marks": marks}}))
     rows = "".join(f"Q{chr(65 + index)}X,2022,all,{mark}\n" for index, mark in enumerate(marks))
     found = run(root, write_file(tmp_path / "inbox", HEADER + rows))
@@ -212,7 +218,9 @@ def dataset_of(tmp_path: Path, **keys: object):
 @given(
     year=st.integers(1900, 2100),
     month=st.integers(1, 12),
-    form=st.sampled_from(["{y}-{m:02}", "{y}{m:02}", "{y}/{m:02}", "{y} {m:02}", "{y}M{m:02}", "{y}-{m}", "{y}.0-{m:02}"]),
+    form=st.sampled_from(
+        ["{y}-{m:02}", "{y}{m:02}", "{y}/{m:02}", "{y} {m:02}", "{y}M{m:02}", "{y}-{m}", "{y}.0-{m:02}"]
+    ),
 )
 def test_months_come_back(tmp_path: Path, year: int, month: int, form: str) -> None:
     found = parse(form.format(y=year, m=month), PeriodRule(form="month"), dataset_of(tmp_path))
@@ -224,7 +232,9 @@ def test_months_come_back(tmp_path: Path, year: int, month: int, form: str) -> N
 @given(
     year=st.integers(1900, 2100),
     quarter=st.integers(1, 4),
-    form=st.sampled_from(["{y}-Q{q}", "{y}Q{q}", "{y} Q{q}", "Q{q} {y}", "{y}.0 Q{q}", "{y}.0 {q}.0", "{y} {q}", "T{q} {y}"]),
+    form=st.sampled_from(
+        ["{y}-Q{q}", "{y}Q{q}", "{y} Q{q}", "Q{q} {y}", "{y}.0 Q{q}", "{y}.0 {q}.0", "{y} {q}", "T{q} {y}"]
+    ),
 )
 def test_quarters_come_back(tmp_path: Path, year: int, quarter: int, form: str) -> None:
     found = parse(form.format(y=year, q=quarter), PeriodRule(form="quarter"), dataset_of(tmp_path))
@@ -247,7 +257,9 @@ def test_a_text_is_a_period_only_in_its_own_form(tmp_path: Path, text: str) -> N
 
 
 @QUICK
-@given(year=st.integers(1950, 2050), quarter=st.integers(1, 4), starts=st.sampled_from([4, 7, 10]), at_end=st.booleans())
+@given(
+    year=st.integers(1950, 2050), quarter=st.integers(1, 4), starts=st.sampled_from([4, 7, 10]), at_end=st.booleans()
+)
 def test_fiscal_quarters_are_the_calendar_quarters_they_are(
     tmp_path: Path, year: int, quarter: int, starts: int, at_end: bool
 ) -> None:
@@ -282,7 +294,9 @@ def test_a_fiscal_year_is_coded_by_the_calendar_year_of_its_first_day(
     assert (found.code, found.start) == (code, start)
 
 
-@pytest.mark.parametrize("text", ["", "20222", "2022-13", "2022-00", "2022-Q5", "Q0 2022", "1899", "2101", "２０２２", "22"])
+@pytest.mark.parametrize(
+    "text", ["", "20222", "2022-13", "2022-00", "2022-Q5", "Q0 2022", "1899", "2101", "２０２２", "22"]
+)
 def test_what_is_no_period_is_none(tmp_path: Path, text: str) -> None:
     dataset = dataset_of(tmp_path)
     assert all(parse(text, PeriodRule(form=form), dataset) is None for form in ("year", "quarter", "month"))
