@@ -51,7 +51,9 @@ def test_lines_are_physical_even_after_line_ends_in_cells_and_blank_lines(tmp_pa
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(
-        st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=8), min_size=3, max_size=3),
+        st.lists(
+            st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=8), min_size=3, max_size=3
+        ),
         min_size=1,
         max_size=20,
     ),
@@ -132,7 +134,9 @@ def test_several_header_rows_and_labels_filled_right(tmp_path: Path) -> None:
 
 
 def test_rows_from_the_declared_end_on_are_marked(tmp_path: Path) -> None:
-    root = write_contract(tmp_path, changed(format={"type": "csv", "stop_at": {"column": "area", "starts_with": "Source"}}))
+    root = write_contract(
+        tmp_path, changed(format={"type": "csv", "stop_at": {"column": "area", "starts_with": "Source"}})
+    )
     body = "area,year,sex,count\nQMA,2022,all,1\n Source: ministry\nNote,x,y\n"
     found = run(root, write_file(tmp_path / "inbox", body))
     assert found.count("rows_in") == 3
@@ -154,7 +158,14 @@ def workbook(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
 def test_typed_cells_become_the_text_a_person_would_write(tmp_path: Path) -> None:
     from datetime import date, datetime
 
-    rows = [["a", "b"], [2010.0, 12.5], [True, date(2024, 4, 14)], [datetime(2024, 4, 14, 12, 30), 1e20], [None, None], ["x", -3]]
+    rows = [
+        ["a", "b"],
+        [2010.0, 12.5],
+        [True, date(2024, 4, 14)],
+        [datetime(2024, 4, 14, 12, 30), 1e20],
+        [None, None],
+        ["x", -3],
+    ]
     path = workbook(tmp_path / "a.xlsx", {"other": [["z"]], "data": rows})
     found, read = rows_of(path, Format("xlsx", sheet="data", decimal=","))
     assert found.header == ("a", "b")
@@ -245,4 +256,8 @@ def test_more_than_one_batch_of_rows(tmp_path: Path, columns: int, monkeypatch: 
     found = reading.read(path, Format("csv"), connection, seen.append)
     assert found.rows == 50
     assert seen[-1] == 50
-    assert connection.execute("SELECT count(DISTINCT row_id), min(line), max(line) FROM source").fetchone() == (50, 2, 51)
+    assert connection.execute("SELECT count(DISTINCT row_id), min(line), max(line) FROM source").fetchone() == (
+        50,
+        2,
+        51,
+    )
