@@ -15,8 +15,8 @@ PUBLISHED = {path.stem for path in (PROJECT / "models" / "published").glob("pub_
 
 @pytest.fixture(scope="module")
 def manifest(build: Build):
-    build.write({})
-    return build.dbt("parse").result
+    build.dbt("ls", "--select", "tag:marts")
+    return build.manifest
 
 
 def models(manifest):

@@ -129,7 +129,7 @@ class Build:
     """One build database and the project run on it; paths are those of the test session."""
 
     def __init__(self, path: Path, target: Path) -> None:
-        self.path, self.target = path, target
+        self.path, self.target, self.manifest = path, target, None
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(str(self.path))
@@ -141,28 +141,17 @@ class Build:
             insert_lake(connection, lake)
 
     def dbt(self, *arguments: str, must_succeed: bool = True):
-        """Invoke dbt in this process with the shipped project and profile."""
+        """Invoke dbt in this process with the shipped project and profile; the project is parsed once."""
         from dbt.cli.main import dbtRunner
 
         os.environ["WAYMARK_BUILD"] = str(self.path)
-        result = dbtRunner().invoke(
-            [
-                *arguments,
-                "--project-dir",
-                str(PROJECT),
-                "--profiles-dir",
-                str(PROJECT),
-                "--target-path",
-                str(self.target),
-                "--log-path",
-                str(self.target / "logs"),
-                "--log-level",
-                "none",
-                "--log-level-file",
-                "none",
-                "--no-use-colors",
-            ]
-        )
+        settings = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(self.target)]
+        settings += ["--log-path", str(self.target / "logs"), "--log-level", "none", "--log-level-file", "none"]
+        if self.manifest is None:
+            parsed = dbtRunner().invoke(["parse", *settings])
+            assert parsed.success, explain(parsed)
+            self.manifest = parsed.result
+        result = dbtRunner(manifest=self.manifest).invoke([*arguments, *settings, "--no-use-colors"])
         if must_succeed:
             assert result.success, explain(result)
         return result
