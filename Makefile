@@ -34,6 +34,7 @@ $(VENV)/.runtime: requirements.txt pyproject.toml $(BIN)/uv
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt; }
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q $(PACKAGES)
+	@$(BIN)/python -m orchestration.preparation
 	@touch $@
 
 $(VENV)/.development: requirements-dev.txt pyproject.toml $(BIN)/uv
