@@ -159,6 +159,22 @@ def families(releases: Path, audience: str) -> pd.DataFrame:
         ).df()
 
 
+def classes(releases: Path, audience: str) -> tuple[int, int]:
+    """How many areas' courses over time were classed in a release, and how many as any kind of hot or cold spot."""
+    tables = releases / audience / "latest" / "tables"
+    with duckdb.connect() as connection:
+        counted = connection.execute(
+            f"""
+            with courses as (
+                select distinct area_code, measure, exploitation, dataset, length(period) as frequency, emerging_category
+                from read_parquet('{tables}/hotspots.parquet') where emerging_eligibility = 'assessed'
+            )
+            select count(*), count(*) filter (where emerging_category <> 'No Pattern Detected') from courses
+            """
+        ).fetchall()
+    return counted[0]
+
+
 def table(found: pd.DataFrame) -> pd.DataFrame:
     """By audience and kind, and in all: families tested, families with a claim, their share, and what chance allows.
 
@@ -201,11 +217,14 @@ def main(share: float = 1.0, audiences: Sequence[str] = ("restricted", "public")
     try:
         generate(folder, share)
         releases = run(folder, audiences)
+        classed = {audience: classes(releases, audience) for audience in audiences}
         counted = table(pd.concat([families(releases, audience) for audience in audiences], ignore_index=True))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print("Families without an effect: how many end with a claim (5 % may)")
     print(counted.to_string(index=False, formatters={"share": "{:.1%}".format, "uncorrected": "{:.1%}".format}))
+    for audience, (courses, patterns) in classed.items():
+        print(f"{audience}: {patterns} of {courses} areas' courses were classed as some hot or cold spot over time")
     above = above_limit(counted)
     if len(above):
         raise AssertionError(f"more claims than 5 % beyond Monte Carlo error:\n{above.to_string(index=False)}")
