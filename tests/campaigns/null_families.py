@@ -166,7 +166,7 @@ def classes(releases: Path, audience: str) -> tuple[int, int]:
         counted = connection.execute(
             f"""
             with courses as (
-                select distinct area_code, measure, exploitation, dataset, length(period) as frequency, emerging_category
+                select distinct area_code, measure, exploitation, dataset, length(period), emerging_category
                 from read_parquet('{tables}/hotspots.parquet') where emerging_eligibility = 'assessed'
             )
             select count(*), count(*) filter (where emerging_category <> 'No Pattern Detected') from courses
