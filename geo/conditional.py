@@ -9,7 +9,6 @@ moments of k values drawn without replacement.
 
 import numpy as np
 from numba import njit
-from scipy import special
 
 from geo.pearson_tail import inside, normal_deviate, normal_tail
 
@@ -18,23 +17,6 @@ RESOLVED = 1e-12
 """Share of the whole variation below which a variance is taken for rounding."""
 NO_COUNTS, EVEN_COUNTS, GIVEN_COUNTS = range(3)
 """How a neighbourhood's expected count is known: not at all, the map's mean an area, or given area by area."""
-
-
-def pearson_tails(z, skewness):
-    """P(Z >= z) and P(Z <= z) of a standardised Pearson III (shifted gamma) variable, by scipy.
-
-    Both are computed, because 1 minus the one loses the other where it is small. Where skewness all but vanishes, and
-    the gamma functions lose their digits, the normal tail at z - skewness (z^2 - 1) / 6.
-    """
-    z, skewness = np.asarray(z, dtype=float), np.asarray(skewness, dtype=float)
-    shape = 4 / np.maximum(np.square(skewness), 1e-8)
-    at = np.maximum(shape * (1 + z * skewness / 2), 0.0)
-    beyond, until = special.gammaincc(shape, at), special.gammainc(shape, at)
-    right = skewness > 0
-    normal = np.abs(skewness) < 1e-4
-    w = z - skewness * (z**2 - 1) / 6
-    upper = np.where(normal, special.ndtr(-w), np.where(right, beyond, until))
-    return upper, np.where(normal, special.ndtr(w), np.where(right, until, beyond))
 
 
 @njit(cache=True, error_model="numpy")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse, special
 
-from geo import conditional
+from geo import conditional, pearson_far
 from geo.completions import IntervalHotspots, getis_ord_interval
 from geo.emerging import CATEGORIES, EMERGING_TEXT, emerging
 from geo.neighbours import checked_weights, equal_in_rows
@@ -170,12 +170,12 @@ def getis_ord(
 
 
 def _far_tails(places, at, beyond, skewness, p, bound, direction) -> None:
-    """Sets the results where the fast tail does not reach, from scipy's incomplete gamma functions."""
-    upper_at, lower_at = conditional.pearson_tails(at, skewness)
+    """Sets the results where the fast tail does not reach."""
+    upper_at, lower_at = pearson_far.tails(at, skewness)
     if bound is p:
         upper_beyond, lower_beyond = upper_at, lower_at
     else:
-        upper_beyond, lower_beyond = conditional.pearson_tails(beyond, skewness)
+        upper_beyond, lower_beyond = pearson_far.tails(beyond, skewness)
     upper, lower = upper_at + upper_beyond, lower_at + lower_beyond
     bound[places] = np.minimum(2 * np.minimum(upper_at, lower_beyond), 1.0)
     p[places] = np.minimum(np.minimum(upper, lower), 1.0)

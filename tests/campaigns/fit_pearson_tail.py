@@ -8,9 +8,16 @@ and F is smooth and nearly constant, so that low polynomials reach nine digits. 
 functions at Chebyshev nodes; at q = 0 it is -log(H) / (t H) exactly.
 """
 
+import sys
+from pathlib import Path
+
 import numpy as np
 from numpy.polynomial import chebyshev, polynomial
 from scipy import special
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from geo.pearson_far import exact_deviate, nodes, temme_h  # noqa: E402
 
 REACH = 0.7
 SMALL, LARGE = (0.012, 0.25), (0.25, 1.0)
@@ -20,26 +27,6 @@ DEGREE_H = 29
 DEGREES_SMALL = (17, 13, 11, 9, 7)
 DEGREES_LARGE = (17, 13, 11, 9, 9, 7, 7)
 MILLS_AT, MILLS_TO, DEGREE_MILLS = 3.75, 27.5, 17
-
-
-def nodes(number, low, high):
-    return (np.cos(np.pi * (np.arange(number) + 0.5) / number) + 1) / 2 * (high - low) + low
-
-
-def h(u):
-    t = 2 * u / (1 - u)
-    near = np.abs(t) < 0.2
-    series = sum(2 * (-1) ** k * np.where(near, t, 0.0) ** k / (k + 2) for k in range(26))
-    far = np.where(near, 1.0, t)
-    return np.sqrt(np.where(near, series, 2 * (far - np.log1p(far)) / far**2))
-
-
-def deviate(u, q):
-    """Normal deviate with the tail of the gamma distribution, from scipy."""
-    a = 1 / q
-    x = a * (1 + u) / (1 - u)
-    upper, lower = special.gammaincc(a, x), special.gammainc(a, x)
-    return np.where(upper < lower, -special.ndtri(upper), special.ndtri(lower))
 
 
 def fit(values, at, degree):
@@ -53,9 +40,9 @@ def fit_f(q_low, q_high, degrees, centre, with_zero):
     q = nodes(len(degrees) - with_zero, q_low, q_high)
     grid_u, grid_q = np.meshgrid(u, q, indexing="ij")
     t = 2 * grid_u / (1 - grid_u)
-    f = (deviate(grid_u, grid_q) - t / np.sqrt(grid_q) * h(grid_u)) / np.sqrt(grid_q)
+    f = (exact_deviate(grid_u, grid_q) - t / np.sqrt(grid_q) * temme_h(grid_u)) / np.sqrt(grid_q)
     if with_zero:
-        limit = -np.log(h(u)) / (2 * u / (1 - u) * h(u))
+        limit = -np.log(temme_h(u)) / (2 * u / (1 - u) * temme_h(u))
         q, f = np.append(q, 0.0), np.column_stack([f, limit])
     in_q = polynomial.polyfit(q - centre, f.T, len(q) - 1)
     return [fit(row, u, degree) for row, degree in zip(in_q, degrees, strict=True)]
@@ -65,7 +52,7 @@ def coefficients():
     u = nodes(400, -REACH, REACH)
     v = nodes(200, -1, (MILLS_TO - MILLS_AT) / (MILLS_TO + MILLS_AT))
     x = MILLS_AT * (1 + v) / (1 - v)
-    result = {"H": fit(h(u), u, DEGREE_H), "MILLS": fit(special.erfcx(x) * (x + MILLS_AT), v, DEGREE_MILLS)}
+    result = {"H": fit(temme_h(u), u, DEGREE_H), "MILLS": fit(special.erfcx(x) * (x + MILLS_AT), v, DEGREE_MILLS)}
     for power, values in enumerate(fit_f(SMALL[0], SMALL[1], DEGREES_SMALL, 0.0, with_zero=True)):
         result[f"SMALL_{power}"] = values
     for power, values in enumerate(fit_f(LARGE[0], LARGE[1], DEGREES_LARGE, MIDDLE, with_zero=False)):
@@ -81,7 +68,7 @@ def errors(found):
         ("LARGE", 0.25, 1.0, len(DEGREES_LARGE), MIDDLE),
     ):
         q = random.uniform(low, high, u.size)
-        exact = deviate(u, q)
+        exact = exact_deviate(u, q)
         f = sum(polynomial.polyval(u, found[f"{name}_{k}"]) * (q - centre) ** k for k in range(number))
         t = 2 * u / (1 - u)
         w = t / np.sqrt(q) * polynomial.polyval(u, found["H"]) + np.sqrt(q) * f

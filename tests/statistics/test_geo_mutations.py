@@ -51,10 +51,14 @@ def conditional_figures(module):
     module._moran_i(d, near, (number - 1) / second, moran[0])
     module._moran_expected(d, w1, False, number, second, moran[1])
     module._moran_variance(d, w1, w2, False, number, second, moran[2])
-    upper, lower = module.pearson_tails(np.array([1.0, -0.4, 2.0]), np.array([0.5, -0.8, 3.0]))
     total = module.totals(values[None])
     without = module._moments_without(values[None], 0, 2, w1[2], w2[2], w3[2])
-    return np.concatenate([per, skew, score, star, mid, bound, *moran, upper, lower, total, without])
+    return np.concatenate([per, skew, score, star, mid, bound, *moran, total, without])
+
+
+def pearson_far_figures(module):
+    z, skewness = np.array([1.0, -0.4, 2.0, -0.9, 3.0, 0.6, -1.2]), np.array([0.5, -0.8, 3.0, 2.5, 9.0, -4.0, 1.6])
+    return np.concatenate([*module.tails(z, skewness), *module.incomplete_gamma_tails(z, skewness)])
 
 
 def rates_figures(module):
@@ -133,6 +137,7 @@ def completions_figures(module):
 
 FIGURES = {
     "conditional": conditional_figures,
+    "pearson_far": pearson_far_figures,
     "rates": rates_figures,
     "hotspots": hotspots_figures,
     "scan_search": search_figures,
@@ -166,8 +171,10 @@ MUTATIONS = [
     ("conditional", "lower = 1.0 - tail_beyond if w_beyond[i] >= 0", "lower = 1.0 - tail_at if w_at[i] >= 0"),
     ("conditional", "out[i] = -d[i] * d[i] / second", "out[i] = -d[i] * d[i] / (second * number)"),
     ("conditional", "around = (second - d[i] * d[i]) * to_mean - d[i]", "around = second * to_mean - d[i]"),
-    ("conditional", "shape = 4 / np.maximum", "shape = 2 / np.maximum"),
-    ("conditional", "right = skewness > 0", "right = skewness < 0"),
+    ("pearson_far", "shape = 4 / np.maximum", "shape = 2 / np.maximum"),
+    ("pearson_far", "right = skewness > 0", "right = skewness < 0"),
+    ("pearson_far", "2 * (SHORTEST - 1) / skewness", "(SHORTEST - 1) / skewness"),
+    ("pearson_far", "/ size * temme_h(u) + size * f", "/ size * temme_h(u)"),
     ("conditional", "m3 * to_third * w * per_spread**3", "m3 * w * per_spread**3"),
     ("rates", "mean / (exposed / number)", "mean / exposed"),
     ("rates", "between / (between + mean / people)", "between / (between + mean)"),

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from scipy import special, stats
 
-from geo.conditional import pearson_tails
+from geo.pearson_far import SHORTEST, incomplete_gamma_tails, tails
 from geo.pearson_tail import LARGE_UP_TO, REACH, inside, normal_deviate, normal_tail
 
 
@@ -44,7 +44,7 @@ def test_tail_keeps_its_stated_tolerance():
     # scipy itself loses digits at shapes above 1e5, skewness below 0.01: those are checked against the limit below
     skewness = rng.uniform(0.01, 2, z.size) * rng.choice([-1.0, 1.0], z.size)
     p, covered = two_sided(z, skewness)
-    upper, lower = pearson_tails(z, skewness)
+    upper, lower = incomplete_gamma_tails(z, skewness)
     truth = 2 * np.minimum(upper, lower)
     for least, tolerance in ((1e-20, 3e-8), (1e-290, 2e-7)):
         usable = covered & (truth > least)
@@ -76,9 +76,45 @@ def test_mirrored_skewness_mirrors_the_tail():
 def test_scipy_tails_are_those_of_its_pearson3():
     z = np.linspace(-3, 6, 91)
     for skewness in (-1.7, -0.3, 0.4, 1.2, 2.5):
-        upper, lower = pearson_tails(z, np.full_like(z, skewness))
+        upper, lower = incomplete_gamma_tails(z, np.full_like(z, skewness))
         np.testing.assert_allclose(upper, stats.pearson3.sf(z, skewness), rtol=1e-8, atol=1e-14)
         np.testing.assert_allclose(upper + lower, 1, rtol=1e-12)
     # beyond the end of the distribution nothing is left
-    assert pearson_tails(-2.1, 1.0)[0] == 1
-    assert pearson_tails(2.1, -1.0)[0] == 0
+    assert incomplete_gamma_tails(-2.1, 1.0)[0] == 1
+    assert incomplete_gamma_tails(2.1, -1.0)[0] == 0
+
+
+def test_far_tails_are_those_of_scipy_until_the_short_end():
+    rng = np.random.default_rng(9)
+    skewness = rng.uniform(0.02, 9, 100_000) * rng.choice([-1.0, 1.0], 100_000)
+    z = rng.uniform(-3, 8, 100_000) * np.sign(skewness)
+    way = 1 + z * skewness / 2
+    for ours, theirs in zip(tails(z, skewness), incomplete_gamma_tails(z, skewness), strict=True):
+        usable = (way > SHORTEST) & (theirs > 1e-250)
+        np.testing.assert_allclose(ours[usable], theirs[usable], rtol=1e-7)
+
+
+def test_the_short_tail_neither_vanishes_nor_jumps():
+    for skewness in (0.4, 1.4, 3.0, 6.0, -2.0):
+        z = np.linspace(-6, 2, 4001) if skewness > 0 else np.linspace(6, -2, 4001)
+        upper, lower = tails(z, np.full_like(z, skewness))
+        short = lower if skewness > 0 else upper
+        plain = incomplete_gamma_tails(z, np.full_like(z, skewness))[1 if skewness > 0 else 0]
+        np.testing.assert_allclose(upper + lower, 1, rtol=1e-12)
+        assert np.all(np.diff(short) >= -1e-12)
+        assert np.all(short >= plain * (1 - 1e-7))
+        assert np.all(short > 0)
+        # above 2 the distribution itself rises without bound at its end
+        assert abs(skewness) > 2 or np.abs(np.diff(short)).max() < 0.02
+
+
+def test_strongly_skewed_sums_are_not_all_called_cold():
+    """A tenth of these sums lies beyond the end of the fitted distribution, where its plain tail is 0."""
+    rng = np.random.default_rng(2)
+    values = np.exp(rng.normal(0, 1.5, 400))
+    sums = np.array([rng.choice(values, 8, replace=False).sum() for _ in range(4000)])
+    z, skewness = (sums - sums.mean()) / sums.std(), np.full(4000, stats.skew(sums))
+    assert (incomplete_gamma_tails(z, skewness)[1] < 1e-6).mean() > 0.05
+    upper, lower = tails(z, skewness)
+    assert (2 * np.minimum(upper, lower) < 0.05).mean() < 0.06
+    assert (lower < 0.025).mean() < 0.025
