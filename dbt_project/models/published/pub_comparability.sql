@@ -32,4 +32,6 @@ select
 from {{ ref("dim_definitions") }} as definitions
 left join {{ ref("dim_areas") }} as areas on definitions.jurisdiction = areas.area_code
 cross join {{ ref("stg_lake__build_parameters") }} as parameters
+-- jurisdictions of the areas at hand, and the instruments they are read against
+where areas.area_set is not null or definitions.is_instrument
 order by definitions.jurisdiction, definitions.valid_from, definitions.definition_id
