@@ -2,8 +2,8 @@
 
 A Pearson III distribution ends at z = -2 / skewness, the sum it stands for does not: with strongly skewed values a
 tenth of all sums lies beyond, and the plain tail would call each of them impossible. So the short tail is followed only
-to `SHORTEST` of the way from its end to the mean; beyond, p stays there until the normal tail is smaller (never below the tail itself). What is left
-of the short side is honest in one direction: an area is not called cold because the approximation ran out.
+to `SHORTEST` of the way from its end to the mean; beyond, p stays there until the normal tail is smaller, and is never
+below the plain tail. What is left errs to one side: no area is called cold because the approximation ran out.
 """
 
 import functools

@@ -224,7 +224,7 @@ def _places(coords: ArrayLike, n: int, distance: str) -> Floats:
     return great_circle_vectors(array[:, 0], array[:, 1])
 
 
-def _growing_circles(places: Floats, share: Floats, max_share: float) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _growing_circles(places: Floats, share: Floats, max_share: float) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
     """Areas by distance from each centre (n, longest circle), and the sizes at which a circle is complete.
 
     `sizes` marks with 1 the members after which a circle ends: all but those followed by one at the same distance.
@@ -243,7 +243,7 @@ def _growing_circles(places: Floats, share: Floats, max_share: float) -> tuple[N
         ends.append(further > here * (1 + 2 * SAME_DISTANCE))
     longest = max(1, max(len(row) for row in rows))
     order = np.full((n, longest), -1, np.int32)
-    complete = np.zeros((n, longest), np.int32)
+    complete = np.zeros((n, longest), np.int8)
     for centre, (row, end) in enumerate(zip(rows, ends, strict=True)):
         order[centre, : len(row)] = row
         complete[centre, : len(row)] = end

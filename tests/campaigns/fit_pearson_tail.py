@@ -17,7 +17,7 @@ from scipy import special
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from geo.pearson_far import exact_deviate, nodes, temme_h  # noqa: E402
+from geo.pearson_far import exact_deviate, nodes, temme_h
 
 REACH = 0.7
 SMALL, LARGE = (0.012, 0.25), (0.25, 1.0)
