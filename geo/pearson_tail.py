@@ -10,6 +10,8 @@ caller asks scipy. The order of additions and multiplications is fixed, so resul
 
 from numba import njit
 
+# The compiled loops of geo/conditional.py hold copies of these functions, and numba only looks at that file's date to
+# see whether its kept code is fresh: after a change here, touch geo/conditional.py.
 REACH = 0.7
 SMALL_UP_TO, LARGE_UP_TO, LARGE_MIDDLE = 0.25, 1.0, 0.6
 MILLS_AT = 3.75
