@@ -27,16 +27,16 @@ from submissions.findings import (
 from submissions.layout import (
     Layout,
     Parameters,
+    cells_query,
     exclusion_condition,
     layout,
-    make_cells,
     make_issues,
     make_period_texts,
 )
 from submissions.periods import issue_of_file
 from submissions.problems import Problem
-from submissions.reading import BLANKS, Reading
-from submissions.values import value_columns
+from submissions.reading import Reading, compact
+from submissions.values import make_value_texts
 
 if TYPE_CHECKING:
     import duckdb
@@ -74,10 +74,9 @@ def check_rows(
     """Gives every row of `source` its fate and fills `observations`. Raises Refusal when the whole file fails."""
     issue = issue_of_file(rule, file_name, reading)
     _texts(connection, dataset, reading, found)
-    make_cells(connection, dataset, found, rule)
-    make_period_texts(connection, dataset)
-    issues = make_issues(connection, rule, issue)
-    _parsed(connection, contract, dataset, issue)
+    make_period_texts(connection, dataset, found, rule)
+    issues = make_issues(connection, dataset, found, rule, issue)
+    _parsed(connection, contract, dataset, rule, found, issue)
     _fates(connection, issues)
     _duplicates(connection, dataset)
     _observations(connection, dataset)
@@ -99,15 +98,11 @@ def check_rows(
 
 
 def _texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, reading: Reading, found: Layout) -> None:
-    """`texts`: trimmed cells that the contract reads, whether the row is ragged or hostile, the exclusion it meets."""
+    """`texts`: whether a row is ragged, or hostile in a cell that the contract reads, and the exclusion it meets."""
     parameters = Parameters()
-    blanks = parameters.bind(BLANKS)
     positions = sorted({*found.positions.values(), *(index for index, _ in found.unpivoted)})
-    cells = [f"trim(c{position}, {blanks}) AS t{position}" for position in positions]
     is_ragged = f"(width <> {len(reading.header)} OR more IS NOT NULL)"
-    control = (
-        " OR ".join(f"regexp_matches(t{position}, {parameters.bind(_CONTROL)})" for position in positions) or "false"
-    )
+    together = f"concat_ws(' ', {', '.join(f'c{position}' for position in positions)})"
     conditions = [
         f"WHEN {exclusion_condition(exclusion, found, parameters)} THEN {index}"
         for index, exclusion in enumerate(dataset.exclusions)
@@ -115,13 +110,10 @@ def _texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, reading: Rea
     connection.execute(
         f"""
         CREATE OR REPLACE TABLE texts AS
-        WITH trimmed AS (
-            SELECT row_id, line, is_after_end, {is_ragged} AS is_ragged, {", ".join(cells) or "NULL AS nothing"}
-            FROM source
-        )
-        SELECT *, NOT is_ragged AND ({control}) AS is_hostile,
+        SELECT row_id, line, {is_ragged} AS is_ragged,
+               NOT is_ragged AND regexp_matches({together}, {parameters.bind(_CONTROL)}) AS is_hostile,
                CASE WHEN is_after_end THEN {AFTER_END} WHEN is_ragged THEN NULL {" ".join(conditions)} END AS exclusion
-        FROM trimmed
+        FROM source
         """,
         parameters,
     )
@@ -131,11 +123,18 @@ def _texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, reading: Rea
 
 
 def _parsed(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, dataset: Dataset, file_issue: date | None
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    dataset: Dataset,
+    rule: FileRule,
+    found: Layout,
+    file_issue: date | None,
 ) -> None:
-    """`parsed`: cells with numbers, bounds, status, period, issue, and the codes of what is wrong."""
+    """`parsed`: cells with period, issue, figures and status, and the codes of what is wrong, separated by blanks."""
     parameters = Parameters()
-    columns = value_columns(contract, dataset, parameters)
+    make_value_texts(connection, contract, dataset, cells_query(dataset, found, rule, parameters), parameters)
+    parameters = Parameters()
+    cells = cells_query(dataset, found, rule, parameters)
     issue = f"{parameters.bind(file_issue)}::DATE" if file_issue else "issue_texts.issue"
     join_issue = "" if file_issue else "LEFT JOIN issue_texts USING (issue_text)"
     codes = [
@@ -144,22 +143,28 @@ def _parsed(
         """CASE WHEN period IS NULL THEN 'R-period:period'
                 WHEN period_start > issue THEN 'R-period-after-issue:period' END""",
         *_label_problems(contract, dataset),
-        *columns.problems,
+        "nullif(value_codes, '')",
     ]
+    unread = (
+        "period_rule, period_text, value_text, issue_text, obs_status, conf_status, obs_status_code, conf_status_code"
+    )
     connection.execute(
         f"""
         CREATE OR REPLACE TABLE parsed AS
-        WITH read AS (
-            SELECT cells.* EXCLUDE (obs_status, conf_status), period, period_start, frequency, {issue} AS issue,
-                   {columns.read}
-            FROM cells LEFT JOIN period_texts USING (period_rule, period_text) {join_issue}
-        ),
-        stated AS (SELECT *, {columns.stated} FROM read),
-        statuses AS (SELECT *, {columns.statuses} FROM stated)
-        SELECT *, list_filter([{", ".join(codes)}], code -> code IS NOT NULL) AS codes FROM statuses
+        WITH found AS (
+            SELECT cells.*, period, period_start, frequency, {issue} AS issue, value, lower, upper, missing_reason,
+                   obs_status_code, conf_status_code, value_codes
+            FROM ({cells}) AS cells
+            LEFT JOIN period_texts USING (period_rule, period_text)
+            LEFT JOIN value_texts USING (value_text, obs_status, conf_status) {join_issue}
+        )
+        SELECT * EXCLUDE ({unread}, is_hostile, value_codes), obs_status_code AS obs_status,
+               conf_status_code AS conf_status, concat_ws(' ', {", ".join(codes)}) AS codes
+        FROM found
         """,
         parameters,
     )
+    compact(connection)
 
 
 def _label_problems(contract: Contract, dataset: Dataset) -> list[str]:
@@ -186,10 +191,10 @@ def _fates(connection: duckdb.DuckDBPyConnection, issues: Sequence[date]) -> Non
         """
         CREATE OR REPLACE TABLE fates AS
         WITH wrong AS (
-            SELECT row_id, list_sort(list_distinct(flatten(list(codes)))) AS codes
-            FROM parsed WHERE exclusion IS NULL AND len(codes) > 0 GROUP BY row_id
+            SELECT row_id, list_sort(list_distinct(string_split(string_agg(codes, ' '), ' '))) AS codes
+            FROM parsed WHERE exclusion IS NULL AND codes <> '' GROUP BY row_id
         ),
-        issued AS (SELECT row_id, min(issue) AS issue FROM parsed GROUP BY row_id)
+        issued AS (SELECT row_id, min(issue) AS issue FROM parsed WHERE issue <> $first GROUP BY row_id)
         SELECT row_id, line, coalesce(issue, $first) AS issue, exclusion,
                CASE WHEN exclusion IS NOT NULL THEN []::VARCHAR[] WHEN is_ragged THEN ['R-cells']
                     ELSE coalesce(codes, []) END AS codes,
@@ -198,14 +203,17 @@ def _fates(connection: duckdb.DuckDBPyConnection, issues: Sequence[date]) -> Non
         """,
         {"first": issues[0]},
     )
+    connection.execute(
+        "CREATE OR REPLACE TABLE unaccepted AS SELECT row_id FROM fates WHERE exclusion IS NOT NULL OR len(codes) > 0"
+    )
 
 
 def _duplicates(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     """`candidates`: cells of rows without problems. Rows with a key in common are put in quarantine or replaced."""
+    key = ", ".join(("issue", *KEY))
     _candidates(connection)
     if dataset.kind == "cases" or dataset.duplicates == "sum":
         return
-    key = ", ".join(("issue", *KEY))
     connection.execute(
         f"""
         CREATE OR REPLACE TABLE repeated AS
@@ -216,20 +224,12 @@ def _duplicates(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None
         return
     if dataset.duplicates == "error":
         connection.execute(
-            f"""
-            UPDATE fates SET codes = ['R-duplicate']
-            WHERE row_id IN (SELECT row_id FROM candidates SEMI JOIN repeated USING ({key}))
-            """
+            f"CREATE TABLE twice AS SELECT DISTINCT row_id FROM candidates SEMI JOIN repeated USING ({key})"
         )
-        _candidates(connection)
+        connection.execute("UPDATE fates SET codes = ['R-duplicate'] WHERE row_id IN (FROM twice)")
+        connection.execute("INSERT INTO unaccepted FROM twice")
         return
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TABLE candidates AS
-        SELECT candidates.* FROM candidates LEFT JOIN repeated USING ({key})
-        WHERE last_row_id IS NULL OR last_row_id = row_id
-        """
-    )
+    _candidates(connection, f"LEFT JOIN repeated USING ({key})", "AND coalesce(last_row_id, row_id) = row_id")
     connection.execute(
         """
         UPDATE fates SET is_replaced = true
@@ -238,16 +238,13 @@ def _duplicates(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None
     )
 
 
-def _candidates(connection: duckdb.DuckDBPyConnection) -> None:
+def _candidates(connection: duckdb.DuckDBPyConnection, join: str = "", condition: str = "") -> None:
     connection.execute(
         f"""
-        CREATE OR REPLACE TABLE candidates AS
-        SELECT row_id, issue, {", ".join(KEY)},
-               CASE WHEN mark IS NULL THEN number::DECIMAL(20, 4) WHEN value_state = 'exact' THEN low END AS value,
-               CASE WHEN mark IS NULL THEN number::DECIMAL(20, 4) ELSE low END AS lower,
-               CASE WHEN mark IS NULL THEN number::DECIMAL(20, 4) ELSE high END AS upper,
-               obs_status_code AS obs_status, conf_status_code AS conf_status, missing_reason
-        FROM parsed SEMI JOIN (SELECT row_id FROM fates WHERE exclusion IS NULL AND len(codes) = 0) USING (row_id)
+        CREATE OR REPLACE VIEW candidates AS
+        SELECT row_id, issue, {", ".join((*KEY, *VALUES))}
+        FROM parsed ANTI JOIN unaccepted USING (row_id) {join}
+        WHERE exclusion IS NULL {condition}
         """
     )
 
@@ -273,7 +270,7 @@ def _observations(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> No
     else:
         connection.execute(
             f"""
-            CREATE OR REPLACE TABLE observations AS
+            CREATE OR REPLACE VIEW observations AS
             SELECT {key}, {", ".join(VALUES)}, 1 AS source_row_count FROM candidates
             """
         )

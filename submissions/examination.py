@@ -229,10 +229,13 @@ def connect(home: Home | None) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     spill = str(home.landing / ".spill") if home else ""
-    return duckdb.connect(
+    connection = duckdb.connect(
         ":memory:",
         config={"temp_directory": spill, "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"},
     )
+    connection.execute("ATTACH ':memory:' AS work (COMPRESS)")
+    connection.execute("USE work")
+    return connection
 
 
 def sha256_of(path: Path) -> str:

@@ -70,10 +70,8 @@ def total_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> l
         row = connection.execute(
             f"""
             WITH numbers AS (
-                SELECT {key}, row_id, is_total_{index} AS is_total, exclusion,
-                       CASE WHEN mark IS NULL THEN number ELSE low END AS lower,
-                       CASE WHEN mark IS NULL THEN number ELSE high END AS upper
-                FROM parsed WHERE period IS NOT NULL AND len(codes) = 0
+                SELECT {key}, row_id, is_total_{index} AS is_total, exclusion, lower, upper
+                FROM parsed WHERE codes = ''
             ),
             compared AS (
                 SELECT {key}, any_value(lower) FILTER (is_total) AS total_lower,

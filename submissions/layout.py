@@ -48,7 +48,7 @@ class Layout:
     made: Mapping[str, str] = field(default_factory=dict)
 
     def expression(self, name: str) -> str:
-        return self.made[name] if name in self.made else f"t{self.positions[name]}"
+        return self.made[name] if name in self.made else f"c{self.positions[name]}"
 
 
 def layout(dataset: Dataset, rule: FileRule, reading: Reading) -> Layout:
@@ -110,13 +110,16 @@ def _where_condition(where: Where, found: Layout, parameters: Parameters) -> str
 # --- our columns -----------------------------------------------------------------------------------------------------
 
 
-def make_cells(connection: duckdb.DuckDBPyConnection, dataset: Dataset, found: Layout, rule: FileRule) -> None:
-    """`cells`: one row an observation-to-be, with our columns still as the partner's text."""
-    parameters = Parameters()
+def cells_query(dataset: Dataset, found: Layout, rule: FileRule, parameters: Parameters) -> str:
+    """SQL for `cells`: one row an observation-to-be, with our columns still as the partner's text.
+
+    Besides our dimensions and statuses: row_id, exclusion, is_hostile, is_total_<n>, period_rule, period_text,
+    value_text, issue_text. Texts that a contract leaves out are empty.
+    """
     made = ""
     if found.unpivoted:
         labels = parameters.bind([name for _, name in found.unpivoted])
-        values = ", ".join(f"t{index}" for index, _ in found.unpivoted)
+        values = ", ".join(f"c{index}" for index, _ in found.unpivoted)
         groups = [
             f"unnest({parameters.bind(list(labels_of_group))}) AS {found.made[group]}"
             for group, labels_of_group in found.groups.items()
@@ -132,25 +135,22 @@ def make_cells(connection: duckdb.DuckDBPyConnection, dataset: Dataset, found: L
         for column in (*DIMENSIONS, *STATUSES)
     ]
     period_rule, period_text = _period_text(dataset, found, parameters)
-    value = found.expression(dataset.value.source) if dataset.value else "NULL::VARCHAR"
-    issue = found.expression(rule.issued_on.column) if rule.issued_on.column else "NULL::VARCHAR"
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TABLE cells AS
-        WITH long AS (SELECT *{made} FROM texts WHERE NOT is_ragged)
+    value = found.expression(dataset.value.source) if dataset.value else "''"
+    issue = found.expression(rule.issued_on.column) if rule.issued_on.column else "''"
+    return f"""
         SELECT row_id, exclusion, is_hostile, {"".join(f"{check}, " for check in checks)}
                {period_rule} AS period_rule, {period_text} AS period_text, {value} AS value_text,
                {issue} AS issue_text, {", ".join(columns)}
-        FROM long
-        """,
-        parameters,
-    )
+        FROM (SELECT *{made} FROM source JOIN texts USING (row_id, line) WHERE NOT is_ragged)
+        """
 
 
 def _label(rules: Sequence[ColumnRule], column: str, dataset: Dataset, found: Layout, parameters: Parameters) -> str:
     """SQL for a column's label: the first alternative whose `where` holds; `else` where none does."""
     if not rules:
-        default = {"unit": dataset.counting_unit, **dict.fromkeys(STATUSES)}.get(column, DEFAULT_MEMBERS.get(column))
+        default = {"unit": dataset.counting_unit, **dict.fromkeys(STATUSES, "")}.get(column) or DEFAULT_MEMBERS.get(
+            column, ""
+        )
         return parameters.bind(default) + "::VARCHAR"
     cases, fallback = [], "NULL"
     for rule in rules:
@@ -184,10 +184,12 @@ def _period_text(dataset: Dataset, found: Layout, parameters: Parameters) -> tup
     return f"CASE {' '.join(numbers)} END", f"CASE {' '.join(texts)} END"
 
 
-def make_period_texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
+def make_period_texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, found: Layout, rule: FileRule) -> None:
     """`period_texts`: what each distinct text of a period rule means."""
+    parameters = Parameters()
+    cells = cells_query(dataset, found, rule, parameters)
     distinct = connection.execute(
-        "SELECT DISTINCT period_rule, period_text FROM cells WHERE period_rule IS NOT NULL"
+        f"SELECT DISTINCT period_rule, period_text FROM ({cells}) WHERE period_rule IS NOT NULL", parameters
     ).fetchall()
     rows = []
     for number, text in distinct:
@@ -216,14 +218,20 @@ def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequenc
     connection.unregister("rows_to_insert")
 
 
-def make_issues(connection: duckdb.DuckDBPyConnection, rule: FileRule, issue: date | None) -> tuple[date, ...]:
+def make_issues(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, found: Layout, rule: FileRule, issue: date | None
+) -> tuple[date, ...]:
     """`issue_texts` and the dates of issue in the file, earliest first. Refuses a file in which no row has one."""
     connection.execute("CREATE OR REPLACE TABLE issue_texts (issue_text VARCHAR, issue DATE)")
     if issue is not None:
         return (issue,)
-    texts = [text for (text,) in connection.execute("SELECT DISTINCT issue_text FROM cells").fetchall()]
-    rows = [(text, found) for text in texts if (found := issue_of_label(text, rule.issued_on))]
+    parameters = Parameters()
+    cells = cells_query(dataset, found, rule, parameters)
+    texts = [
+        text for (text,) in connection.execute(f"SELECT DISTINCT issue_text FROM ({cells})", parameters).fetchall()
+    ]
+    rows = [(text, day) for text in texts if (day := issue_of_label(text, rule.issued_on))]
     if not rows:
         raise Refusal("F-issue-date", "no row states a declared date", columns=(rule.issued_on.column or "",))
     insert_rows(connection, "issue_texts", rows)
-    return tuple(sorted({found for _, found in rows}))
+    return tuple(sorted({day for _, day in rows}))

@@ -1,8 +1,8 @@
 """From a file to a table of text: the declared form, never a guess.
 
 `read` fills a DuckDB table `source` with one row a row of the file: row_id (1..), line (physical line, or row of the
-sheet), width (cells found), is_after_end, and the cells c0, c1, … as text, exactly as written. Column names are
-positional, so nothing a partner writes ever becomes an identifier. What cannot be read at all is a Refusal.
+sheet), width (cells found), is_after_end, and the cells c0, c1, … as text, as written but for blanks at their ends.
+Column names are positional, so nothing a partner writes becomes an identifier. What cannot be read is a Refusal.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ MAXIMUM_UNPACKED_BYTES = 2_000_000_000
 MAXIMUM_UNPACKED_RATIO = 150
 RATIO_MATTERS_ABOVE_BYTES = 50_000_000
 MAXIMUM_ARCHIVE_MEMBERS = 10_000
+COMPACT_ABOVE_BYTES = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def read(path: Path, form: Format, connection: duckdb.DuckDBPyConnection, progre
         raise Refusal("F-too-large", f"{len(header):,} columns, at most {MAXIMUM_COLUMNS:,}")
     rest: Iterable[Record] = itertools.chain((first_data,), records) if first_data is not None else ()
     rows = _fill(connection, header, rest, progress)
+    compact(connection)
     reading = Reading(header, rows, preamble)
     _mark_end(reading, form, connection)
     return reading
@@ -107,6 +109,7 @@ def _fill(
     connection: duckdb.DuckDBPyConnection, header: Sequence[str], records: Iterable[Record], progress: Progress | None
 ) -> int:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     width = len(header)
     names = [f"c{index}" for index in range(width)]
@@ -122,7 +125,7 @@ def _fill(
             more = [_joined(row[width:]) for row in rows]
             widths = [min(found, width) if extra is None else found for found, extra in zip(widths, more, strict=True)]
             rows = [[*row[:width], *[""] * (width - len(row))] for row in rows]
-        columns = [pa.array(cells, pa.string()) for cells in zip(*rows, strict=True)]
+        columns = [pc.utf8_trim(pa.array(cells, pa.string()), characters=BLANKS) for cells in zip(*rows, strict=True)]
         row_ids = range(row_id + 1, row_id + len(rows) + 1)
         table = pa.table(
             [
@@ -135,7 +138,7 @@ def _fill(
             names=["row_id", "line", "width", "more", *names],
         )
         connection.register("batch", table)
-        connection.execute(f"INSERT INTO source SELECT row_id, line, width, false, more, {', '.join(names)} FROM batch")
+        _insert(connection, width)
         connection.unregister("batch")
         row_id += len(rows)
         if progress is not None:
@@ -151,6 +154,11 @@ def _create(connection: duckdb.DuckDBPyConnection, width: int) -> None:
     )
 
 
+def _insert(connection: duckdb.DuckDBPyConnection, width: int) -> None:
+    cells = ", ".join(f"c{index}" for index in range(width))
+    connection.execute(f"INSERT INTO source SELECT row_id, line, width, false, more, {cells} FROM batch")
+
+
 def _joined(cells: Sequence[str]) -> str | None:
     return "\x1f".join(cells) if any(trimmed(cell) for cell in cells) else None
 
@@ -163,10 +171,17 @@ def _mark_end(reading: Reading, form: Format, connection: duckdb.DuckDBPyConnect
     connection.execute(
         f"""
         UPDATE source SET is_after_end = true
-        WHERE row_id >= (SELECT min(row_id) FROM source WHERE starts_with(trim(c{position}, $blanks), $start))
+        WHERE row_id >= (SELECT min(row_id) FROM source WHERE starts_with(c{position}, $start))
         """,
-        {"start": start, "blanks": BLANKS},
+        {"start": start},
     )
+
+
+def compact(connection: duckdb.DuckDBPyConnection) -> None:
+    """Lets the database compress what it holds in memory, where it holds much."""
+    row = connection.execute("SELECT coalesce(sum(memory_usage_bytes), 0) FROM duckdb_memory()").fetchone()
+    if row is not None and row[0] > COMPACT_ABOVE_BYTES:
+        connection.execute("CHECKPOINT")
 
 
 BLANKS = " \t\r\n\u00a0\u2000\u2001\u2002\u2003\u2007\u2009\u202f\u3000\ufeff"
@@ -183,7 +198,7 @@ def _text_records(path: Path, form: Format) -> Iterator[Record]:
         reader = csv.reader(stream, delimiter=form.delimiter, quotechar=form.quote, strict=True)
         try:
             for row in reader:
-                if any(row):
+                if row and (row[0] or any(row)):
                     yield line, row
                 line = reader.line_num + 1
         except UnicodeDecodeError as error:
@@ -332,10 +347,11 @@ def _read_parquet(
         for batch in file.iter_batches(batch_size=BATCH_ROWS):
             cells = [_column_text(batch.column(index), form.decimal) for index in range(len(header))]
             row_ids = pa.array(range(rows + 1, rows + batch.num_rows + 1), pa.int64())
-            connection.register("batch", pa.table([row_ids, *cells], names=["row_id", *names]))
-            connection.execute(
-                f"INSERT INTO source SELECT row_id, row_id, {len(header)}, false, NULL, {', '.join(names)} FROM batch"
-            )
+            width = pa.array([len(header)] * batch.num_rows, pa.int32())
+            more = pa.nulls(batch.num_rows, pa.string())
+            fixed = ["row_id", "line", "width", "more"]
+            connection.register("batch", pa.table([row_ids, row_ids, width, more, *cells], names=[*fixed, *names]))
+            _insert(connection, len(header))
             connection.unregister("batch")
             rows += batch.num_rows
             if progress is not None:
@@ -353,17 +369,19 @@ def _column_text(column: Any, decimal: str) -> Any:
 
     kind = column.type
     if pa.types.is_floating(kind):
-        return pa.array(
-            ["" if value is None else number_text(value, decimal) for value in column.to_pylist()], pa.string()
-        )
+        numbers = column.cast(pa.float64())
+        is_whole = pc.fill_null(pc.and_(pc.less(pc.abs(numbers), 1e15), pc.equal(pc.trunc(numbers), numbers)), False)
+        whole = pc.if_else(is_whole, numbers, None).cast(pa.int64()).cast(pa.string())
+        exact = pc.replace_substring(numbers.cast(pa.string()), ".", decimal)
+        return pc.fill_null(pc.coalesce(whole, exact), "")
     if pa.types.is_boolean(kind):
         column = pc.if_else(column, "TRUE", "FALSE")
     elif pa.types.is_timestamp(kind):
         column = pc.strftime(column, format="%Y-%m-%d")
     elif pa.types.is_dictionary(kind):
         column = column.dictionary_decode()
-    text = pc.fill_null(column.cast(pa.string()), "")
+    text = pc.utf8_trim(pc.fill_null(column.cast(pa.string()), ""), characters=BLANKS)
     return pc.replace_substring(text, ".", decimal) if pa.types.is_decimal(kind) and decimal != "." else text
 
 
-__all__ = ["BLANKS", "Reading", "check_archive", "number_text", "read"]
+__all__ = ["BLANKS", "Reading", "check_archive", "compact", "number_text", "read"]

@@ -15,7 +15,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from submissions.reading import BLANKS, Reading
+from submissions.reading import Reading
 
 if TYPE_CHECKING:
     import duckdb
@@ -126,8 +126,7 @@ def _profile(connection: duckdb.DuckDBPyConnection, column: str) -> _Profile:
     row = connection.execute(
         f"""
         WITH texts AS (
-            SELECT trim({column}, $blanks) AS text, count(*) AS number FROM source
-            WHERE trim({column}, $blanks) <> '' GROUP BY 1
+            SELECT {column} AS text, count(*) AS number FROM source WHERE {column} <> '' GROUP BY 1
         )
         SELECT coalesce(sum(number), 0), count(*),
                coalesce(sum(number) FILTER (regexp_matches(text, $identity)), 0),
@@ -141,7 +140,6 @@ def _profile(connection: duckdb.DuckDBPyConnection, column: str) -> _Profile:
         FROM texts
         """,
         {
-            "blanks": BLANKS,
             "identity": _IDENTITY,
             "full_date": _FULL_DATE,
             "coordinate": _COORDINATE,

@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from submissions.contract_model import Contract, Dataset
 from submissions.fields import count_units, seed
 from submissions.layout import Parameters
+
+if TYPE_CHECKING:
+    import duckdb
 
 MAXIMUM_COUNT = 100_000_000_000
 MAXIMUM_AMOUNT = 10_000_000_000_000
@@ -62,6 +65,32 @@ def value_columns(contract: Contract, dataset: Dataset, parameters: Parameters) 
         list_contains({parameters.bind(sorted(keys))}, {combination}) AS status_is_allowed,
         mark IS NULL AND value_text = '' AND coalesce(given_obs_status IN {_GAPS}, false) AS is_stated_gap"""
     return ValueColumns(read, stated, statuses, _problems(contract, dataset))
+
+
+def make_value_texts(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, dataset: Dataset, cells: str, parameters: Parameters
+) -> None:
+    """`value_texts`: what each distinct text of a value cell, with its status labels, means and what is wrong with it.
+
+    `cells` is the query of layout.cells_query, and `parameters` are its own.
+    """
+    columns = value_columns(contract, dataset, parameters)
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TABLE value_texts AS
+        WITH distinct_texts AS (SELECT DISTINCT value_text, obs_status, conf_status FROM ({cells})),
+        read AS (SELECT *, {columns.read} FROM distinct_texts),
+        stated AS (SELECT *, {columns.stated} FROM read),
+        statuses AS (SELECT *, {columns.statuses} FROM stated)
+        SELECT value_text, obs_status, conf_status, missing_reason, obs_status_code, conf_status_code,
+               CASE WHEN mark IS NULL THEN number::DECIMAL(20, 4) WHEN value_state = 'exact' THEN low END AS value,
+               CASE WHEN mark IS NULL THEN number::DECIMAL(20, 4) ELSE low END AS lower,
+               CASE WHEN mark IS NULL THEN number::DECIMAL(20, 4) ELSE high END AS upper,
+               concat_ws(' ', NULL{"".join(f", {problem}" for problem in columns.problems)}) AS value_codes
+        FROM statuses
+        """,
+        parameters,
+    )
 
 
 def _problems(contract: Contract, dataset: Dataset) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ datasets:
     counting_unit: persons
     period_basis: registration
     replaces: periods_x_areas
-    format: {type: csv, encoding: cp1252, delimiter: ";", header_rows: [3, 4], fill_labels_right: true}
+    format: {type: csv, encoding: cp1252, delimiter: ";", decimal: ",", header_rows: [3, 4], fill_labels_right: true}
     files: [{pattern: "victimes_*.csv", issued_on: {file_name: "victimes_(?P<date>\\\\d{8})", date_format: "%Y%m%d"}}]
     unpivot: {columns: "T[1-4] \\\\d{4}/\\\\d{2}", into: {name: quarter, value: count}}
     fiscal_year: {starts: 04-01}
