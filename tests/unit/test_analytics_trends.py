@@ -10,7 +10,7 @@ from orchestration.defs.analytics.series_grid import ancestors, grid, period_cod
 from orchestration.parameters import parameters
 from scipy import stats
 
-NO_BREAKS = pd.DataFrame(columns=["area_code", "measure", "break_on", "kind"])
+NO_BREAKS = pd.DataFrame(columns=["area_code", "measure", "dimension", "break_on", "kind"])
 
 
 def annual(area: str, values: list[float], first: int = 2010, **columns: str) -> pd.DataFrame:
@@ -36,8 +36,10 @@ def annual(area: str, values: list[float], first: int = 2010, **columns: str) ->
     )
 
 
-def law(area: str, on: str, kind: str = "law") -> pd.DataFrame:
-    return pd.DataFrame([{"area_code": area, "measure": "_T", "break_on": pd.Timestamp(on), "kind": kind}])
+def law(area: str, on: str, kind: str = "law", dimension: str = "_T") -> pd.DataFrame:
+    return pd.DataFrame(
+        [{"area_code": area, "measure": "_T", "dimension": dimension, "break_on": pd.Timestamp(on), "kind": kind}]
+    )
 
 
 def test_a_rising_series_rose_and_its_tau_is_kendalls() -> None:
@@ -76,6 +78,14 @@ def test_other_breaks_are_drawn_and_do_not_split(kind: str) -> None:
     found = trends.compute(annual("QMA-01", [float(v) for v in range(20, 32)]), law("QMA-01", "2016-01-01", kind), {}, parameters()).iloc[0]
     assert found["regimes_count"] == 1
     assert found["direction"] == "rose"
+
+
+def test_a_changed_code_list_splits_the_parts_and_not_the_total() -> None:
+    rising = [float(value) for value in range(20, 32)]
+    series = pd.concat([annual("QMA-01", rising), annual("QMA-01", rising, exploitation="LAB")])
+    breaks = law("QMA-01", "2016-01-01", "code list", dimension="exploitation")
+    found = trends.compute(series, breaks, {}, parameters()).set_index("series_id")
+    assert found["regimes_count"].to_dict() == {"QMA-01": 1, "QMA-01LAB": 2}
 
 
 def test_short_series_say_so_with_the_numbers() -> None:

@@ -22,4 +22,10 @@ select
     parameters.as_of
 from {{ ref("fct_coverage") }} as coverage
 cross join {{ ref("stg_lake__build_parameters") }} as parameters
+where
+    not exists (
+        select 1
+        from {{ ref("int_datasets_withheld") }} as withheld
+        where withheld.source = coverage.source and withheld.dataset = coverage.dataset
+    )
 order by coverage.source, coverage.dataset, coverage.area_code, coverage.frequency

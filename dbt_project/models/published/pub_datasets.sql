@@ -17,5 +17,11 @@ select
     parameters.as_of
 from {{ ref("dim_datasets") }} as datasets
 cross join {{ ref("stg_lake__build_parameters") }} as parameters
-where datasets.last_issued_on is not null
+where
+    datasets.last_issued_on is not null
+    and not exists (
+        select 1
+        from {{ ref("int_datasets_withheld") }} as withheld
+        where withheld.source = datasets.source and withheld.dataset = datasets.dataset
+    )
 order by datasets.source, datasets.dataset

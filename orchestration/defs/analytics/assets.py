@@ -32,7 +32,7 @@ def read_rates(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFr
 def read_trends(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
     # an index has no level of its own: its panel is tested, not the index
     series = connection.execute("select * from fct_series where derivation <> 'chain_linked' order by series_id, period").df()
-    breaks = connection.execute("select area_code, measure, break_on, kind from fct_breaks order by all").df()
+    breaks = connection.execute("select area_code, measure, dimension, break_on, kind from fct_breaks order by all").df()
     parents = dict(connection.execute("select area_code, parent_code from dim_areas").fetchall())
     return trends.compute(series, breaks, parents, parameters())
 
@@ -81,9 +81,10 @@ def _asset(
     )
     def analysis(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         build = warehouse.audience_build(context)
-        with progress.current().step("analytics", f"analytics: {name}"), duckdb.connect(str(build.database)) as connection:
+        with progress.current().step("analytics", f"analytics: {name}") as step, duckdb.connect(str(build.database)) as connection:
             table = read(connection, build)
             fill(connection, f"analytics.{name}", table)
+            step.rows = len(table)
         metadata: dict[str, Any] = {"rows": len(table)}
         if "eligibility" in table:
             metadata |= {f"{code}": int(count) for code, count in table["eligibility"].value_counts().items()}

@@ -98,7 +98,7 @@ def _maps(
         expected = np.where(usable, exposure * (total / base), np.nan)
 
     numbers = {name: np.full((n, t), np.nan) for name in ("z", "p", "p_upper_bound", "p_normal")}
-    assessed = np.zeros((n, t), dtype=bool)
+    assessed, direction = np.zeros((n, t), dtype=bool), np.zeros((n, t))
     reasons = np.full((n, t), None, dtype=object)
     reporting = usable.sum(axis=0)
     enough = (reporting >= rules["minimum_areas"]) & (total > 0)
@@ -118,6 +118,7 @@ def _maps(
         )  # fmt: skip
         good = np.asarray(result.assessed, dtype=bool) & ~np.isnan(result.p)
         assessed[:, enough] = good
+        direction[:, enough] = np.nan_to_num(np.asarray(result.direction, dtype=float))
         for name in numbers:
             numbers[name][:, enough] = np.where(good, getattr(result, name), np.nan)
         reasons[:, enough] = np.where(good, None, np.asarray(result.reason, dtype=object))
@@ -137,7 +138,7 @@ def _maps(
         if whole.any():
             kinds[whole] = emerging(numbers["z"][whole], alpha=rules["significance"])
     q = np.column_stack([false_discovery(numbers["p"][:, column], method="bh") for column in range(t)])
-    clear, z = q <= rules["significance"], numbers["z"]
+    clear = q <= rules["significance"]
     names = "|".join(group[name] for name in GROUP)
     return {
         "area_code": np.repeat(keys.to_numpy(object), t),
@@ -153,7 +154,7 @@ def _maps(
         "q_bh": q.ravel(),
         "family_id": np.tile(np.array([f"{names}|{period}" for period in table.periods], dtype=object), n),
         "family_count": np.tile((~np.isnan(numbers["p"])).sum(axis=0), n),
-        "assessment": _chosen([~assessed, clear & (z > 0), clear & (z < 0)], [None, "hot", "cold"], "not_significant").ravel(),
+        "assessment": _chosen([~assessed, clear & (direction > 0), clear & (direction < 0)], [None, "hot", "cold"], "not_significant").ravel(),
         "eligibility": np.where(assessed, "assessed", "not_assessed").astype(object).ravel(),
         "eligibility_reason": reasons.ravel(),
         "emerging_category": np.repeat(kinds, t),

@@ -35,7 +35,8 @@ def compute(
 
     series   long: series_id, frequency, period, period_start, value (NaN where missing or protected), area_code,
              measure, the columns of `FAMILY` and `SPLITS`.
-    breaks   area_code, measure (or `_T` for all), break_on, kind; a break holds for the area and all areas inside it.
+    breaks   area_code, measure (or `_T` for all), dimension, break_on, kind; a break holds for the area and all areas inside
+             it. One of a dimension other than `_T` (a code list that changed) holds for figures split by it, not for totals.
     parents  area_code -> code of the area above.
     """
     rules = parameters["trends"]
@@ -132,9 +133,11 @@ def _regimes(
     n, t = table.values.shape
     starts = table.starts
     ends = starts + pd.DateOffset(months=12 // per_year)
-    by_area: dict[str, list[tuple[str, pd.Timestamp]]] = {}
+    by_area: dict[str, list[tuple[str, str, pd.Timestamp]]] = {}
     for row in breaks.itertuples():
-        by_area.setdefault(str(row.area_code), []).append((str(row.measure), pd.Timestamp(row.break_on)))
+        by_area.setdefault(str(row.area_code), []).append((str(row.measure), str(row.dimension), pd.Timestamp(row.break_on)))
+    split = keys[list(SPLITS)] != "_T"
+    split_by = [{"_T", *(name for name in SPLITS if row[name])} for row in split.to_dict("records")]
     regimes = np.zeros((n, t))
     steps: list[list[tuple[int, Any]]] = []
     for position, (area, measure) in enumerate(zip(keys["area_code"], keys["measure"], strict=True)):
@@ -142,8 +145,8 @@ def _regimes(
             {
                 date
                 for place in ancestors(parents, area)
-                for about, date in by_area.get(place, ())
-                if about in (measure, "_T") and starts[0] < date < ends[-1]
+                for about, dimension, date in by_area.get(place, ())
+                if about in (measure, "_T") and dimension in split_by[position] and starts[0] < date < ends[-1]
             }
         )
         for date in dates:
