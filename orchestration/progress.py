@@ -17,11 +17,20 @@ from typing import TextIO
 
 @dataclass(frozen=True)
 class Timing:
-    """Wall and CPU seconds of one step, children (a browser, say) included."""
+    """Wall and CPU seconds of one step, children (a browser, say) included, and how it ended."""
 
     stage: str
     wall: float
     cpu: float
+    outcome: str = "done"  # or "failed"
+    rows: int | None = None
+
+
+@dataclass
+class Step:
+    """A step at work; it may say how many rows it wrote."""
+
+    rows: int | None = None
 
 
 @dataclass
@@ -34,16 +43,18 @@ class Progress:
     _last_tick: float = 0.0
 
     @contextmanager
-    def step(self, stage: str, title: str = "") -> Iterator[None]:
+    def step(self, stage: str, title: str = "") -> Iterator[Step]:
         """Time a step; the line appears when it ends, a terminal also shows it while it runs."""
+        step, outcome = Step(), "failed"
         started, cpu = time.perf_counter(), cpu_seconds()
         self._depth += 1
         self.tick(title or stage, always=True)
         try:
-            yield
+            yield step
+            outcome = "done"
         finally:
             self._depth -= 1
-            timing = Timing(stage, time.perf_counter() - started, cpu_seconds() - cpu)
+            timing = Timing(stage, time.perf_counter() - started, cpu_seconds() - cpu, outcome, step.rows)
             self.timings.append(timing)
             self.line(f"· {title or stage}", f"{timing.wall:.1f} s")
 
