@@ -182,15 +182,20 @@ HATCH_NAMES = {"/": "slash", "x": "cross", ".": "dots"}
 
 def hatch_patterns() -> str:
     """The three hatchings of what is not known, as SVG patterns (equal ids may repeat: they are equal)."""
-    unknown, hidden, silent = (palette.STATES[letter]["colour"] for letter in "xsm")
-    return (
-        f'<defs><pattern id="hatch-slash" width="6" height="6" patternUnits="userSpaceOnUse">'
-        f'<rect width="6" height="6" fill="{unknown}"/><path d="M0 6L6 0" stroke="#7c8791" stroke-width="1"/></pattern>'
-        f'<pattern id="hatch-cross" width="6" height="6" patternUnits="userSpaceOnUse"><rect width="6" height="6" '
-        f'fill="{hidden}"/><path d="M0 6L6 0M0 0L6 6" stroke="#5b6875" stroke-width="1"/></pattern>'
-        f'<pattern id="hatch-dots" width="5" height="5" patternUnits="userSpaceOnUse"><rect width="5" height="5" '
-        f'fill="{silent}"/><circle cx="2.5" cy="2.5" r=".8" fill="#8d969e"/></pattern></defs>'
-    )
+    marks = {"/": '<path d="M0 6L6 0" {pen}/>', "x": '<path d="M0 6L6 0M0 0L6 6" {pen}/>', ".": DOT}
+    patterns = []
+    for letter in "xsm":
+        state = palette.STATES[letter]
+        ink = palette.HATCH_INK[state["hatch"]]
+        mark = marks[state["hatch"]].format(pen=f'stroke="{ink}" stroke-width="1"', ink=ink)
+        patterns.append(
+            f'<pattern id="hatch-{HATCH_NAMES[state["hatch"]]}" width="6" height="6" patternUnits="userSpaceOnUse">'
+            f'<rect width="6" height="6" fill="{state["colour"]}"/>{mark}</pattern>'
+        )
+    return f"<defs>{''.join(patterns)}</defs>"
+
+
+DOT = '<circle cx="3" cy="3" r=".8" fill="{ink}"/>'
 
 
 def swatch(colour: str, hatch: str = "") -> str:

@@ -409,8 +409,7 @@ def _class_names(limits: list[float]) -> list[str]:
 
 
 def _pattern(hatch: str) -> dict[str, Any]:
-    colour = "#5b6875" if hatch == "x" else "#7c8791"
-    return {"shape": hatch, "fillmode": "overlay", "fgcolor": colour, "size": 6, "solidity": 0.25}
+    return {"shape": hatch, "fillmode": "overlay", "fgcolor": palette.HATCH_INK[hatch], "size": 6, "solidity": 0.25}
 
 
 def _line(rings: list[list[list[float]]]) -> tuple[list[float | None], list[float | None]]:

@@ -125,11 +125,12 @@ def _standing_out_in(published: Published, view: View, method: str, period: int,
     measure, when = words.label("measure", view.key["measure"]), period_label(view.periods[period])
     level = words.label("area_level", view.key["area_level"]).lower()
     if method == SPATIAL:
-        headline = f"{len(high)} of {assessed} {level} stand out together with their neighbours"
-        text = f"{measure}, {when}: rates are higher there than chance would give"
+        headline = f"{len(high) or 'None'} of {assessed} {level} stand out together with their neighbours"
+        text = f"{measure}, {when}: rates are {'' if high else 'nowhere '}higher {'there ' if high else ''}than chance"
+        text += " would give"
     else:
-        headline = f"{len(high)} of {assessed} {level} lie above the range of their region"
-        text = f"{measure}, {when}: above the funnel limits for their size"
+        headline = f"{len(high) or 'None'} of {assessed} {level} lie above the range of their region"
+        text = f"{measure}, {when}: {'above' if high else 'none above'} the funnel limits for the size of the area"
     text += f" ({joined(sorted(high))})." if 0 < len(high) <= 5 else "."
     text += f" {low} lie significantly low." if low else ""
     text += " Detected, not prevalence: a high figure may show good detection."
@@ -164,7 +165,7 @@ def _flows(published: Published) -> list[Finding]:
     strong = assessed[(assessed["q"] < 0.05) & (assessed["residual"] > 0)].sort_values(
         ["counterpart_area_name", "area_name"]
     )
-    if assessed.empty:
+    if strong.empty:
         return []
     pairs = [f"{row.counterpart_area_name} to {row.area_name}" for row in strong.itertuples()]
     text = f"{len(assessed)} flows were large enough to assess ({period_label(last['period'].iat[0])})."
@@ -180,14 +181,16 @@ def _revisions(published: Published) -> list[Finding]:
     revised = table[table["kind"] == "revised"]
     revised = revised[revised["difference"].fillna(0) != 0]
     new = int((table["kind"] == "new").sum())
-    text = f"{len(revised)} figures were revised and {new} are new since the sources' previous issues."
+    text = f"{number(len(revised))} figures were revised and {number(new)} are new since the sources' previous issues."
     if len(revised):
         top = revised.loc[revised["difference"].abs().sort_values(kind="stable").index[-1]]
         text += (
             f" The largest revision: {top['area_name']}, {published.words.label('measure', top['measure']).lower()} "
             f"{period_label(top['period'])}, {signed(top['difference'])}."
         )
-    headline = f"{len(revised)} figures revised, {new} new"
+    headline = (
+        f"{number(len(revised))} figures revised, {number(new)} new" if len(revised) else f"{number(new)} new figures"
+    )
     return [Finding(headline, text, STRONG, "both issues as of the same day", "changes.html", "Changes")]
 
 

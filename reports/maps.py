@@ -312,6 +312,7 @@ def payload(published: Published, chosen: list[View], pages: set[str], limit_byt
             "states": palette.STATES,
             "emergingGroups": palette.EMERGING_GROUPS,
             "ramp": palette.RAMP,
+            "hatchInk": palette.HATCH_INK,
             "pages": sorted(pages),
             "methods": {method: words.label("method", method) for method in (SPATIAL, FUNNEL)},
             "invented": published.is_invented,
@@ -365,7 +366,7 @@ def _view_record(published: Published, view: View) -> dict[str, Any]:
         "limits": {name: _rounded(grid, 4) for name, grid in view.limits.items()},
         "main": view.main_method,
         "reasons": reasons,
-        "emerging": list(view.emerging) if (view.emerging != "").any() else [],
+        "emerging": [text.capitalize() for text in view.emerging] if (view.emerging != "").any() else [],
         "emergingGroups": [palette.emerging_group(text) for text in view.emerging],
     }
 

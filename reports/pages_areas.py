@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from reports import palette
 from reports.maps import ASSESSED
-from reports.pages_quality import change_row, definition_row
+from reports.pages_quality import break_rows, change_row, definition_row
 from reports.series import Series, sentence, step_sentence, verdict
 from reports.words import day, interval, name_order, number, order_names, percent, period_label, probability
 
@@ -101,14 +101,8 @@ def _content(site: Site, lookup: _Lookup, code: str) -> dict[str, Any]:
         crumbs.insert(0, (parent, lookup.areas[parent]["area_name"]))
         parent = lookup.areas[parent]["parent_code"]
     breaks = [
-        {
-            "day": day(entry["break_on"]),
-            "kind": words.label("kind", entry["kind"]),
-            "measure": words.label("measure", entry["measure"]) if entry["measure"] not in ("", "_T") else "",
-            "evidence": entry["evidence"],
-            "inherited": "" if entry["area_code"] == code else f"in {entry['area_name']}",
-        }
-        for entry in book.breaks_of(code)
+        row | {"inherited": "" if row["code"] == code else f"in {row['name']}"}
+        for row in break_rows(book.breaks_of(code), words)
     ]
     name = area["area_name"] or code
     return {
@@ -117,7 +111,7 @@ def _content(site: Site, lookup: _Lookup, code: str) -> dict[str, Any]:
         "crumbs": crumbs,
         "lead": _lead(site, series, lookup.coverage.get(code, [])),
         "facts": _facts(site, main, lookup.assessments.get(code, [])),
-        "assessments": [_assessment(site, *entry) for entry in lookup.assessments.get(code, []) if _is_main(*entry)],
+        "assessments": [_assessment(site, *entry) for entry in _main_assessments(lookup.assessments.get(code, []))],
         "charts": charts,
         "has_marks": any(chart["has_marks"] for chart in charts),
         "has_gaps": any(chart["has_gaps"] for chart in charts),
@@ -163,7 +157,10 @@ def _chart(site: Site, item: Series, series: list[Series]) -> dict[str, Any]:
         and not other.key.get("is_selected")
         and other.key["derivation"] != "chain_linked"
         and all(other.key[name] == item.key[name] for name in ("measure", "frequency", "unit", "area_role"))
-    ][:OTHER_SOURCES]
+    ]
+    # another source says more than another way of adding up the same one
+    others.sort(key=lambda other: (other.key["source"] == item.key["source"], other.key["series_id"]))
+    others = others[:OTHER_SOURCES]
     points = book.points(item)
     colours = [palette.ACCENT, *(palette.LINES[index % len(palette.LINES)] for index in range(1, len(others) + 1))]
     label = words.label("measure", item.key["measure"])
@@ -246,9 +243,24 @@ def _short_state(letter: str) -> str:
     }[letter]  # fmt: skip
 
 
-def _is_main(view: Any, period: int, position: int) -> bool:
-    """All forms together, or a form that was assessed: the rest would only repeat why it was not."""
-    return view.key["exploitation"] == "_T" or view.states[view.main_method][period][position] in ASSESSED
+def _main_assessments(entries: list[tuple[Any, int, int]]) -> list[tuple[Any, int, int]]:
+    """All forms together, one row a question, an assessed one before one that is not; single forms that stand out."""
+    kept, seen = [], set()
+    ordered = sorted(entries, key=lambda entry: _letter(*entry) not in ASSESSED)
+    for entry in ordered:
+        key = entry[0].key
+        question = (key["measure"], key["frequency"])
+        if key["exploitation"] != "_T":
+            if _letter(*entry) in "hcab":
+                kept.append(entry)
+        elif question not in seen:
+            seen.add(question)
+            kept.append(entry)
+    return kept
+
+
+def _letter(view: Any, period: int, position: int) -> str:
+    return str(view.states[view.main_method][period][position])
 
 
 def _assessment(site: Site, view: Any, period: int, position: int) -> dict[str, Any]:
@@ -262,7 +274,7 @@ def _assessment(site: Site, view: Any, period: int, position: int) -> dict[str, 
         "interval": interval(view.rate_lower[period][position], view.rate_upper[period][position]),
         "assessment": f"{reason[:1].upper()}{reason[1:]}" if letter == "x" else palette.STATES[letter]["label"],
         "q": probability(view.q[method][period][position]) if letter in "hcnabw" else "–",
-        "emerging": view.emerging[position] or "–",
+        "emerging": view.emerging[position].capitalize() or "–",
         "method": words.label("method", method),
         "source": site.published.source_name(view.sources[position]),
     }

@@ -14,7 +14,6 @@ from reports.series import (
     STEP_KINDS,
     Series,
     is_clear,
-    sentence,
     step_sentence,
     verdict,
     yearly_change,
@@ -132,7 +131,7 @@ def _overall_charts(site: Site) -> list[dict[str, Any]]:
         series
         for series in candidates
         if book.level_rank(series.key["area_level"]) == top
-        and (series.key.get("is_selected") or series.key["derivation"] in ("balanced_panel", "chain_linked"))
+        and (series.key.get("is_selected") or series.key["derivation"] == "balanced_panel")
     ]
     order = ("balanced_panel", "chain_linked")
     shown.sort(
@@ -147,7 +146,7 @@ def _overall_charts(site: Site) -> list[dict[str, Any]]:
             "title": f"{words.label('measure', series.key['measure'])}, {series.key['area_name']}: "
             f"{words.label('derivation', series.key['derivation'])}",
             "svg": Markup(book.chart(series)),
-            "text": sentence(series.trend, words, series.key["unit"]),
+            "text": book.says(series),
             "source": site.published.source_name(series.key["source"]),
         }
         for series in shown[:6]
@@ -182,7 +181,7 @@ def _first_view(site: Site, view: maps.View) -> dict[str, Any]:
                 "rate": number(view.rate[period][position]),
                 "interval": interval(view.rate_lower[period][position], view.rate_upper[period][position]),
                 "assessment": f"{reason[:1].upper()}{reason[1:]}" if letter == "x" else palette.STATES[letter]["label"],
-                "emerging": view.emerging[position] or "–",
+                "emerging": view.emerging[position].capitalize() or "–",
                 "comparability": view.comparability[period][position] or "–",
             }
         )
@@ -220,7 +219,9 @@ def trends(site: Site) -> dict[str, Any]:
         if wide:
             main = members
         charted, note = main, "Every series of this section, by name."
-        if len(main) > CHARTS_PER_SECTION:
+        if wide and level != "world":
+            charted = [series for series in main if series.key.get("is_selected")] or main
+        if len(charted) > CHARTS_PER_SECTION:
             charted = [series for series in main if is_clear(series.trend) or step_sentence(series.trend)]
             note = "Drawn: the series with a clear change or a measured break, by name. The table holds all."
             if len(charted) > CHARTS_PER_SECTION:
@@ -232,14 +233,18 @@ def trends(site: Site) -> dict[str, Any]:
                 "title": title,
                 "short": title,
                 "summary": _trend_summary(main, words),
+                # the widest areas and the main measure of countries stand open, the rest one click away
+                "is_open": wide or not any(section["is_open"] and not section["is_wide"] for section in sections),
+                "is_wide": wide,
                 "charts": [
                     {
                         "code": series.key["area_code"],
                         "name": series.key["area_name"],
+                        "variant": words.label("derivation", series.key["derivation"]) if wide else "",
                         "svg": Markup(book.chart(series)),
-                        "text": sentence(series.trend, words, series.key["unit"]),
+                        "text": book.says(series),
                         "step": step_sentence(series.trend),
-                        "source": book.describe(series) if wide or not series.key.get("is_selected") else "",
+                        "source": site.published.source_name(series.key["source"]) if wide else "",
                     }
                     for series in charted
                 ],
@@ -257,6 +262,7 @@ def trends(site: Site) -> dict[str, Any]:
 
 
 def _trend_summary(members: list[Series], words: Any) -> str:
+    members = [series for series in members if series.key["derivation"] != "chain_linked"] or members
     states = [verdict(series.trend, words) for series in members]
     rose, fell = states.count("rose"), states.count("fell")
     assessed = sum(series.trend is not None and series.trend["eligibility"] == "assessed" for series in members)
@@ -304,7 +310,8 @@ def corridors(site: Site) -> dict[str, Any]:
     words = site.published.words
     sections = []
     keys = ["measure", "counterpart_role", "source", "dataset"]
-    for key, group in table.groupby(keys, sort=True):
+    groups = sorted(table.groupby(keys, sort=True), key=lambda entry: (_measure_rank(entry[0][0]), entry[0]))
+    for key, group in groups:
         measure, role, source, dataset = key
         period = group["period"].max()
         now = group[group["period"] == period].sort_values(
@@ -314,13 +321,15 @@ def corridors(site: Site) -> dict[str, Any]:
         strong = assessed[(assessed["q"] < 0.05) & (assessed["residual"] > 0)]
         title = f"{words.label('counterpart_role', role)} and place of detection: "
         title += f"{words.label('measure', measure).lower()}, {period_label(period)}"
+        if sum(other[0][:2] == key[:2] for other in groups) > 1:
+            title += f" ({site.published.source_name(source)})"
         sections.append(
             {
                 "id": "-".join(str(part) for part in (measure, role, source, dataset)).replace("_", "-").lower(),
                 "title": title,
                 "summary": f"{len(now)} flows, {len(assessed)} of them large enough to assess, {len(strong)} larger "
                 "than origin and destination alone would give.",
-                "heat": _heat(now, words.label("counterpart_role", role)),
+                "heat": _heat(now, words.label("counterpart_role", role)) if now["area_code"].nunique() > 1 else None,
                 "rows": [_flow_row(words, row) for row in now.head(ROWS_PER_TABLE).to_dict("records")],
                 "total": len(now),
                 "facts": site.provenance([source], period, "tables/corridors.csv"),

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from reports import palette
 from reports.drawings import Line, Point, Span, line_chart, share_bar, timeline
+from reports.maps import MEASURE_ORDER
 from reports.tables import field_type
 from reports.words import (
     date_position,
@@ -18,6 +19,7 @@ from reports.words import (
     number,
     order_names,
     percent,
+    period_frequency,
     period_label,
     period_position,
     signed,
@@ -46,28 +48,37 @@ def definitions(site: Site) -> dict[str, Any]:
         breaks = breaks.sort_values(
             ["area_name", "area_code", "break_on", "kind", "measure"], key=order_names, ignore_index=True
         )
-        rows = [
-            {
-                "code": row["area_code"],
-                "name": row["area_name"],
-                "day": day(row["break_on"]),
-                "kind": words.label("kind", row["kind"]),
-                "measure": words.label("measure", row["measure"])
-                if row["measure"] not in ("", "_T")
-                else "All measures",
-                "evidence": row["evidence"],
-                "treatment": "divides the series" if row["treatment"] == "stratum" else "drawn only",
-            }
-            for row in breaks.head(ROWS_PER_TABLE).to_dict("records")
-        ]
+        rows = break_rows(breaks.to_dict("records"), words)
     return {
         "timeline": Markup(bars),
         "matrix": matrix[:ROWS_PER_TABLE],
         "matrix_total": len(matrix),
-        "breaks": rows,
-        "breaks_total": len(breaks),
+        "breaks": rows[:ROWS_PER_TABLE],
+        "breaks_total": len(rows),
         "facts": site.provenance([], "", "tables/comparability.csv") | {"source": "law tables of this release"},
     }
+
+
+def break_rows(entries: list[dict[str, Any]], words: Any) -> list[dict[str, str]]:
+    """Breaks for people: one that touches several measures in the same way is one row."""
+    rows: dict[tuple, dict[str, Any]] = {}
+    for entry in entries:
+        key = tuple(entry[name] for name in ("area_code", "break_on", "kind", "evidence", "treatment"))
+        row = rows.setdefault(
+            key,
+            {
+                "code": entry["area_code"],
+                "name": entry["area_name"] or entry["area_code"],
+                "day": day(entry["break_on"]),
+                "kind": words.label("kind", entry["kind"]),
+                "measures": [],
+                "evidence": entry["evidence"],
+                "treatment": "divides the series" if entry["treatment"] == "stratum" else "drawn only",
+            },
+        )
+        if entry["measure"] not in ("", "_T"):
+            row["measures"].append(words.label("measure", entry["measure"]))
+    return [row | {"measure": ", ".join(row["measures"]) or "all measures"} for row in rows.values()]
 
 
 def definition_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -126,10 +137,12 @@ def coverage(site: Site) -> dict[str, Any]:
             ["source_name", "dataset_name", "area_name", "area_code"], key=order_names, ignore_index=True
         )
         records = [_coverage_row(row) for row in table.to_dict("records")]
-        content["late"] = [row for row in records if row["is_late"]]
+        content["late"] = _together(
+            [row for row in records if row["is_late"]], ("last_period", "issued", "due", "days")
+        )
         incomplete = [row for row in records if row["raw_share"] == row["raw_share"] and row["raw_share"] < 1]
         content["gaps"], content["gaps_total"] = incomplete[:ROWS_PER_TABLE], len(incomplete)
-        content["unmapped"] = [row for row in records if row["raw_unmapped"] > 0]
+        content["unmapped"] = _together([row for row in records if row["raw_unmapped"] > 0], ())
         content["sources"] = [
             _source_row(words, key, group)
             for key, group in table.groupby(["source", "source_name", "dataset", "dataset_name"], sort=True)
@@ -139,6 +152,22 @@ def coverage(site: Site) -> dict[str, Any]:
     content["reconciliation"] = _reconciliation(site)
     content["facts"] = site.provenance(published.source_names, "", "tables/coverage.csv")
     return content
+
+
+def _together(records: list[dict[str, Any]], same: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Rows of one dataset that agree in `same` as one row, with its areas named or, from six on, counted."""
+    groups: dict[tuple, list[dict[str, Any]]] = {}
+    for row in records:
+        groups.setdefault((row["source"], row["dataset"], *(row[name] for name in same)), []).append(row)
+    return [
+        members[0]
+        | {
+            "areas": [(row["code"], row["area"]) for row in members] if len(members) <= 5 else [],
+            "areas_count": f"{len(members)} areas",
+            "count": number(sum(row["raw_unmapped"] for row in members)),
+        }
+        for members in groups.values()
+    ]
 
 
 def _coverage_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -189,32 +218,34 @@ def _source_row(words: Any, key: tuple, group: pd.DataFrame) -> dict[str, Any]:
 
 
 def _reporting(site: Site) -> list[dict[str, Any]]:
-    """Areas with a figure (exact, bounded or hidden) a period: one small chart a measure, level and source."""
+    """Areas with a figure (exact, bounded or hidden) a period: one small chart a measure, level and frequency."""
     table = site.published.table("observations")
     if table.empty:
         return []
+    words = site.published.words
     totals = table
     for split in ("exploitation", "sex", "age", "counterpart_area", "detail", "offence"):
         if split in totals:
             totals = totals[totals[split].isin(["_T", "_Z", ""])]
     gone = totals["missing_reason"].isin(["not_reported", "not_collected", "not_applicable"])
-    keys = ["measure", "area_level", "source", "frequency"]
-    made = []
-    for key, group in totals[~gone].groupby(keys, sort=True):
+    made, order = [], []
+    for (measure, level, frequency), group in totals[~gone].groupby(["measure", "area_level", "frequency"], sort=True):
         counts = group.groupby("period")["area_code"].nunique()
-        if len(counts) < 2 or counts.max() < 2:
+        if len(counts) < 2 or counts.max() < 3:
             continue
         points = [
             Point(period_position(period), float(count), f"{period_label(period)}: {count} areas")
             for period, count in counts.items()
         ]
-        level = site.published.words.label("area_level", key[1]).lower()
-        title = f"{site.published.words.label('measure', key[0])}, {level}"
-        text = f"{site.published.source_name(key[2])}; {int(counts.iloc[-1])} areas in {period_label(counts.index[-1])}"
-        made.append(
-            {"title": title, "svg": Markup(line_chart([Line(points)], title=f"Areas reporting: {title}")), "text": text}
-        )
-    return made[:24]
+        title = f"{words.label('measure', measure)}, {words.label('area_level', level).lower()}"
+        title += "" if frequency == "A" else f", {words.label('frequency', frequency)}"
+        sources = group["source"].nunique()
+        text = f"{int(counts.iloc[-1])} areas in {period_label(counts.index[-1])}, "
+        text += f"{sources} source{'s' if sources != 1 else ''}"
+        order.append(MEASURE_ORDER.index(measure) if measure in MEASURE_ORDER else len(MEASURE_ORDER))
+        drawing = line_chart([Line(points)], title=f"Areas reporting: {title}")
+        made.append({"title": title, "svg": Markup(drawing), "text": text})
+    return [made[index] for index in sorted(range(len(made)), key=lambda index: (order[index], index))]
 
 
 def _missing(site: Site) -> list[dict[str, str]]:
@@ -348,8 +379,14 @@ def _explanations(site: Site, revised: pd.DataFrame, new: pd.DataFrame, words: A
         moved = moved[moved[split].isin(["_T", ""])]
     if moved.empty:
         return []
-    moved = moved.assign(amount=moved["difference"].where(moved["kind"] == "revised", moved["value"]).fillna(0))
-    sums = moved.groupby(["area_code", "area_name", "measure", "source"])["amount"].agg(lambda part: part.abs().sum())
+    moved = moved.assign(
+        amount=moved["difference"].where(moved["kind"] == "revised", moved["value"]).fillna(0),
+        frequency=moved["period"].map(period_frequency),
+    )
+    # quarters repeat what the year says: the rarest frequency of a series speaks for it
+    series = ["area_code", "area_name", "measure", "source"]
+    moved = moved[moved["frequency"] == moved.groupby(series)["frequency"].transform("min")]
+    sums = moved.groupby(series)["amount"].agg(lambda part: part.abs().sum())
     chosen = sums[sums > 0].sort_values(ascending=False, kind="stable").index[:6]
     made = []
     for code, name, measure, source in sorted(chosen, key=lambda key: (name_order(key[1]), key[2])):

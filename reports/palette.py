@@ -18,6 +18,9 @@ HIGH = "#d95f02"
 LOW = "#2b6cb0"
 BETWEEN = "#efece1"
 
+# Ink of the hatchings: darker where something is known to be there but may not be shown.
+HATCH_INK = {"": "#a3adb5", "/": "#a3adb5", "x": "#6b7680", ".": "#8d969e"}
+
 # How an area was assessed. One letter a state keeps map pages light; order = order in legends.
 STATES = {
     "h": {"label": "Significantly high, with its neighbours", "colour": HIGH, "hatch": ""},
@@ -26,8 +29,8 @@ STATES = {
     "a": {"label": "Above the range of its region", "colour": HIGH, "hatch": ""},
     "b": {"label": "Below the range of its region", "colour": LOW, "hatch": ""},
     "w": {"label": "Within the range of its region", "colour": BETWEEN, "hatch": ""},
-    "x": {"label": "Not assessed (too little to judge)", "colour": "#c9ced3", "hatch": "/"},
-    "s": {"label": "Hidden to protect people", "colour": "#aab1b8", "hatch": "x"},
+    "x": {"label": "Not assessed (too little to judge)", "colour": "#e4e8eb", "hatch": "/"},
+    "s": {"label": "Hidden to protect people", "colour": "#cbd1d6", "hatch": "x"},
     "m": {"label": "Not reported", "colour": "#ffffff", "hatch": "."},
     "o": {"label": "No figures from this source", "colour": "#f3f5f6", "hatch": ""},
 }

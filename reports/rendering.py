@@ -6,16 +6,22 @@ objects in PDF files.
 
 from __future__ import annotations
 
-import asyncio
+import json
 import os
+import queue
 import re
 import shutil
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from reports.figures import Chart
 
@@ -23,7 +29,10 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 HOW_TO_GET = "install a Chromium browser (Debian: apt-get install chromium fonts-dejavu) and run again"
 # 72 is one dot a drawing unit: charts come out 2,400 dots wide
 PNG_DOTS_PER_INCH = 144.0
-SECONDS_A_CHART = 60
+SESSION = Path(__file__).with_name("browser_session.py")
+ATTEMPTS = 2
+SECONDS_OF_SILENCE = 75
+SECONDS_TO_CLOSE = 3
 
 
 @dataclass
@@ -66,54 +75,102 @@ def render(
         outcome.missing.append(f"{len(charts)} pictures (svg, png, pdf): no browser found{where}; {HOW_TO_GET}")
         return outcome
     progress(f"drawing {len(charts)} charts")
-    # a thread of its own: the caller may already run an event loop (a notebook, a server)
-    with ThreadPoolExecutor(1) as pool:
-        drawn = pool.submit(lambda: asyncio.run(_draw(charts, program, directory, progress))).result()
-    for chart, result in zip(charts, drawn, strict=True):
-        if isinstance(result, BaseException):
-            reason = str(result).strip().splitlines()[0] if str(result).strip() else type(result).__name__
+    with ThreadPoolExecutor(1) as converter, tempfile.TemporaryDirectory() as folder:
+        drawn: dict[str, Future[dict[str, Path]]] = {}
+        problems: dict[str, str] = {}
+        for _ in range(ATTEMPTS):
+            left = [chart for chart in charts if chart.id not in drawn and chart.id not in problems]
+            for chart, answer in _session(left, program, Path(folder)):
+                if isinstance(answer, Path):
+                    progress(f"picture {chart.id}")
+                    svg = fixed_svg(answer.read_text(encoding="utf-8"), chart.id)
+                    # a thread converts each picture while the browser draws the next
+                    drawn[chart.id] = converter.submit(_write, svg, chart, directory)
+                else:
+                    problems[chart.id] = answer
+        for chart in charts:
+            try:
+                if chart.id in drawn:
+                    outcome.files[chart.id] = drawn[chart.id].result()
+                    continue
+            except (ValueError, OSError) as problem:
+                problems[chart.id] = str(problem)
+            reason = problems.get(chart.id, f"the browser {program} did not start or stopped answering")
             outcome.missing.append(f"charts/{chart.id} (svg, png, pdf): {reason}; {HOW_TO_GET}")
-        else:
-            outcome.files[chart.id] = result
     outcome.versions = {name: version(name) for name in ("plotly", "kaleido", "vl-convert-python")}
     outcome.versions["browser"] = _browser_version(program)
     return outcome
 
 
-async def _draw(
-    charts: Sequence[Chart], program: Path, directory: Path, progress: Callable[[str], None]
-) -> list[dict[str, Path] | BaseException]:
-    """Draw one chart after the other in one browser; a thread converts each while the browser draws the next."""
-    import kaleido
+def _session(charts: Sequence[Chart], program: Path, folder: Path) -> Iterator[tuple[Chart, Path | str]]:
+    """Each chart with its SVG file or the reason why there is none, as the session delivers them.
 
-    waiting: list[asyncio.Future[dict[str, Path]] | BaseException] = []
+    The session is a process group of its own and is ended in every case; charts that it did not reach are left out.
+    """
+    if not charts:
+        return
+    jobs = [
+        {"figure": chart.figure, "width": chart.width, "height": chart.height, "svg": str(folder / f"{chart.id}.svg")}
+        for chart in charts
+    ]
+    (folder / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
+    command = [sys.executable, str(SESSION), str(folder / "jobs.json"), str(program)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
+    )
+    lines: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_read, args=(process, lines), daemon=True).start()
     try:
-        # mathjax would be fetched from outside; the sandbox cannot be used as root
-        async with kaleido.Kaleido(
-            n=1, timeout=SECONDS_A_CHART, path=str(program), mathjax=False, enable_sandbox=not _is_root()
-        ) as session:
-            for chart in charts:
-                options: Any = {"format": "svg", "width": chart.width, "height": chart.height}
-                try:
-                    drawn = await session.calc_fig(chart.figure, opts=options)
-                except Exception as problem:
-                    waiting.append(problem)
-                    continue
-                progress(f"picture {chart.id}")
-                svg = fixed_svg(drawn.decode("utf-8"), chart.id)
-                waiting.append(asyncio.ensure_future(asyncio.to_thread(_write, svg, chart, directory)))
-    except Exception as problem:
-        waiting += [problem] * (len(charts) - len(waiting))
-    results: list[dict[str, Path] | BaseException] = []
-    for entry in waiting:
-        if isinstance(entry, BaseException):
-            results.append(entry)
-            continue
-        try:
-            results.append(await entry)
-        except Exception as problem:
-            results.append(problem)
-    return results
+        while True:
+            try:
+                answer = json.loads(lines.get(timeout=SECONDS_OF_SILENCE))
+            except (queue.Empty, ValueError):
+                return
+            if answer.get("done"):
+                return
+            chart = charts[answer["index"]]
+            yield chart, answer.get("problem") or folder / f"{chart.id}.svg"
+    finally:
+        _end(process)
+
+
+def _read(process: subprocess.Popen[str], lines: queue.Queue[str]) -> None:
+    for line in process.stdout or ():
+        lines.put(line)
+    lines.put("")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Give the session a moment to close its browser, then end its whole process group."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=SECONDS_TO_CLOSE)
+        return
+    # the browser runs in a session of its own, which the group does not reach
+    started = _descendants(process.pid)
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, sent)
+        for pid in started:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, sent)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+
+
+def _descendants(pid: int) -> list[int]:
+    """Processes that this one started, and theirs, as /proc knows them (empty where there is no /proc)."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):
+            parent = int(entry.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(entry.parent.name))
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        new = children.get(waiting.pop(), [])
+        found += new
+        waiting += new
+    return found
 
 
 def _write(svg: str, chart: Chart, directory: Path) -> dict[str, Path]:
@@ -204,8 +261,6 @@ def _is_root() -> bool:
 
 
 def _browser_version(program: Path) -> str:
-    import subprocess
-
     command = [str(program), "--version", *(["--no-sandbox"] if _is_root() else [])]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)

@@ -119,6 +119,12 @@ class SeriesBook:
             lines.append(Line(self.points(other), self.describe(other), colour, dashed=True))
         return line_chart(lines, self.marks(series), f"{name}, line over time", width, height)
 
+    def says(self, series: Series) -> str:
+        """The trend of a series in words; an index is drawn beside its panel, whose test speaks for both."""
+        if series.key["derivation"] == "chain_linked" and not is_clear(series.trend):
+            return "Index, 100 in the first period; the test is made on the balanced panel."
+        return sentence(series.trend, self.words, series.key["unit"])
+
     def describe(self, series: Series) -> str:
         """Source and how the figures came about, for legends."""
         derivation = self.words.label("derivation", series.key.get("derivation", ""))

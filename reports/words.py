@@ -127,6 +127,7 @@ LABELS: dict[str, dict[str, str]] = {
 RESERVED = {"_T": "Total", "_U": "Unknown", "_Z": "Not applicable", "_X": "Not mapped", "": "", "nan": ""}
 
 # A reason comes as a code or as a sentence part; what is not a known code is shown as it is.
+METHOD_NAMES = {"mann_kendall": "Mann-Kendall", "theil_sen": "Theil-Sen", "getis_ord": "Getis-Ord"}
 REASONS = {
     "suppressed": "the figures are hidden to protect people",
     "not_reported": "no figure was reported",
@@ -165,6 +166,9 @@ class Words:
             return " and ".join(
                 _lowered(self.label(dimension, part), index) for index, part in enumerate(text.split("+"))
             )
+        if dimension == "method":
+            for name, written in METHOD_NAMES.items():
+                text = text.replace(name, written)
         if dimension in ("measure", "unit", "method", "assessment", "emerging_category", "kind", "source_type"):
             plain = text.replace("_", " ").strip()
             return plain[:1].upper() + plain[1:]

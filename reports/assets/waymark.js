@@ -187,7 +187,7 @@
     function shortened(text, length) { return text.length > length ? text.slice(0, length - 1) + "…" : text; }
 
     function pattern(hatch) {
-      return { shape: hatch, fillmode: "overlay", fgcolor: hatch === "x" ? "#5b6875" : "#7c8791", size: 6, solidity: 0.25 };
+      return { shape: hatch, fillmode: "overlay", fgcolor: content.hatchInk[hatch], size: 6, solidity: 0.25 };
     }
 
     function edge(look) { return look[0] === "m" || look[0] === "o" ? "#c3c9ce" : "#ffffff"; }

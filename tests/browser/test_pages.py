@@ -81,6 +81,7 @@ def test_the_map_colours_the_right_areas(visit):
     page.locator("#map").scroll_into_view_if_needed()
     assert near(colour_at(page, middle_of(page, "QMC-05")), HOT)
     assert near(colour_at(page, middle_of(page, "QMA-05")), BETWEEN)
+    assert near(colour_at(page, middle_of(page, "QML-01")), (243, 245, 246)), "no figures from this source"
     page.select_option("#select-show", "rate")
     assert not near(colour_at(page, middle_of(page, "QMA-05")), BETWEEN)
     page.select_option("#select-show", "emerging")
@@ -97,7 +98,13 @@ def test_unknown_areas_are_hatched_and_named_in_the_legend(visit):
     assert (255, 255, 255) in around
     assert len(around) > 3, "a pattern, not a plain colour"
     legend = page.locator("#map-legend").inner_text()
-    for words in ("Not reported", "Hidden to protect people", "Not assessed", "Significantly high"):
+    for words in (
+        "No figures from this source",
+        "Not reported",
+        "Hidden to protect people",
+        "Not assessed",
+        "Significantly high",
+    ):
         assert words in legend
     counts = page.locator("#map-legend .count").all_inner_texts()
     assert sum(int(count) for count in counts) == 240
@@ -181,7 +188,7 @@ def test_the_first_table_is_there_without_script(chromium, folder):
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((folder / "hotspots.html").as_uri())
-    assert page.locator("#map-table tbody tr").count() == 240
+    assert page.locator("#map-table tbody tr").count() == 238
     assert "needs JavaScript" in page.locator("noscript").inner_text()
     context.close()
 
@@ -192,7 +199,7 @@ def test_tables_are_filtered_by_text(visit):
     assert page.locator("#map-table tbody tr:visible").count() == 20
     assert page.locator("#filter-map-table-note").inner_text() == "20 rows"
     page.fill("#filter-map-table", "")
-    assert page.locator("#map-table tbody tr:visible").count() == 240
+    assert page.locator("#map-table tbody tr:visible").count() == 238
 
 
 def test_pictures_stand_on_the_downloads_page(visit):

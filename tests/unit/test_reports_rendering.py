@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import published_example
 import pytest
@@ -61,6 +62,21 @@ def test_a_broken_browser_is_reported_with_the_way_out(tmp_path):
     assert len(outcome.missing) == 1
     assert outcome.missing[0].startswith("charts/one (svg, png, pdf)")
     assert "apt-get install chromium" in outcome.missing[0]
+
+
+def test_a_browser_that_never_answers_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(rendering, "SECONDS_OF_SILENCE", 2)
+    monkeypatch.setattr(rendering, "SECONDS_TO_CLOSE", 1)
+    silent, trace = tmp_path / "browser", tmp_path / "pid"
+    silent.write_text(f"#!/bin/sh\necho $$ >> {trace}\nexec sleep 600\n")
+    silent.chmod(0o755)
+    chart = Chart("one", "One", "", {"data": [], "layout": {}}, None, {}, 300, 200)
+    monkeypatch.setattr(rendering, "_browser_version", lambda program: "silent")
+    outcome = rendering.render([chart], tmp_path, browser=silent)
+    assert "stopped answering" in outcome.missing[0]
+    for pid in trace.read_text().split():
+        state = Path(f"/proc/{pid}/stat")
+        assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_one_bad_chart_does_not_take_the_others_with_it(tmp_path):
