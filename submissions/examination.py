@@ -322,11 +322,23 @@ def held_receipt(known: State, contract: Contract, dataset: Dataset, digest: str
 
 
 def one_receipt(parts: Sequence[Receipt], name: str, partner: str, digest: str) -> Receipt:
-    """The receipt of a file that one or several datasets read."""
+    """The receipt of a file that one or several datasets read; rows then count once for each of them."""
     if len(parts) == 1:
         return parts[0]
-    problems = tuple(problem for part in parts for problem in part.problems)
-    return joined(tuple(parts), file_name=name, partner=partner, file_sha256=digest, problems=problems)
+    return joined(
+        tuple(parts),
+        file_name=name,
+        partner=partner,
+        file_sha256=digest,
+        problems=tuple(problem for part in parts for problem in part.problems),
+        exclusions=tuple((f"{part.dataset}: {reason}", rows) for part in parts for reason, rows in part.exclusions),
+        unmapped=tuple(dict.fromkeys(row for part in parts for row in part.unmapped)),
+        notes=(
+            f"read as {len(parts)} datasets; every row counts once for each",
+            *(note for part in parts for note in part.notes),
+        ),
+        parts=tuple(submission for part in parts for submission in part.parts or (part,)),
+    )
 
 
 def problem_content(problem: Problem) -> dict[str, Any]:

@@ -116,7 +116,7 @@ class Receipt:
         )
 
 
-def joined(parts: tuple[Receipt, ...], **shared: Any) -> Receipt:
+def joined(parts: tuple[Receipt, ...], /, **shared: Any) -> Receipt:
     """The receipt of a file from those of its submissions; problems common to all stand in `shared`."""
     outcome = max((part.outcome for part in parts), key=_GRAVITY.index)
     sums = {
@@ -132,4 +132,4 @@ def joined(parts: tuple[Receipt, ...], **shared: Any) -> Receipt:
         "expectations": tuple(dict.fromkeys(result for part in parts for result in part.expectations)),
         "notes": tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     }
-    return Receipt(outcome=outcome, parts=parts, **(sums | content | shared))
+    return Receipt(outcome=outcome, **(sums | content | {"parts": parts} | shared))
