@@ -169,9 +169,19 @@ def test_area_sets_form_one_tree_and_no_code_stands_in_two_sets() -> None:
         steps = 0
         while code != "WLD":
             code, steps = parents[code], steps + 1
-            assert steps < 6
+            assert steps < 7
     levels = Counter(row["area_level"] for row in everything)
-    assert levels == {"world": 1, "region": 5, "subregion": 17, "country": 251, "police_force": 51, "admin1": 51}
+    assert levels == {
+        "world": 1,
+        "region": 5,
+        "subregion": 17,
+        "country": 251,
+        "police_force": 51,
+        "admin1": 51 + 13,
+        "nuts0": 37,
+        "nuts2": 334,
+        "nuts3": 1_514,
+    }
 
 
 def test_world_boundaries_are_valid_small_and_cut_at_the_date_line() -> None:
@@ -226,6 +236,7 @@ def test_the_world_agrees_with_iso_3166_and_m49() -> None:
     [
         ("uk_police_forces", "uk_police_force_areas_2020_ew.geojson", "PFA20CD", {}, 8),
         ("us_states", "ne_50m_admin1_states.geojson", "iso_3166_2", {"adm0_a3": "USA"}, 0),
+        ("canada_provinces", "ne_50m_admin1_states.geojson", "iso_3166_2", {"adm0_a3": "CAN"}, 0),
     ],
 )
 def test_boundaries_given_from_outside_belong_to_members(
