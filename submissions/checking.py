@@ -14,16 +14,7 @@ from typing import TYPE_CHECKING
 
 from submissions.contract_model import DIMENSIONS, Contract, Dataset, FileRule
 from submissions.errors import BalanceError
-from submissions.findings import (
-    AFTER_END,
-    KEY,
-    exclusion_counts,
-    row_problems,
-    sums_with_gaps,
-    total_problems,
-    unmapped_labels,
-    unmapped_problems,
-)
+from submissions.findings import AFTER_END, KEY, Findings, find
 from submissions.layout import (
     Layout,
     Parameters,
@@ -48,7 +39,6 @@ VALUES = ("value", "lower", "upper", "obs_status", "conf_status", "missing_reaso
 # C0 and C1 controls, and the characters that embed, override or isolate a direction of writing.
 _CONTROL = r"[\x{0000}-\x{001F}\x{007F}-\x{009F}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
 MAXIMUM_LABEL_CHARACTERS = 200
-FOOTER_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -60,6 +50,7 @@ class Checked:
     exclusions: tuple[tuple[str, int], ...] = ()
     unmapped: tuple[tuple[str, str, int], ...] = ()
     counts: Mapping[date, Mapping[str, int]] = field(default_factory=dict)
+    by_issue: Mapping[date, Findings] = field(default_factory=dict)
 
 
 def check_rows(
@@ -81,17 +72,11 @@ def check_rows(
     _duplicates(connection, dataset)
     _observations(connection, dataset)
     counts = _balance(connection, reading, issues)
-    problems = [*row_problems(connection, dataset), *total_problems(connection, dataset)]
-    exclusions, after_end = exclusion_counts(connection, dataset)
-    if after_end:
-        exclusions.append(("after the declared end of the table", after_end))
-    if after_end > FOOTER_ROWS:
-        problems.append(Problem("W-unread-parts", "", after_end))
-    unmapped = unmapped_labels(connection, contract, dataset)
-    problems += unmapped_problems(unmapped, dataset)
-    if dataset.duplicates == "sum":
-        problems += sums_with_gaps(connection)
-    return Checked(issues, tuple(problems), tuple(exclusions), tuple(unmapped), counts)
+    found_in_all = find(connection, contract, dataset)
+    by_issue = {issues[0]: found_in_all}
+    if len(issues) > 1:
+        by_issue = {each: find(connection, contract, dataset, each) for each in issues}
+    return Checked(issues, found_in_all.problems, found_in_all.exclusions, found_in_all.unmapped, counts, by_issue)
 
 
 # --- text ------------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from submissions.contract_model import (
     MapRow,
     Mark,
     PeriodRule,
+    Split,
     TotalCheck,
     Unpivot,
     ValueRule,
@@ -216,7 +217,9 @@ def _period_rule(rule: Mapping[str, Any]) -> PeriodRule:
 
 def _value_rule(rule: Mapping[str, Any], decimal: str) -> ValueRule:
     marks = tuple(_mark(trimmed(text), meaning) for text, meaning in rule.get("marks", {}).items())
-    return ValueRule(rule["from"], rule.get("thousands", ""), rule.get("decimal", decimal), marks)
+    return ValueRule(
+        rule["from"], rule.get("thousands", ""), rule.get("decimal", decimal), marks, rule.get("corrections", False)
+    )
 
 
 def _mark(text: str, meaning: Any) -> Mark:
@@ -248,7 +251,7 @@ def _file_rule(
     own = {key: value for key, value in rule.items() if key not in ("pattern", "issued_on", "note")}
     keys = dataset["format"] | own
     kind = keys["type"]
-    stop = keys.get("stop_at")
+    stop, split = keys.get("stop_at"), keys.get("split")
     issued = rule.get("issued_on", dataset.get("issued_on"))
     if issued is None:
         problems.append(
@@ -266,6 +269,7 @@ def _file_rule(
             fill_labels_right=keys.get("fill_labels_right", False),
             sheet=keys.get("sheet"),
             stop_at=(stop["column"], stop["starts_with"]) if stop else None,
+            split=Split(trimmed(split["column"]), split["delimiter"], tuple(split["into"])) if split else None,
         ),
         issued_on=_issue_rule(document, place, issued, problems),
     )
@@ -396,6 +400,8 @@ def questions(
         for mark in dataset.value.marks:
             if mark.lower is not None and mark.upper is not None and not 0 <= mark.lower <= mark.upper:
                 wrong(f"the bounds of '{mark.text}' are not in order", "columns", "value", "marks")
+        if dataset.value.has_corrections and dataset.duplicates != "sum":
+            wrong("corrections need 'duplicates: sum': a negative row means nothing alone", "columns", "value")
         if dataset.value.thousands and dataset.value.thousands == dataset.value.decimal:
             wrong("the thousands mark and the decimal mark are the same", "columns", "value")
     if dataset.unpivot is not None:
@@ -411,6 +417,8 @@ def questions(
             wrong("an xlsx file needs the name of its 'sheet'", *file_place)
         if rule.issued_on.kind == "cell" and rule.format.type == "parquet":
             wrong("a parquet file has no cells outside its columns to read the date of issue from", *file_place)
+        if rule.format.type == "parquet" and rule.format.split is not None:
+            wrong("a parquet file has typed columns: none of them packs several", *file_place)
         if rule.format.type == "parquet" and rule.format.header_rows != (1,):
             wrong("a parquet file has no header rows", *file_place)
     yield from problems

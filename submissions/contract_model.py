@@ -22,6 +22,15 @@ Bounds = tuple[float, float]
 
 
 @dataclass(frozen=True)
+class Split:
+    """One column that packs several, as the key column of bulk tables does: `A,ICCS0101,NR,AL`."""
+
+    column: str
+    delimiter: str
+    into: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Format:
     type: str
     encoding: str = "utf-8"
@@ -32,6 +41,7 @@ class Format:
     fill_labels_right: bool = False
     sheet: str | None = None
     stop_at: tuple[str, str] | None = None
+    split: Split | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +130,7 @@ class ValueRule:
     thousands: str = ""
     decimal: str = "."
     marks: tuple[Mark, ...] = ()
+    has_corrections: bool = False
 
 
 @dataclass(frozen=True)

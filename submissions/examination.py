@@ -108,12 +108,13 @@ def receipt_of(
     known: State | None,
     superseded: Sequence[str] = (),
 ) -> Receipt:
-    """The file's receipt with one part an issue. Problems stand at the file: they are found over all its rows."""
+    """The file's receipt, with one part an issue: each has its own problems, and the file those of all."""
     checked = examined.checked
     parts = []
     for issue in checked.issues:
         gone = vanished(connection, home, known, contract.partner, dataset, issue, superseded)
-        problems, outcome = _outcome(checked, issue, gone, dataset)
+        found = checked.by_issue[issue]
+        problems, outcome = _outcome(found.problems, gone, dataset, checked.counts[issue]["rows_quarantined"])
         parts.append(
             Receipt(
                 outcome,
@@ -124,12 +125,14 @@ def receipt_of(
                 submission_id=submission_id(contract.partner, dataset, issue, digest),
                 issued_on=issue.isoformat(),
                 file_sha256=digest,
+                exclusions=found.exclusions,
+                unmapped=found.unmapped,
                 vanished_count=gone.count,
                 vanished=gone.keys,
                 **checked.counts[issue],
             )
         )
-    shared = [problem for part in parts for problem in part.problems if problem.code.endswith("-vanished")]
+    of_vintages = [problem for part in parts for problem in part.problems if problem.code.endswith("-vanished")]
     notes = (f"read again under a changed contract; replaces {', '.join(superseded)}",) if superseded else ()
     return joined(
         tuple(parts),
@@ -137,23 +140,22 @@ def receipt_of(
         partner=contract.partner,
         file_sha256=digest,
         notes=notes,
-        problems=(*checked.problems, *shared),
+        problems=(*checked.problems, *of_vintages),
         exclusions=checked.exclusions,
         unmapped=checked.unmapped,
     )
 
 
-def _outcome(checked: Checked, issue: date, gone: Vanished, dataset: Dataset) -> tuple[list[Problem], str]:
-    problems = list(checked.problems) if len(checked.issues) == 1 else []
+def _outcome(
+    found: Sequence[Problem], gone: Vanished, dataset: Dataset, rows_quarantined: int
+) -> tuple[list[Problem], str]:
     detail = f"{gone.share:.1%} of what it replaces"
     if gone.share > dataset.hold_above_vanished_share:
-        return [*problems, Problem("H-vanished", detail, gone.count)], "held_for_confirmation"
-    if gone.count:
-        problems.append(Problem("W-vanished", detail, gone.count))
-    if checked.counts[issue]["rows_quarantined"]:
+        return [*found, Problem("H-vanished", detail, gone.count)], "held_for_confirmation"
+    problems = [*found, *([Problem("W-vanished", detail, gone.count)] if gone.count else [])]
+    if rows_quarantined:
         return problems, "rows_quarantined"
-    has_warnings = problems or any(problem.code.startswith("W-") for problem in checked.problems)
-    return problems, "accepted_with_warnings" if has_warnings else "accepted"
+    return problems, "accepted_with_warnings" if problems else "accepted"
 
 
 # --- check -----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from submissions.contract_model import STATUSES, Contract, Dataset
@@ -16,15 +18,44 @@ KEY = (
     "frequency", "offence", "exploitation", "sex", "age", "detail_kind", "detail", "unit",
 )  # fmt: skip
 AFTER_END = -1
+_OF_ISSUE = "($issue::DATE IS NULL OR issue = $issue)"
 # --- what to say about it --------------------------------------------------------------------------------------------
 
 
-def row_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> list[Problem]:
+FOOTER_ROWS = 20
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Problems with rows and lines, exclusions as (reason, rows), unmapped as (our column, label, rows)."""
+
+    problems: tuple[Problem, ...]
+    exclusions: tuple[tuple[str, int], ...]
+    unmapped: tuple[tuple[str, str, int], ...]
+
+
+def find(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, dataset: Dataset, issue: date | None = None
+) -> Findings:
+    """What to say about the rows in `fates`, `parsed` and `candidates`: all of them, or those of one date of issue."""
+    exclusions, after_end = _exclusions(connection, dataset, issue)
+    unmapped = _unmapped(connection, contract, dataset, issue)
+    problems = [*_row_problems(connection, dataset, issue), *_total_problems(connection, dataset, issue)]
+    if after_end > FOOTER_ROWS:
+        problems.append(Problem("W-unread-parts", "", after_end))
+    problems += _unmapped_problems(unmapped, dataset)
+    if dataset.duplicates == "sum" and dataset.kind == "observations":
+        problems += _sums_with_gaps(connection, issue)
+    return Findings(tuple(problems), tuple(exclusions), tuple(unmapped))
+
+
+def _row_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset, issue: date | None) -> list[Problem]:
     rows = connection.execute(
-        """
-        WITH wrong AS (SELECT line, unnest(codes) AS code FROM fates WHERE len(codes) > 0)
+        f"""
+        WITH wrong AS (SELECT line, unnest(codes) AS code FROM fates WHERE len(codes) > 0 AND {_OF_ISSUE})
         SELECT code, count(*), list(line ORDER BY line)[:20] FROM wrong GROUP BY code ORDER BY code
-        """
+        """,
+        {"issue": issue},
     ).fetchall()
     problems = []
     for code, number, lines in rows:
@@ -46,32 +77,39 @@ def partner_columns(dataset: Dataset, column: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names)) or (column,)
 
 
-def exclusion_counts(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> tuple[list[tuple[str, int]], int]:
+def _exclusions(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, issue: date | None
+) -> tuple[list[tuple[str, int]], int]:
+    """Rows by reason, and rows after the declared end of the table, which are among them."""
     rows = dict(
         connection.execute(
-            "SELECT exclusion, count(*) FROM fates WHERE exclusion IS NOT NULL GROUP BY exclusion"
+            f"SELECT exclusion, count(*) FROM fates WHERE exclusion IS NOT NULL AND {_OF_ISSUE} GROUP BY exclusion",
+            {"issue": issue},
         ).fetchall()
     )
     counts = [(exclusion.reason, rows[index]) for index, exclusion in enumerate(dataset.exclusions) if index in rows]
-    replaced = connection.execute("SELECT count(*) FROM fates WHERE is_replaced").fetchone()
+    replaced = connection.execute(
+        f"SELECT count(*) FROM fates WHERE is_replaced AND {_OF_ISSUE}", {"issue": issue}
+    ).fetchone()
     if replaced and replaced[0]:
         counts.append(("replaced by a later row of the same key in this file", replaced[0]))
-    return counts, rows.get(AFTER_END, 0)
+    after_end = rows.get(AFTER_END, 0)
+    return counts + ([("after the declared end of the table", after_end)] if after_end else []), after_end
 
 
-def total_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> list[Problem]:
+def _total_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset, issue: date | None) -> list[Problem]:
     """Compares the parts of each split with its published total, as intervals; what the bounds allow is no problem."""
     problems = []
     for index, check in enumerate(dataset.total_checks):
         split = {
             column for column, rules in dataset.columns.items() if any(rule.source == check.column for rule in rules)
         }
-        key = ", ".join(column for column in KEY if column not in split)
+        key = ", ".join(("issue", *(column for column in KEY if column not in split)))
         row = connection.execute(
             f"""
             WITH numbers AS (
                 SELECT {key}, row_id, is_total_{index} AS is_total, exclusion, lower, upper
-                FROM parsed WHERE codes = ''
+                FROM parsed WHERE codes = '' AND {_OF_ISSUE}
             ),
             compared AS (
                 SELECT {key}, any_value(lower) FILTER (is_total) AS total_lower,
@@ -85,15 +123,15 @@ def total_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> l
             SELECT count(*), list(texts.line ORDER BY texts.line)[:20] FROM compared JOIN texts USING (row_id)
             WHERE total_upper < lower - $tolerance OR (gaps = 0 AND total_lower > upper + $tolerance)
             """,
-            {"tolerance": check.tolerance},
+            {"tolerance": check.tolerance, "issue": issue},
         ).fetchone()
         if row and row[0]:
             problems.append(Problem("W-total", "", row[0], tuple(row[1]), (check.column,)))
     return problems
 
 
-def unmapped_labels(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, dataset: Dataset
+def _unmapped(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, dataset: Dataset, issue: date | None
 ) -> list[tuple[str, str, int]]:
     """(our column, label, rows) of labels that no map, value list or library knows, most frequent first."""
     unmapped: list[tuple[str, str, int]] = []
@@ -106,10 +144,10 @@ def unmapped_labels(
         known |= {code for rule in rules for code in (rule.constant, rule.otherwise) if code is not None}
         rows = connection.execute(
             f"""
-            SELECT {column}, count(*) FROM candidates WHERE NOT list_contains($known, {column})
+            SELECT {column}, count(*) FROM candidates WHERE NOT list_contains($known, {column}) AND {_OF_ISSUE}
             GROUP BY 1 ORDER BY 2 DESC, 1
             """,
-            {"known": sorted(known)},
+            {"known": sorted(known), "issue": issue},
         ).fetchall()
         if any(rule.library == "country_names" for rule in rules):
             from submissions.country_names import resolve
@@ -119,7 +157,7 @@ def unmapped_labels(
     return unmapped
 
 
-def unmapped_problems(unmapped: Sequence[tuple[str, str, int]], dataset: Dataset) -> list[Problem]:
+def _unmapped_problems(unmapped: Sequence[tuple[str, str, int]], dataset: Dataset) -> list[Problem]:
     problems = []
     for column in dict.fromkeys(column for column, _, _ in unmapped):
         labels = [(label, number) for name, label, number in unmapped if name == column]
@@ -130,15 +168,16 @@ def unmapped_problems(unmapped: Sequence[tuple[str, str, int]], dataset: Dataset
     return problems
 
 
-def sums_with_gaps(connection: duckdb.DuckDBPyConnection) -> list[Problem]:
+def _sums_with_gaps(connection: duckdb.DuckDBPyConnection, issue: date | None) -> list[Problem]:
     key = ", ".join(("issue", *KEY))
     row = connection.execute(
         f"""
         WITH sums AS (
-            SELECT {key} FROM candidates GROUP BY {key}
+            SELECT {key} FROM candidates WHERE {_OF_ISSUE} GROUP BY {key}
             HAVING count(*) > 1 AND count(upper) BETWEEN 1 AND count(*) - 1
         )
         SELECT count(*) FROM sums
-        """
+        """,
+        {"issue": issue},
     ).fetchone()
     return [Problem("W-sum-with-missing", "", row[0])] if row and row[0] else []

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from submissions.contract import Format, trimmed
+from submissions.contract_model import Split
 from submissions.problems import Refusal
 
 if TYPE_CHECKING:
@@ -80,9 +81,11 @@ def read(path: Path, form: Format, connection: duckdb.DuckDBPyConnection, progre
     header = _header([preamble.get(number, ()) for number in form.header_rows], form)
     if not any(header):
         raise Refusal("F-header-missing", "the declared header rows are empty", lines=form.header_rows)
+    rest: Iterable[Record] = itertools.chain((first_data,), records) if first_data is not None else ()
+    if form.split is not None:
+        header, rest = _split(header, rest, form.split)
     if len(header) > MAXIMUM_COLUMNS:
         raise Refusal("F-too-large", f"{len(header):,} columns, at most {MAXIMUM_COLUMNS:,}")
-    rest: Iterable[Record] = itertools.chain((first_data,), records) if first_data is not None else ()
     rows = _fill(connection, header, rest, progress)
     compact(connection)
     reading = Reading(header, rows, preamble)
@@ -103,6 +106,23 @@ def _header(rows: Sequence[Sequence[str]], form: Format) -> tuple[str, ...]:
     while width and not any(labels[width - 1] for labels in filled):
         width -= 1
     return tuple(" ".join(filter(None, (labels[position] for labels in filled))) for position in range(width))
+
+
+def _split(header: Sequence[str], records: Iterable[Record], split: Split) -> tuple[tuple[str, ...], Iterator[Record]]:
+    """Header and records with the packed column taken apart; a cell with another number of parts leaves its row short."""
+    if split.column not in header:
+        raise Refusal("F-header-missing", f"the header has {len(header)} columns", columns=(split.column,))
+    position = header.index(split.column)
+
+    def apart() -> Iterator[Record]:
+        for line, row in records:
+            parts = row[position].split(split.delimiter) if position < len(row) else []
+            if len(parts) == len(split.into):
+                yield line, [*row[:position], *parts, *row[position + 1 :]]
+            else:
+                yield line, row[: position + 1]
+
+    return (*header[:position], *split.into, *header[position + 1 :]), apart()
 
 
 def _fill(

@@ -236,6 +236,9 @@ def test_several_issues_in_a_file_are_several_submissions(home: Home, tmp_path: 
     ]
     assert receipt.outcome == "rows_quarantined"
     assert receipt.rows_in == 3
+    assert [[problem.code for problem in part.problems] for part in receipt.parts] == [["R-issue"], []]
+    entries = [entry for entry in Ledger.of(home).entries() if entry["kind"] == "submission"]
+    assert [(entry["issues_in_file"], entry["rows_quarantined"]) for entry in entries] == [(2, 1), (2, 0)]
     assert visible(home) == [(date(2023, 5, 1), "QMA", "all", 1), (date(2024, 5, 1), "QMA", "all", 2)]
     assert one(receive(home, tmp_path)).outcome == "already_held"
 
