@@ -217,9 +217,8 @@ def _period_rule(rule: Mapping[str, Any]) -> PeriodRule:
 
 def _value_rule(rule: Mapping[str, Any], decimal: str) -> ValueRule:
     marks = tuple(_mark(trimmed(text), meaning) for text, meaning in rule.get("marks", {}).items())
-    return ValueRule(
-        rule["from"], rule.get("thousands", ""), rule.get("decimal", decimal), marks, rule.get("corrections", False)
-    )
+    corrections = rule.get("corrections", False)
+    return ValueRule(rule["from"], rule.get("thousands", ""), rule.get("decimal", decimal), marks, corrections)
 
 
 def _mark(text: str, meaning: Any) -> Mark:
@@ -417,10 +416,8 @@ def questions(
             wrong("an xlsx file needs the name of its 'sheet'", *file_place)
         if rule.issued_on.kind == "cell" and rule.format.type == "parquet":
             wrong("a parquet file has no cells outside its columns to read the date of issue from", *file_place)
-        if rule.format.type == "parquet" and rule.format.split is not None:
-            wrong("a parquet file has typed columns: none of them packs several", *file_place)
-        if rule.format.type == "parquet" and rule.format.header_rows != (1,):
-            wrong("a parquet file has no header rows", *file_place)
+        if rule.format.type == "parquet" and (rule.format.header_rows != (1,) or rule.format.split):
+            wrong("a parquet file has no header rows and no column that packs several", *file_place)
     yield from problems
     yield from _unknown_codes(document, dataset, maps)
 

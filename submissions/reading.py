@@ -109,7 +109,7 @@ def _header(rows: Sequence[Sequence[str]], form: Format) -> tuple[str, ...]:
 
 
 def _split(header: Sequence[str], records: Iterable[Record], split: Split) -> tuple[tuple[str, ...], Iterator[Record]]:
-    """Header and records with the packed column taken apart; a cell with another number of parts leaves its row short."""
+    """Header and records with the packed column taken apart; another number of parts leaves a row short."""
     if split.column not in header:
         raise Refusal("F-header-missing", f"the header has {len(header)} columns", columns=(split.column,))
     position = header.index(split.column)
