@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from orchestration import building, progress
+from orchestration import alerts, building, lost_runs, progress, standing
 from orchestration.building import Request
+from orchestration.holding import hold
 from submissions.errors import WaymarkError
 from submissions.home import Holder, Home, write_whole
 
-DAGSTER_SETTINGS = """# written by Waymark: no telemetry, one writer at a time
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+DAGSTER_SETTINGS = """# written by Waymark
 telemetry:
   enabled: false
+# one writer at a time: a run waits in the queue while another of the same pool works
 concurrency:
   pools:
     default_limit: 1
+    granularity: run
+# a run whose process was killed is started again; one that failed is for a person to look at
+run_retries:
+  enabled: true
+  max_retries: 2
+  retry_on_asset_or_op_failure: false
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 300
+  poll_interval_seconds: 30
+# what libraries print may quote a partner's file: it is not kept
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+retention:
+  sensor:
+    purge_after_days: 30
+  schedule:
+    purge_after_days: 90
 """
 # a person at the terminal gets this program's own lines; Dagster's events are in its records
 SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -51,23 +74,24 @@ def run(request: Request, audiences: Sequence[str] | None = None) -> Summary:
     audiences  None: both for a demonstration home, `restricted` for a real one.
     Raises WaymarkError with what, where and what to do.
     """
-    chosen = _audiences(request.home, audiences)
-    with request.home.lock(waiting=_tell_holder):
+    chosen = standing.audiences_of(request.home, audiences)
+    with hold(request.home, _tell_holder):
         return _run(request, chosen)
 
 
 def prepare_and_run(request: Request, prepare: Callable[[Request], None]) -> Summary:
     """`run` with something done first under the same lock, as part of the same run."""
-    with request.home.lock(waiting=_tell_holder):
+    with hold(request.home, _tell_holder):
         prepare(request)
-        return _run(request, _audiences(request.home, None))
+        return _run(request, standing.audiences_of(request.home))
 
 
 def _run(request: Request, audiences: Sequence[str]) -> Summary:
     from orchestration import intake
 
-    state_file = request.home.builds / "last-run.json"
-    last = _last(state_file, building.state_digest(request, audiences, intake.fingerprint(request)))
+    # taken before anything is received: a file that comes in meanwhile is the next run's
+    sources = intake.fingerprint(request)
+    last = standing.released(request.home, standing.state_of(request, audiences, sources), audiences)
     if last is not None:
         return Summary("nothing_new", **{name: last[name] for name in ("as_of", "releases", "files_without_contract")})
     report, releases, as_of = _materialise(request, audiences)
@@ -85,10 +109,9 @@ def _run(request: Request, audiences: Sequence[str]) -> Summary:
         ],
         missing=[*report.boundaries_missing, *sorted({what for each in releases for what in each.missing})],
     )
-    digest = building.state_digest(request, audiences, intake.fingerprint(request))
     kept = {name: getattr(summary, name) for name in ("as_of", "releases", "files_without_contract")}
-    stored = {**_states(state_file), digest: kept}
-    write_whole(state_file, json.dumps(dict(list(stored.items())[-20:]), indent=1).encode())
+    standing.remember(request.home, standing.state_of(request, audiences, sources), kept)
+    alerts.watch(request.home)
     return summary
 
 
@@ -100,11 +123,15 @@ def _materialise(request: Request, audiences: Sequence[str]):
         import dagster as dg
 
         from orchestration import intake, publishing
-        from orchestration.defs.resources import Warehouse
         from orchestration.definitions import before_audience, for_audience
+        from orchestration.defs.resources import Warehouse
+        from orchestration.defs.submissions.partitions import LAKE
 
         first, second = before_audience(), for_audience()
-        instance = _instance(request.home)
+        instance = instance_of(request.home)
+        # this run holds the home, so a run whose process is gone can be told from one that works
+        lost_runs.settle(instance)
+        tags = {lost_runs.TAG: lost_runs.process_tag()}
         resources = {
             "warehouse": Warehouse(
                 home=str(request.home.path),
@@ -117,7 +144,17 @@ def _materialise(request: Request, audiences: Sequence[str]):
         }
     publishing.clear()
     with instance:
-        _checked(dg.materialize(first, instance=instance, resources=resources, run_config=SILENT, raise_on_error=False))
+        result = dg.materialize(
+            first,
+            # partitions of submissions follow the ledger; they are materialised by hand only
+            selection=dg.AssetSelection.assets(*first) - dg.AssetSelection.assets(LAKE),
+            instance=instance,
+            resources=resources,
+            run_config=SILENT,
+            raise_on_error=False,
+            tags=tags,
+        )
+        _checked(result)
         for audience in audiences:
             result = dg.materialize(
                 [*first, *second],
@@ -127,6 +164,7 @@ def _materialise(request: Request, audiences: Sequence[str]):
                 resources=resources,
                 run_config=SILENT,
                 raise_on_error=False,
+                tags=tags,
             )
             _checked(result)
     build = building.resolve(request)
@@ -162,7 +200,7 @@ def _keep_traceback(event: Any) -> None:
         print(event.step_failure_data.error.to_string(), file=sys.stderr)
 
 
-def _instance(home: Home):
+def instance_of(home: Home) -> DagsterInstance:
     """Dagster's own records live in the home's logs, so that the UI shows the runs of the command line too."""
     import dagster as dg
 
@@ -191,36 +229,5 @@ def _quiet() -> None:
     logging.root.handlers = [logging.NullHandler()]
 
 
-def _audiences(home: Home, audiences: Sequence[str] | None) -> list[str]:
-    if audiences is None:
-        return ["restricted", "public"] if home.kind == "demonstration" else ["restricted"]
-    if home.kind == "real" and "public" in audiences:
-        raise WaymarkError(
-            "a public release of real partners' figures is not made yet",
-            hint="the disclosure audit of whole releases has to pass first; run with --audience restricted",
-        )
-    return list(audiences)
-
-
 def _tell_holder(holder: Holder | None) -> None:
     progress.current().line(f"waiting: the home is held by {holder or 'another process'}")
-
-
-def _states(file: Path) -> dict[str, Any]:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
-def _last(file: Path, digest: str) -> dict[str, Any] | None:
-    """What the last run with this very digest released, if those releases still stand and are the latest."""
-    last = _states(file).get(digest)
-    if last is None:
-        return None
-    for each in last["releases"]:
-        index = Path(each["index"])
-        latest = index.parent.parent / "latest"
-        if not index.is_file() or not latest.is_symlink() or os.readlink(latest) != each["release_id"]:
-            return None
-    return last

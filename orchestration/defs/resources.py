@@ -1,18 +1,30 @@
 """What a Dagster run is told: the home, where files come from, and which date and ledger position to build."""
 
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 import dagster as dg
 
-from orchestration.building import Build, Request, resolve
-from submissions.home import Home
+from orchestration import lost_runs, run_log, standing
+from orchestration.building import Build, Request, prune, resolve
+from orchestration.holding import hold
+from submissions.errors import WaymarkError
+from submissions.home import Holder, Home
 
-AUDIENCE_PARTITIONS = dg.StaticPartitionsDefinition(["restricted", "public"])
+# the interface of a real home shows no partition that must not be made
+AUDIENCE_PARTITIONS = dg.StaticPartitionsDefinition(os.environ.get("WAYMARK_AUDIENCES", "restricted,public").split(","))
+PARTITION_TAG = "dagster/partition"
+STATE_TAG, AS_OF_TAG, LEDGER_TAG, RELEASE_TAG = "waymark/state", "waymark/as_of", "waymark/ledger", "waymark/release_id"
 
 
 class Warehouse(dg.ConfigurableResource):
-    """The home that a run works in. Every path is a string because Dagster shows resources as configuration."""
+    """The home that a run works in. Every path is a string because Dagster shows resources as configuration.
+
+    A run holds the home from its first step to its last, so that what its steps build belongs together.
+    """
 
     home: str
     inbox: str = ""
@@ -20,6 +32,50 @@ class Warehouse(dg.ConfigurableResource):
     areas: list[str] = []  # noqa: RUF012
     as_of: str = ""
     ledger: int = 0
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Warehouse"]:
+        run, instance, log = context.run, context.instance, context.log
+        if run is None or instance is None:
+            yield self
+            return
+        home = self.request().home
+
+        def waiting(holder: Holder | None) -> None:
+            if log is not None:
+                log.info(f"waiting: the home is held by {holder or 'another process'}")
+
+        def has_failed() -> bool:
+            return bool(instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE))
+
+        instance.add_run_tags(run.run_id, {lost_runs.TAG: lost_runs.process_tag()})
+        with (
+            hold(home, waiting, command=f"Dagster run {run.run_id[:8]}, {run.job_name}"),
+            run_log.recorded(home, run.run_id, run.job_name, run.tags.get(PARTITION_TAG), has_failed),
+        ):
+            yield self
+            self._prune(home)
+
+    def _prune(self, home: Home) -> None:
+        try:
+            build = self.build()
+        except WaymarkError:
+            return
+        prune(home, [build, *(build.for_audience(audience) for audience in standing.audiences_of(home))])
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str]) -> "Warehouse":
+        """What `waymark ui` was asked for: WAYMARK_HOME, _INBOX, and lists of _CONTRACTS and _AREAS."""
+
+        def paths(name: str) -> list[str]:
+            return [path for path in environment.get(name, "").split(os.pathsep) if path]
+
+        return cls(
+            home=environment.get("WAYMARK_HOME", ""),
+            inbox=environment.get("WAYMARK_INBOX", ""),
+            contracts=paths("WAYMARK_CONTRACTS"),
+            areas=paths("WAYMARK_AREAS"),
+        )
 
     def request(self) -> Request:
         home = Home.open(Path(self.home))
@@ -38,7 +94,9 @@ class Warehouse(dg.ConfigurableResource):
 
     def audience_build(self, context: dg.AssetExecutionContext) -> Build:
         """The build of the audience that this run's partition names."""
-        return self.build().for_audience(context.partition_key)
+        build = self.build()
+        standing.audiences_of(build.home, [context.partition_key])
+        return build.for_audience(context.partition_key)
 
     def database(self, context: dg.AssetExecutionContext, selection: str) -> Path:
         """The database file that a dbt selection works in."""

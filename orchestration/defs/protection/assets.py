@@ -48,7 +48,7 @@ DIMENSIONS = ("area_code", "period", "reporter", "offence", "exploitation", "sex
 def cells(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
     audience = context.partition_key
     build = building.fork(warehouse.build(), audience)
-    with progress.current().step("protection", f"protection for {audience}"), duckdb.connect(str(build.database)) as connection:
+    with progress.current().step("protection", f"protection for {audience}") as step, duckdb.connect(str(build.database)) as connection:
         connection.execute("alter table lake.build_parameters add column if not exists audience varchar")
         connection.execute("update lake.build_parameters set audience = ?", [audience])
         # the previous vintage is protected too: a revision is shown with both of its figures or not at all
@@ -66,6 +66,7 @@ def cells(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Materia
         areas = connection.execute("select area_code, parent_code from dim_areas where parent_code is not null").fetchall()
         table, is_safe = protected_cells(frame, pairs, audience, dict(areas), parameters())
         fill(connection, "protected.cells", table)
+        step.rows = len(table)
         small = small_visible(connection, parameters()["disclosure"]["threshold"]) if audience == "public" else 0
     return dg.MaterializeResult(
         metadata={"cells": len(table), "withheld": int(table["is_suppressed"].sum()), "audience": audience},

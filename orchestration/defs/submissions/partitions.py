@@ -1,0 +1,57 @@
+"""A partition for each submission, and what stands in it: outcome, rows, receipt. Partitions end at the lake.
+
+The ledger is the truth and the partitions follow it: whatever received a submission (this run, the command line, an
+older version), the next run adds the partitions that are missing.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import dagster as dg
+
+from submissions.home import Home
+from submissions.ledger import Entry, Ledger, State, state
+from submissions.vintages import lake_file
+
+SUBMISSIONS = dg.DynamicPartitionsDefinition(name="submissions")
+LAKE = dg.AssetKey(["submissions", "lake"])
+
+
+def follow_ledger(context: dg.AssetExecutionContext, home: Home, again: Iterable[str] = ()) -> list[str]:
+    """Add a partition, and its materialisation, for each submission of the ledger that has none yet.
+
+    again  submissions whose materialisation is recorded although they have one.
+    Gives the ids of the partitions that are new.
+    """
+    known = state(Ledger.of(home).entries())
+    present = set(context.instance.get_dynamic_partitions(str(SUBMISSIONS.name)))
+    new = [identifier for identifier in known.submissions if identifier not in present]
+    if new:
+        context.instance.add_dynamic_partitions(str(SUBMISSIONS.name), new)
+    for identifier in [*new, *(each for each in again if each in known.submissions and each in present)]:
+        entry = known.submissions[identifier]
+        context.log_event(dg.AssetMaterialization(LAKE, partition=identifier, metadata=metadata(home, known, entry)))
+    return new
+
+
+def metadata(home: Home, known: State, entry: Entry) -> dict[str, Any]:
+    """What Dagster shows of a submission. No file name and no cell: Dagster's records outlive an erasure."""
+    identifier = entry["submission_id"]
+    return {
+        "partner": entry["partner_id"],
+        "dataset": entry["dataset"],
+        "issued_on": entry["issued_on"],
+        "standing": known.standing(identifier).replace("_", " "),
+        "ledger_position": entry["position"],
+        "dagster/row_count": entry["rows_accepted"],
+        "rows": dg.MetadataValue.md(
+            f"{entry['rows_in']:,} in = {entry['rows_accepted']:,} accepted + {entry['rows_quarantined']:,} "
+            f"quarantined "
+            f"+ {entry['rows_excluded']:,} excluded"
+        ),
+        "problems": dg.MetadataValue.md(
+            "\n".join(f"- `{code}`: {count:,} rows" for code, count in entry["warnings"].items()) or "none"
+        ),
+        "receipt": dg.MetadataValue.path(str(home.quarantine / identifier / "receipt.txt")),
+        "lake_file": dg.MetadataValue.path(str(lake_file(home, entry["partner_id"], identifier))),
+    }
