@@ -198,6 +198,8 @@ def _duplicates(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None
     key = ", ".join(("issue", *KEY))
     _candidates(connection)
     if dataset.kind == "cases" or dataset.duplicates == "sum":
+        if dataset.value is not None and dataset.value.has_corrections:
+            _quarantine_below_zero(connection, key)
         return
     connection.execute(
         f"""
@@ -221,6 +223,19 @@ def _duplicates(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None
         WHERE exclusion IS NULL AND len(codes) = 0 AND row_id NOT IN (SELECT row_id FROM candidates)
         """
     )
+
+
+def _quarantine_below_zero(connection: duckdb.DuckDBPyConnection, key: str) -> None:
+    """A correction takes back what was counted before: where it takes back more, the whole key is in doubt."""
+    connection.execute(
+        f"""
+        CREATE TABLE below_zero AS
+        WITH keys AS (SELECT {key} FROM candidates GROUP BY {key} HAVING sum(lower) < 0)
+        SELECT DISTINCT row_id FROM candidates SEMI JOIN keys USING ({key})
+        """
+    )
+    connection.execute("UPDATE fates SET codes = ['R-negative:value'] WHERE row_id IN (FROM below_zero)")
+    connection.execute("INSERT INTO unaccepted FROM below_zero")
 
 
 def _candidates(connection: duckdb.DuckDBPyConnection, join: str = "", condition: str = "") -> None:

@@ -99,13 +99,14 @@ def _problems(contract: Contract, dataset: Dataset) -> tuple[str, ...]:
     is_count = is_count_only(contract, dataset)
     limit = MAXIMUM_COUNT if is_count else MAXIMUM_AMOUNT
     fraction = "WHEN number <> trunc(number) THEN 'R-fraction:value'" if is_count else ""
+    # a row that takes back an earlier one is below zero; checking looks at the sum of its key
+    negative = "" if dataset.value.has_corrections else "WHEN number < 0 THEN 'R-negative:value'"
     return (
         f"""CASE WHEN mark IS NOT NULL OR is_stated_gap THEN NULL
                  WHEN value_text = '' THEN 'R-value-empty:value'
                  WHEN NOT is_number THEN 'R-value:value'
                  WHEN number IS NULL OR abs(number) > {limit} THEN 'R-range:value'
-                 WHEN number < 0 THEN 'R-negative:value'
-                 {fraction} END""",
+                 {negative} {fraction} END""",
         """CASE WHEN status_is_unknown THEN 'R-status:obs_status'
                 WHEN (mark IS NOT NULL OR number IS NOT NULL OR is_stated_gap)
                      AND (NOT status_is_allowed OR coalesce(mark_reason <> state_reason, mark_reason IS NOT NULL))
