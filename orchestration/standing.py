@@ -55,12 +55,15 @@ def released(home: Home, state: str, audiences: Sequence[str]) -> dict[str, Any]
     last = _read(home).get(state)
     if last is None or {each["audience"] for each in last["releases"]} != set(audiences):
         return None
+    found = []
     for each in last["releases"]:
-        index = Path(each["index"])
-        latest = index.parent.parent / "latest"
+        # of this home, wherever it stands now: a copied or moved home must not point into the other one
+        shelf = home.releases / each["audience"]
+        index, latest = shelf / each["release_id"] / "index.html", shelf / "latest"
         if not index.is_file() or not latest.is_symlink() or os.readlink(latest) != each["release_id"]:
             return None
-    return last
+        found.append({**each, "index": str(index)})
+    return {**last, "releases": found}
 
 
 def remember_received(home: Home, state: str, as_of: str, files_without_contract: Sequence[str]) -> None:
