@@ -12,6 +12,7 @@ import pandas as pd
 from reports import maps, palette
 from reports.figures import Drawing, NothingToShow, axis, hidden_axes, plain, shortened
 from reports.maps import FUNNEL, View
+from reports.pages_overview import unshown
 from reports.words import date_position, name_order, number, order_names, period_label
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _map(
     data: pd.DataFrame,
 ) -> Drawing:
     """One trace an area; the legend comes from empty squares in the order of the classes."""
-    layer = maps.drawable(site.published.layers[str(view.layer)])
+    layer = maps.shown_layer(site.published.layers[str(view.layer)], set(view.codes))
     position = {code: index for index, code in enumerate(view.codes)}
     traces = []
     for area in layer["areas"]:
@@ -171,24 +172,31 @@ def funnel(site: Site) -> Drawing:
         raise NothingToShow("no area of the funnel has a figure in the last period")
     known = known[np.argsort(expected[known], kind="stable")]
     letters = view.states[FUNNEL][period][known]
+    ratio = value[known] / expected[known]
+    floor = _floor(ratio)
     traces: list[dict[str, Any]] = []
     for name, dash, label in (
         ("limit_lower_998", "dot", ""), ("limit_upper_998", "dot", "99.8 % limits"), ("limit_lower_95", "dash", ""),
         ("limit_upper_95", "dash", "95 % limits"),
     ):  # fmt: skip
-        limits = view.limits[name][period][known] if name in view.limits else np.full(len(known), np.nan)
+        x: list[float | None] = []
+        y: list[float | None] = []
+        for region in sorted(set(view.regions[period][known].tolist())):
+            inside = known[view.regions[period][known] == region]
+            x += [*expected[inside].tolist(), None]
+            y += [*(_above_zero(limit) for limit in view.limits[name][period][inside]), None]
         traces.append(
-            {"type": "scatter", "mode": "lines", "x": expected[known].tolist(), "y": [_finite(v) for v in limits],
-             "line": {"color": palette.MUTED, "width": 1.4, "dash": dash}, "name": label, "showlegend": bool(label)}
+            {"type": "scatter", "mode": "lines", "x": x, "y": y, "connectgaps": False, "name": label,
+             "line": {"color": "#9aa5ae", "width": 1.1, "dash": dash}, "showlegend": bool(label)}
         )  # fmt: skip
-    ratio = value[known] / expected[known]
     outside = np.isin(letters, ["a", "b"])
     labelled = set(
         known[outside][np.argsort(-np.abs(np.log(np.maximum(ratio[outside], 1e-9))), kind="stable")][:18].tolist()
     )
     traces.append(
         {
-            "type": "scatter", "mode": "markers+text", "x": expected[known].tolist(), "y": ratio.tolist(),
+            "type": "scatter", "mode": "markers+text", "x": expected[known].tolist(),
+            "y": np.maximum(ratio, floor).tolist(),
             "text": [shortened(view.names[index], 22) if index in labelled else "" for index in known.tolist()],
             "textposition": "top center", "textfont": {"size": 11}, "showlegend": False,
             "marker": {
@@ -208,14 +216,14 @@ def funnel(site: Site) -> Drawing:
     )  # fmt: skip
     layout = {
         "xaxis": axis("Expected count (log scale)", type="log", **_log_ticks(expected[known])),
-        "yaxis": axis("Observed ÷ expected", rangemode="tozero"),
+        "yaxis": axis("Observed ÷ expected (log scale)", type="log", **_log_ticks(np.append(ratio[ratio > 0], 1.0))),
         "showlegend": True, "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
         "shapes": [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1,
                     "line": {"color": palette.INK, "width": 1}}],
     }  # fmt: skip
     caption = (
-        "Triangles lie outside the limits for their size; that can be how well cases are found or how they are "
-        "counted. Detected, not prevalence."
+        "Each region has its own limits. Triangles lie outside the limits for their size; that can be how well cases "
+        "are found or how they are counted. Detected, not prevalence."
     )
     return Drawing(
         f"Rates against the size of the area: {_what(site, view, period)}", caption, traces, layout, data,
@@ -246,9 +254,9 @@ def corridors(site: Site) -> Drawing:
             cell = cells.get((origin, target))
             value = _finite(cell["value"]) if cell else None
             strong = bool(cell) and cell["eligibility"] == "assessed" and cell["q"] < 0.05 and cell["residual"] > 0
-            row_values.append(None if value is None else math.sqrt(max(value, 0)))
+            row_values.append(None if value is None else math.log1p(max(value, 0)))
             mark = "▲" if strong else ""
-            row_texts.append(f"{number(value)}{mark}" if value is not None else "×" if cell else "")
+            row_texts.append(f"{number(value)}{mark}" if value is not None else unshown(cell) if cell else "")
         grid.append(row_values)
         texts.append(row_texts)
     role = words.label("counterpart_role", best["counterpart_role"])
@@ -260,7 +268,7 @@ def corridors(site: Site) -> Drawing:
     }  # fmt: skip
     caption = (
         "▲ larger than origin and destination alone would give (false discovery rate 5 %). × hidden to protect people "
-        "or too small to show. Colour: square root of the figure. Detected, not prevalence."
+        "or too small to show. Colour: logarithm of the figure. Detected, not prevalence."
     )
     layout = {
         "xaxis": axis("Where detected", showgrid=False, type="category", tickangle=-35),
@@ -358,7 +366,7 @@ def revisions(site: Site) -> Drawing:
          "marker": {"size": 11, "color": palette.ACCENT}},
     ]  # fmt: skip
     layout = {
-        "xaxis": axis("Figure", rangemode="tozero", separatethousands=True),
+        "xaxis": axis("Figure", rangemode="tozero", tickformat=","),
         "yaxis": axis(type="category", autorange="reversed"), "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
     }  # fmt: skip
@@ -423,6 +431,16 @@ def _line(rings: list[list[list[float]]]) -> tuple[list[float | None], list[floa
         x += [point[0] for point in ring]
         y += [point[1] for point in ring]
     return x, y
+
+
+def _floor(ratio: np.ndarray) -> float:
+    """Where a ratio of zero is drawn on a log scale: below the smallest one that is not zero."""
+    positive = ratio[ratio > 0]
+    return float(positive.min() / 2) if len(positive) else 0.1
+
+
+def _above_zero(value: float) -> float | None:
+    return float(value) if math.isfinite(value) and value > 0 else None
 
 
 def _log_ticks(values: np.ndarray) -> dict[str, Any]:

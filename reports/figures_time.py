@@ -10,7 +10,7 @@ import pandas as pd
 from reports import palette
 from reports.figures import Drawing, NothingToShow, axis, plain, shortened
 from reports.maps import MEASURE_ORDER
-from reports.series import Series, is_clear, sentence, verdict
+from reports.series import STEP_KINDS, Series, is_clear, sentence
 from reports.words import date_position, name_order, number, period_label, period_position
 
 if TYPE_CHECKING:
@@ -51,12 +51,15 @@ def overall(site: Site) -> Drawing:
     label = words.label("measure", measure)
     main = next((item for item in lines if item.key["derivation"] == "balanced_panel"), lines[0])
     caption = f"{sentence(main.trend, words, main.key['unit'])} Detected, not prevalence."
+    periods = sorted({period for item in lines for period in book.columns["period"][item.rows]}, key=period_position)
     layout = {
-        "xaxis": axis(type="category"),
-        "yaxis": axis(label, rangemode="tozero", separatethousands=True),
+        "xaxis": axis(
+            type="category", categoryorder="array", categoryarray=[period_label(period) for period in periods]
+        ),
+        "yaxis": axis(label, rangemode="tozero", tickformat=","),
         "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"size": 12}},
-        **_breaks_as_shapes(site, main),
+        **_breaks_as_shapes(site, main, periods),
     }
     return Drawing(
         f"{label}, {area}", caption, traces, layout, pd.DataFrame(records),
@@ -69,7 +72,7 @@ def by_area(site: Site) -> Drawing:
     book, words = site.book, site.published.words
     members = _areas_below(site)
     count = len(members)
-    members = members[:SMALL_CHARTS]
+    members = _largest(book, members, SMALL_CHARTS)
     columns = min(5, max(2, math.ceil(math.sqrt(len(members)))))
     rows = math.ceil(len(members) / columns)
     traces, layout, annotations, shapes, records = [], {}, [], [], []
@@ -86,7 +89,7 @@ def by_area(site: Site) -> Drawing:
         )  # fmt: skip
         layout[f"yaxis{name}"] = axis(
             domain=[top - height + 0.09 / rows * 2, top - 0.17 / rows * 1.2], anchor=f"x{name}", rangemode="tozero",
-            nticks=3, automargin=False, separatethousands=True,
+            nticks=3, automargin=False, tickformat=",",
         )  # fmt: skip
         clear = is_clear(item.trend)
         traces.append(
@@ -103,8 +106,7 @@ def by_area(site: Site) -> Drawing:
         )
         annotations.append(
             {
-                "text": f"<b>{shortened(item.key['area_name'], 24)}</b>  "
-                f"{shortened(verdict(item.trend, words).split(':')[0], 24)}",
+                "text": f"<b>{shortened(item.key['area_name'], 20)}</b>  {_short_verdict(item)}",
                 "x": domain[0], "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top",
                 "showarrow": False, "font": {"size": 11.5},
             }
@@ -113,7 +115,11 @@ def by_area(site: Site) -> Drawing:
         records += _records(item, periods, values, book.describe(item))
     label = words.label("measure", members[0].key["measure"])
     level = words.label("area_level", members[0].key["area_level"]).lower()
-    more = f" The first {len(members)} of {count} by name." if count > len(members) else ""
+    more = (
+        f" Shown: the {len(members)} of {count} areas with the most cases over the years, by name."
+        if count > len(members)
+        else ""
+    )
     caption = (
         "Each panel has its own scale. Blue-green: clear change, grey: none or not assessed, brown line: known break."
         f"{more} Detected, not prevalence."
@@ -132,7 +138,7 @@ def changes_a_year(site: Site) -> Drawing:
     members = [item for item in _areas_below(site) if item.trend and item.trend["eligibility"] == "assessed"]
     if not members:
         raise NothingToShow("no series is long and complete enough for a trend test")
-    count, members = len(members), members[:AREAS_IN_ONE_CHART]
+    count, members = len(members), _largest(site.book, members, AREAS_IN_ONE_CHART)
     names, shares, up, down, colours, records = [], [], [], [], [], []
     for item in members:
         trend = item.trend or {}
@@ -158,7 +164,11 @@ def changes_a_year(site: Site) -> Drawing:
         "marker": {"size": 11, "color": colours},
     }  # fmt: skip
     label = words.label("measure", members[0].key["measure"])
-    more = f" The first {len(members)} of {count} by name." if count > len(members) else ""
+    more = (
+        f" Shown: the {len(members)} of {count} areas with the most cases over the years, by name."
+        if count > len(members)
+        else ""
+    )
     caption = (
         "Slope a year in per cent of the series' level, with 95 % interval. Orange: rose, blue: fell, grey: no clear "
         f"change (false discovery rate 5 %).{more}"
@@ -239,7 +249,7 @@ def sex_and_age(site: Site) -> Drawing:
     }  # fmt: skip
     name = site.published.area_names.get(area, area)
     layout = {
-        "xaxis": axis(words.label("measure", measure), separatethousands=True),
+        "xaxis": axis(words.label("measure", measure), tickformat=","),
         "yaxis": axis(type="category", autorange="reversed", showgrid=False),
         "margin": {"r": 110},
     }
@@ -306,6 +316,19 @@ def _areas_below(site: Site) -> list[Series]:
     return sorted(with_figures, key=lambda item: (name_order(item.key["area_name"]), item.key["series_id"]))
 
 
+def _largest(book: Any, members: list[Series], count: int) -> list[Series]:
+    """The series with the most cases over the years, in the order in which they came (by name)."""
+    chosen = sorted(members, key=lambda item: (-_size(book, item), item.key["series_id"]))[:count]
+    return [item for item in members if item in chosen]
+
+
+def _short_verdict(item: Series) -> str:
+    trend = item.trend or {}
+    if trend.get("eligibility") == "assessed":
+        return {"rose": "rose", "fell": "fell"}.get(trend["direction"], "no clear change")
+    return "too short" if trend.get("eligibility") == "too_short" else "not assessed"
+
+
 def _richest(site: Site, parts: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, str, str]]:
     """The area, measure and source with the widest level, then the most cells."""
     if parts.empty:
@@ -337,22 +360,21 @@ def _records(item: Series, periods: list[str], values: list[float | None], name:
     ]  # fmt: skip
 
 
-def _breaks_as_shapes(site: Site, item: Series) -> dict[str, Any]:
+def _breaks_as_shapes(site: Site, item: Series, periods: list[str]) -> dict[str, Any]:
+    """Breaks of the main line; those of coverage and sources of a wide area would fill the picture and are left out."""
     shapes, annotations = [], []
-    periods = site.book.columns["period"][item.rows]
-    if not periods or len(periods[0]) != 4:
-        return {}
+    places = [period_position(period) for period in periods]
     for entry in site.book.breaks_of(item.key["area_code"]):
-        year = entry["break_on"][:4]
-        if entry["measure"] not in ("", "_T", item.key["measure"]) or year not in periods:
+        before = sum(place < date_position(entry["break_on"]) for place in places)
+        mine = entry["measure"] in ("", "_T", item.key["measure"]) and entry["kind"] in STEP_KINDS
+        if not mine or not 0 < before < len(places):
             continue
-        at = periods.index(year) - 0.5
         shapes.append(
-            {"type": "line", "xref": "x", "x0": at, "x1": at, "yref": "paper", "y0": 0, "y1": 1,
+            {"type": "line", "xref": "x", "x0": before - 0.5, "x1": before - 0.5, "yref": "paper", "y0": 0, "y1": 1,
              "line": {"color": "#7a2e00", "width": 1.5}}
         )  # fmt: skip
         annotations.append(
-            {"text": plain(site.published.words.label("kind", entry["kind"])), "x": at, "xref": "x", "y": 1,
+            {"text": plain(site.published.words.label("kind", entry["kind"])), "x": before - 0.5, "xref": "x", "y": 1,
              "yref": "paper", "showarrow": False, "xanchor": "left", "font": {"size": 11, "color": "#7a2e00"}}
         )  # fmt: skip
     return {"shapes": shapes, "annotations": annotations}
@@ -364,7 +386,8 @@ def _break_lines(book: Any, item: Series, periods: list[str], name: str) -> list
     lines = []
     for entry in book.breaks_of(item.key["area_code"]):
         before = sum(place < date_position(entry["break_on"]) for place in places)
-        if entry["measure"] in ("", "_T", item.key["measure"]) and 0 < before < len(places):
+        mine = entry["measure"] in ("", "_T", item.key["measure"]) and entry["kind"] in STEP_KINDS
+        if mine and 0 < before < len(places):
             lines.append(
                 {"type": "line", "xref": f"x{name}", "x0": before - 0.5, "x1": before - 0.5, "yref": f"y{name} domain",
                  "y0": 0, "y1": 1, "line": {"color": "#7a2e00", "width": 1.2}}

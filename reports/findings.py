@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reports.maps import SPATIAL, View
-from reports.series import SeriesBook, is_clear, sentence, step_sentence
+from reports.series import SeriesBook, is_clear, is_clear_step, sentence, step_sentence
 from reports.tables import Published
 from reports.words import day, joined, number, percent, period_label, signed
 
@@ -145,7 +145,13 @@ def _law_steps(book: SeriesBook) -> list[Finding]:
     found = []
     for series in book.all():
         text = step_sentence(series.trend)
-        if text and series.is_total and series.key.get("is_selected") and series.key["area_level"] == "country":
+        if (
+            text
+            and is_clear_step(series.trend)
+            and series.is_total
+            and series.key.get("is_selected")
+            and series.key["area_level"] == "country"
+        ):
             label = book.words.label("measure", series.key["measure"])
             headline = f"{series.key['area_name']}: the law changed, the series breaks"
             found.append((_measure_rank(series.key["measure"]), headline, f"{label}. {text}"))
@@ -203,8 +209,10 @@ def _gaps(published: Published) -> list[Finding]:
         return []
     names = sorted(set(late["area_name"]) - {""}) or sorted(set(late["source_name"]))
     listed = joined(names) if len(names) <= 5 else f"{len(names)} areas"
-    text = f"Figures are overdue from {listed} (as of {day(published.as_of)}). Totals that include them are incomplete."
-    headline = f"{len(names)} late" if len(names) != 1 else f"{names[0]} is late"
+    sources = sorted(set(late["source_name"]) - {""})
+    by = f", reported by {joined(sources)}" if 0 < len(sources) <= 3 else f", reported by {len(sources)} sources"
+    text = f"Figures are overdue for {listed}{by} (as of {day(published.as_of)}). Totals with them are incomplete."
+    headline = f"Figures of {len(names)} areas are late" if len(names) != 1 else f"{names[0]} is late"
     return [Finding(headline, text, STRONG, "against the agreed dates", "coverage.html", "Coverage")]
 
 

@@ -53,6 +53,7 @@ class View:
     expected: dict[str, np.ndarray]
     families: dict[str, np.ndarray]
     limits: dict[str, np.ndarray]
+    regions: np.ndarray
     emerging: np.ndarray
     issued_on: str
 
@@ -125,10 +126,16 @@ def _order(view: View) -> tuple:
     rank = MEASURE_ORDER.index(measure) if measure in MEASURE_ORDER else len(MEASURE_ORDER)
     assessed = {method: view.assessed_count(method, period) for method in view.methods}
     return (
-        view.layer is None, not any(assessed.values()), not assessed.get(SPATIAL), view.key["exploitation"] != "_T",
-        rank, measure, view.key["frequency"] != "A", -max(assessed.values()), view.key["exploitation"],
-        view.key["area_level"], view.key["area_set"], view.key["source"], view.key["dataset"],
-    )  # fmt: skip
+        view.layer is None,
+        not any(assessed.values()),
+        view.key["exploitation"] != "_T",
+        rank,
+        measure,
+        not assessed.get(SPATIAL),
+        view.key["frequency"] != "A",
+        -max(assessed.values()),
+        *(view.key[name] for name in ("exploitation", "area_level", "area_set", "source", "dataset")),
+    )
 
 
 def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missing: dict[tuple, str]) -> View:
@@ -142,6 +149,7 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
         for name in ("value", "rate_per_100k", "rate_lower_per_100k", "rate_upper_per_100k")
     }
     comparability = np.full(shape, "", dtype=object)
+    regions = np.full(shape, -1)
     states, reasons, q, expected, families, limits = {}, {}, {}, {}, {}, {}
     for method, part in group.groupby("method", sort=True):
         at = (part["period"].map(row).to_numpy(), part["area_code"].map(column).to_numpy())
@@ -160,6 +168,8 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
         families[method] = _grid(shape, at, part["family_count"])
         if method == FUNNEL:
             limits = _limits(shape, at, part)
+            # areas of one family share their limits: the lines of a funnel run within it
+            regions[at] = pd.factorize(part["family_id"], sort=True)[0]
     emerging = np.full(len(codes), "", dtype=object)
     if "emerging_category" in group:
         last = group[group["emerging_category"] != ""].sort_values("period", kind="stable")
@@ -170,7 +180,7 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
         key, _layer_of(published, set(codes)), codes, [names[code] for code in codes],
         [sources[code] for code in codes], periods, numbers["value"], numbers["rate_per_100k"],
         numbers["rate_lower_per_100k"], numbers["rate_upper_per_100k"], comparability, states, reasons, q, expected,
-        families, limits, emerging, max(group["issued_on"], default="") if "issued_on" in group else "",
+        families, limits, regions, emerging, max(group["issued_on"], default="") if "issued_on" in group else "",
     )  # fmt: skip
 
 
@@ -265,6 +275,18 @@ def drawable(layer: dict[str, Any]) -> dict[str, Any]:
     return {**layer, "areas": areas}
 
 
+def shown_layer(layer: dict[str, Any], codes: set[str]) -> dict[str, Any]:
+    """The layer as a still map shows it: cut to the areas with figures, without discs of areas that have none."""
+    made = drawable(layer)
+    areas = [area for area in made["areas"] if area["area_code"] in codes or not area.get("is_disc")]
+    points = [point for area in areas if area["area_code"] in codes for ring in area["rings"] for point in ring]
+    if not points:
+        return {**made, "areas": areas}
+    low, high = np.min(points, axis=0), np.max(points, axis=0)
+    room = float(np.max(high - low)) * 0.03
+    return {**made, "areas": areas, "bounds": [*(low - room).tolist(), *(high + room).tolist()]}
+
+
 def outlines(published: Published, layer_name: str) -> list[list[list[float]]]:
     """Rings of the level above (countries around districts), when a layer on the same plane holds it; else nothing."""
     layer = published.layers[layer_name]
@@ -344,7 +366,9 @@ def _view_record(published: Published, view: View) -> dict[str, Any]:
         "rate": _rounded(view.rate, 4),
         "low": _rounded(view.rate_lower, 4),
         "high": _rounded(view.rate_upper, 4),
-        "comparability": ["".join(code[:1] or " " for code in row) for row in view.comparability],
+        "comparability": [
+            "".join(code if code in ("A", "B", "C") else " " for code in row) for row in view.comparability
+        ],
         "classes": rate_classes(view),
         "methods": {
             method: {
@@ -364,6 +388,7 @@ def _view_record(published: Published, view: View) -> dict[str, Any]:
             for method in view.methods
         },
         "limits": {name: _rounded(grid, 4) for name, grid in view.limits.items()},
+        "regions": view.regions.tolist() if view.limits else [],
         "main": view.main_method,
         "reasons": reasons,
         "emerging": [text.capitalize() for text in view.emerging] if (view.emerging != "").any() else [],
@@ -397,7 +422,9 @@ def _layer_record(layer: dict[str, Any], outline: list[list[list[float]]]) -> di
         "hasDiscs": any(area.get("is_disc") for area in layer["areas"]),
         "outline": [_flat(ring) for ring in outline],
         "areas": [
-            {"code": area["area_code"], "rings": [_flat(ring) for ring in area["rings"]]} for area in layer["areas"]
+            {"code": area["area_code"], "rings": [_flat(ring) for ring in area["rings"]]}
+            | ({"disc": True} if area.get("is_disc") else {})
+            for area in layer["areas"]
         ],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,7 +44,9 @@ def index(site: Site) -> dict[str, Any]:
         periods = sorted(set(observations["period"]), key=lambda period: (period[:4], period))
         facts.append(("Published figures", number(len(observations)), f"{periods[0][:4]} to {periods[-1][:4]}"))
         hidden = int((observations["missing_reason"] == "suppressed").sum())
-        facts.append(("Hidden to protect people", percent(hidden / len(observations), 1), f"{number(hidden)} figures"))
+        if hidden:
+            share = percent(hidden / len(observations), 1)
+            facts.append(("Hidden to protect people", share, f"{number(hidden)} figures"))
     if balance:
         facts.append(("Rows received", number(balance.get("rows_in")), f"in {number(balance.get('files'))} files"))
     text = ""
@@ -85,7 +88,8 @@ def _thumbnail(site: Site) -> dict[str, Any] | None:
         return None
     published, period, method = site.published, view.latest(), view.main_method
     letters = view.states[method][period]
-    drawn = {area["area_code"] for area in published.layers[str(view.layer)]["areas"]}
+    layer = maps.shown_layer(published.layers[str(view.layer)], set(view.codes))
+    drawn = {area["area_code"] for area in layer["areas"]}
     shown = set(letters) | ({"o"} if drawn - set(view.codes) else set())
     styles = {
         code: (palette.STATES[letter]["colour"], palette.STATES[letter]["hatch"])
@@ -98,7 +102,6 @@ def _thumbnail(site: Site) -> dict[str, Any] | None:
         titles[code] = f"{view.names[position]}{figure}: {palette.STATES[letters[position]]['label']}"
     what = published.words.measure(view.key["measure"], view.key["exploitation"])
     when = period_label(view.periods[period])
-    layer = maps.drawable(published.layers[str(view.layer)])
     links = {code: f"areas/{stem}.html" for code, stem in site.area_pages.items()}
     title = f"{what}, {when}: where rates stand out"
     order = ("h", "n", "c", "a", "w", "b", "x", "s", "m", "o")
@@ -182,7 +185,7 @@ def _first_view(site: Site, view: maps.View) -> dict[str, Any]:
                 "interval": interval(view.rate_lower[period][position], view.rate_upper[period][position]),
                 "assessment": f"{reason[:1].upper()}{reason[1:]}" if letter == "x" else palette.STATES[letter]["label"],
                 "emerging": view.emerging[position].capitalize() or "–",
-                "comparability": view.comparability[period][position] or "–",
+                "comparability": grade if (grade := view.comparability[period][position]) in ("A", "B", "C") else "–",
             }
         )
     level = words.label("area_level", view.key["area_level"]).lower()
@@ -233,9 +236,9 @@ def trends(site: Site) -> dict[str, Any]:
                 "title": title,
                 "short": title,
                 "summary": _trend_summary(main, words),
-                # the widest areas and the main measure of countries stand open, the rest one click away
-                "is_open": wide or not any(section["is_open"] and not section["is_wide"] for section in sections),
-                "is_wide": wide,
+                # the widest level and the first measure of each other one stand open, the rest is one click away
+                "is_open": level == order[0][0] or level not in {section["level"] for section in sections},
+                "level": level,
                 "charts": [
                     {
                         "code": series.key["area_code"],
@@ -380,14 +383,14 @@ def _heat(now: Any, corner: str) -> dict[str, Any]:
                 line.append({"text": "", "style": "", "kind": "", "title": ""})
                 continue
             known = row["value"] == row["value"]
-            level = min(int((row["value"] / highest) ** 0.5 * 5), 4) if known else 0
+            level = min(int(math.log1p(row["value"]) / math.log1p(highest) * 5), 4) if known else 0
             ink = "#ffffff" if level >= 3 else palette.INK
             out = row["eligibility"] == "assessed" and row["q"] < 0.05 and row["residual"] > 0
             line.append(
                 {
-                    "text": number(row["value"]) if known else "×",
+                    "text": number(row["value"]) if known else unshown(row),
                     "style": f"background:{palette.RAMP[level]};color:{ink}" if known else "",
-                    "kind": "hidden-value" if not known else "out" if out else "",
+                    "kind": ("hidden-value" if unshown(row) == "×" else "") if not known else "out" if out else "",
                     "title": f"{names[origin]} to {targets[target]}: "
                     + (
                         f"{number(row['value'])}, expected {number(row['expected_count'])}"
@@ -406,8 +409,15 @@ def _heat(now: Any, corner: str) -> dict[str, Any]:
         "columns": [targets[code] for code in destinations],
         "rows": made,
         "note": "Darker: larger figure. Framed in red: larger than expected beyond chance. ×, hatched: hidden to "
-        "protect people, or too small to show. Empty: none reported. Detected, not prevalence." + cut,
+        "protect people, or too small to show. ≤: known only to "
+        "be at most that. Empty: none reported. Detected, not prevalence." + cut,
     }
+
+
+def unshown(row: dict[str, Any]) -> str:
+    """What stands for a flow without an exact figure: its upper bound where that may be shown."""
+    upper = row.get("upper")
+    return f"≤ {number(upper)}" if upper is not None and upper == upper else "×"
 
 
 def _measure_rank(measure: str) -> tuple[int, str]:

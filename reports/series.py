@@ -217,14 +217,25 @@ def sentence(trend: dict[str, Any] | None, words: Words, unit: str) -> str:
     return f"No clear change, {span} ({detail})." if detail else f"No clear change, {span}."
 
 
+def is_clear_step(trend: dict[str, Any] | None) -> bool:
+    """Whether the interval of a measured step leaves out 1 (no step)."""
+    if trend is None or not trend.get("step_on") or not _known(trend["step_ratio_lower"]):
+        return False
+    return trend["step_ratio_lower"] > 1 or trend["step_ratio_upper"] < 1
+
+
 def step_sentence(trend: dict[str, Any] | None) -> str:
     """What a known step did to the level; empty when the series has none."""
     if trend is None or not trend.get("step_on") or not _known(trend["step_ratio"]):
         return ""
-    bounds = f" (95 % interval {interval(trend['step_ratio_lower'], trend['step_ratio_upper'], 2)})"
+    when, ratio = day(trend["step_on"]), number(trend["step_ratio"], 2)
+    bounds = ""
+    if _known(trend["step_ratio_lower"]):
+        bounds = f" (95 % interval {interval(trend['step_ratio_lower'], trend['step_ratio_upper'], 2)})"
+    if bounds and not is_clear_step(trend):
+        return f"The change on {when} is taken as a break; no clear step of the level is seen: {ratio} times{bounds}."
     return (
-        f"The change on {day(trend['step_on'])} is a break, not a trend: the level after it is "
-        f"{number(trend['step_ratio'], 2)} times the level before{bounds if _known(trend['step_ratio_lower']) else ''}."
+        f"The change on {when} is a break, not a trend: the level after it is {ratio} times the level before{bounds}."
     )
 
 

@@ -47,10 +47,12 @@ LABELS: dict[str, dict[str, str]] = {
         "OTH": "Other forms",
         "UNK": "Form unknown",
     },
-    "sex": {"_T": "All", "F": "Female", "M": "Male", "O": "Other", "OTHER": "Other"},
+    "sex": {"_T": "All", "F": "Female", "M": "Male", "O": "Other", "X": "Other", "OTHER": "Other"},
     "age": {
         "_T": "All ages",
         "Y_LT18": "Under 18",
+        "0-17": "Under 18",
+        "18+": "18 and over",
         "Y0T17": "Under 18",
         "Y_GE18": "18 and over",
         "A0T17": "Under 18",

@@ -55,7 +55,7 @@
       show: document.getElementById("select-show")
     };
     var state = { view: 0, period: content.views[0].start, show: content.views[0].main };
-    var drawnLayer = null, drawnCodes = [];
+    var drawnLayer = null, drawnCodes = [], drawnAreas = [];
 
     function view() { return content.views[state.view]; }
     function levelOf(v) { return v.set + "|" + v.level; }
@@ -196,7 +196,8 @@
       var v = view(), layer = content.layers[v.layer], position = {};
       v.codes.forEach(function (code, index) { position[code] = index; });
       drawnCodes = [];
-      var shapes = layer.areas.map(function (area) {
+      drawnAreas = layer.areas.filter(function (area) { return !area.disc || position[area.code] !== undefined; });
+      var shapes = drawnAreas.map(function (area) {
         var line = path(area.rings), x = line[0], y = line[1];
         var index = position[area.code];
         drawnCodes.push(index);
@@ -226,7 +227,7 @@
       return [x, y];
     }
 
-    /* The areas with figures; the whole layer when they fill most of it anyway. */
+    /* The areas with figures, with a little room around them. */
     function shownBounds() {
       var layer = content.layers[view().layer], whole = layer.bounds, held = {};
       view().codes.forEach(function (code) { held[code] = true; });
@@ -239,28 +240,31 @@
           }
         });
       });
-      var share = (b[2] - b[0]) * (b[3] - b[1]) / ((whole[2] - whole[0]) * (whole[3] - whole[1]));
-      if (!(share < 0.5)) { return whole; }
-      var room = Math.max(b[2] - b[0], b[3] - b[1]) * 0.12;
+      if (!(b[2] > b[0])) { return whole; }
+      var room = Math.max(b[2] - b[0], b[3] - b[1]) * 0.03;
       return [b[0] - room, b[1] - room, b[2] + room, b[3] + room];
+    }
+
+    function mark() {
+      return content.invented ? [{
+        text: "Invented data", showarrow: false, xref: "paper", yref: "paper", x: 0.01, y: 0.99, xanchor: "left",
+        yanchor: "top", bgcolor: "#fff3cd", bordercolor: "#8a6d00", borderpad: 4, font: { size: 11, color: "#5f4b00" }
+      }] : [];
     }
 
     function layout() {
       var b = shownBounds();
-      var padX = (b[2] - b[0]) * 0.02, padY = (b[3] - b[1]) * 0.02;
       var shape = (b[3] - b[1]) / (b[2] - b[0]);
       var width = element.clientWidth || 800;
-      var height = Math.max(260, Math.min(width * shape + 10, window.innerHeight * 0.78, 720));
+      /* the element keeps the height, so that nothing below is covered when the window changes */
+      element.style.height = Math.round(Math.max(260, Math.min(width * shape + 4, 700))) + "px";
       return {
-        height: height, margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff",
-        xaxis: { visible: false, range: [b[0] - padX, b[2] + padX], constrain: "domain" },
-        yaxis: { visible: false, range: [b[1] - padY, b[3] + padY], scaleanchor: "x", constrain: "domain" },
+        autosize: true, margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff",
+        xaxis: { visible: false, range: [b[0], b[2]], constrain: "domain" },
+        yaxis: { visible: false, range: [b[1], b[3]], scaleanchor: "x", constrain: "domain" },
         hoverlabel: { bgcolor: "#ffffff", bordercolor: "#5b6875", align: "left", font: { family: FONT, size: 12, color: INK } },
         hovermode: "closest", dragmode: "pan", showlegend: false, font: { family: FONT, color: INK },
-        annotations: content.invented ? [{
-          text: "Invented data", showarrow: false, xref: "paper", yref: "paper", x: 0.01, y: 0.99, xanchor: "left",
-          yanchor: "top", bgcolor: "#fff3cd", bordercolor: "#8a6d00", borderpad: 4, font: { size: 11, color: "#5f4b00" }
-        }] : []
+        annotations: mark()
       };
     }
 
@@ -274,13 +278,13 @@
         drawnLayer = v.layer + "|" + state.view;
         window.Plotly.react(element, traces(), layout(), CONFIG).then(bind);
       } else if (v.layer) {
-        var looks = drawnCodes.map(style), areas = content.layers[v.layer].areas;
+        var looks = drawnCodes.map(style);
         window.Plotly.restyle(element, {
           fillcolor: looks.map(function (look) { return look[1]; }),
           "fillpattern.shape": looks.map(function (look) { return look[2]; }),
           "fillpattern.fgcolor": looks.map(function (look) { return pattern(look[2]).fgcolor; }),
           "line.color": looks.map(edge),
-          text: drawnCodes.map(function (index, place) { return hover(index, areas[place].code); })
+          text: drawnCodes.map(function (index, place) { return hover(index, drawnAreas[place].code); })
         }, drawnCodes.map(function (_, trace) { return trace; }));
       }
       legend();
@@ -402,18 +406,29 @@
         if (expected && value !== null) { points.push({ index: index, x: expected, y: value / expected }); }
       });
       points.sort(function (a, b) { return a.x - b.x; });
+      /* limits run within a region; a ratio of zero stands below the smallest other one on the log scale */
+      var floor = points.reduce(function (least, point) { return point.y > 0 ? Math.min(least, point.y) : least; }, 1) / 2;
+      var regions = Array.from(new Set(points.map(function (point) { return v.regions[p][point.index]; }))).sort();
       function limit(name, dash, label) {
-        var grid = v.limits[name] ? v.limits[name][p] : [];
-        var known = points.filter(function (point) { return grid[point.index] !== null && grid[point.index] !== undefined; });
+        var grid = v.limits[name] ? v.limits[name][p] : [], x = [], y = [];
+        regions.forEach(function (region) {
+          points.forEach(function (point) {
+            var known = grid[point.index];
+            if (v.regions[p][point.index] !== region || !(known > 0)) { return; }
+            x.push(point.x);
+            y.push(known);
+          });
+          x.push(null);
+          y.push(null);
+        });
         return {
-          type: "scatter", mode: "lines", x: known.map(function (point) { return point.x; }),
-          y: known.map(function (point) { return grid[point.index]; }), line: { color: "#5b6875", width: 1.2, dash: dash },
+          type: "scatter", mode: "lines", x: x, y: y, line: { color: "#9aa5ae", width: 1.1, dash: dash },
           hoverinfo: "skip", name: label, uid: name, showlegend: name.indexOf("upper") >= 0
         };
       }
       var dots = {
         type: "scatter", mode: "markers", name: "Area", uid: "funnel-areas", hoverinfo: "text", showlegend: false,
-        x: points.map(function (point) { return point.x; }), y: points.map(function (point) { return point.y; }),
+        x: points.map(function (point) { return point.x; }), y: points.map(function (point) { return Math.max(point.y, floor); }),
         text: points.map(function (point) { return hover(point.index) + "<br>" + number(point.y, 2) + " times the expected count"; }),
         customdata: points.map(function (point) { return v.codes[point.index]; }),
         marker: {
@@ -430,12 +445,15 @@
         limit("limit_lower_998", "dot", ""), limit("limit_upper_998", "dot", "99.8 % limits"),
         limit("limit_lower_95", "dash", ""), limit("limit_upper_95", "dash", "95 % limits"), dots
       ], {
-        height: 380, margin: { l: 60, r: 10, t: 10, b: 50 }, font: { family: FONT, size: 12, color: INK }, hovermode: "closest",
+        autosize: true, margin: { l: 60, r: 10, t: 10, b: 50 }, font: { family: FONT, size: 12, color: INK }, hovermode: "closest",
         xaxis: { type: "log", title: { text: "Expected count (log scale)" }, gridcolor: "#dde2e6", tickvals: logTicks, ticktext: logTicks.map(function (tick) { return number(tick); }) },
-        yaxis: { title: { text: "Observed ÷ expected" }, gridcolor: "#dde2e6", rangemode: "tozero", zeroline: false },
+        yaxis: {
+          type: "log", title: { text: "Observed ÷ expected (log scale)" }, gridcolor: "#dde2e6", zeroline: false,
+          tickvals: logTicks, ticktext: logTicks.map(function (tick) { return number(tick); })
+        },
         shapes: [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: 1, y1: 1, line: { color: INK, width: 1 } }],
         legend: { orientation: "h", y: 1.08, x: 0 }, hoverlabel: { bgcolor: "#ffffff", align: "left", font: { family: FONT, size: 12, color: INK } },
-        annotations: layout().annotations
+        annotations: mark()
       }, CONFIG);
     }
 
