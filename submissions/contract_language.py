@@ -357,7 +357,7 @@ def questions(
             wrong(f"the column '{column}' is missing", "columns")
     if not dataset.periods:
         wrong("the column 'period' is missing", "columns")
-    if dataset.kind == "observations" and dataset.value is None:
+    if dataset.kind != "cases" and dataset.value is None:
         wrong("the column 'value' is missing (rows that are cases need kind: cases)", "columns")
     if dataset.kind == "cases" and dataset.value is not None:
         wrong("cases are counted: they have no 'value'", "columns", "value")
@@ -428,7 +428,7 @@ def _unknown_codes(
     """Codes that are in no code list: a slip that would otherwise end, unseen, under 'not mapped'."""
     for column, rules in dataset.columns.items():
         known = codes(column)
-        if not known or column == "unit":
+        if not known or column == "unit" or (dataset.kind, column) == ("evidence", "measure"):
             continue
         for rule in rules:
             given = [rule.constant, rule.otherwise, *rule.values.values()]

@@ -212,6 +212,11 @@ class Contract:
     snapshot_files: tuple[str, ...]
     digest: str
 
+    @property
+    def figures(self) -> list[Dataset]:
+        """The datasets that bring figures; the others are evidence."""
+        return [dataset for dataset in self.datasets.values() if dataset.kind != "evidence"]
+
     def map_rows(self, rule: ColumnRule) -> Iterator[tuple[str, MapRow]]:
         """(origin, row) of the rule's map file and values, in that order."""
         for row in self.maps.get(rule.map_file or "", ()):

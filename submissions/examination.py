@@ -246,9 +246,9 @@ def sha256_of(path: Path) -> str:
 
 
 def submission_id(partner: str, dataset: Dataset, issue: date, digest: str) -> str:
-    """A digest of who, what, which scope, which issue, which bytes, and how they are read."""
+    """A digest of who, what, which scope, which issue, which bytes, and how they are read; e… for evidence."""
     parts = (partner, dataset.name, dataset.replaces, issue.isoformat(), digest, dataset.reading_digest)
-    return "s" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return ("e" if dataset.kind == "evidence" else "s") + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def refusal_id_of(contract: Contract, dataset: Dataset, digest: str) -> str:

@@ -42,5 +42,5 @@ def codes(column: str) -> frozenset[str]:
 
 @cache
 def count_units() -> frozenset[str]:
-    """Units that count something, so that their figures are whole numbers; hours and currencies do not."""
-    return frozenset(row["unit"] for row in seed("units") if row["unit_kind"] not in ("currency", "hours"))
+    """Units that count something, so that their figures are whole numbers; hours, scores and currencies do not."""
+    return frozenset(row["unit"] for row in seed("units") if row["unit_kind"] not in ("currency", "hours", "score"))

@@ -210,7 +210,7 @@ def _load_observations(connection: duckdb.DuckDBPyConnection, home: Home, known:
 
 def _dataset_rows(contract: Contract) -> Iterator[tuple]:
     public_minimum = (contract.already_public or {}).get("minimum_cell")
-    for dataset in contract.datasets.values():
+    for dataset in contract.figures:
         yield (
             contract.partner, contract.name, contract.sector, contract.licence, contract.legal_basis, contract.audience,
             contract.minimum_cell, public_minimum, contract.cadence_months, contract.late_after_days, dataset.name,
@@ -222,7 +222,7 @@ def _dataset_rows(contract: Contract) -> Iterator[tuple]:
 
 def _map_rows(connection: duckdb.DuckDBPyConnection, contract: Contract) -> Iterator[tuple]:
     """Rows of lake.maps: map files and value lists, the codes that stand beside labels, library names, defaults."""
-    for dataset in contract.datasets.values():
+    for dataset in contract.figures:
         for column in DIMENSIONS:
             rules = dataset.columns.get(column, ())
             if any(rule.is_mapped for rule in rules):

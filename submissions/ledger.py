@@ -113,14 +113,20 @@ class State:
         return outcome
 
     def in_force(self, partner: str | None = None, dataset: str | None = None) -> list[Entry]:
-        """Submissions that count, in the order of the ledger."""
+        """Submissions that count, in the order of the ledger. Evidence is no figure and is left out."""
         return [
             entry
             for entry in self.submissions.values()
             if self.standing(entry["submission_id"]) in ACCEPTED
+            and not is_evidence(entry["submission_id"])
             and partner in (None, entry["partner_id"])
             and dataset in (None, entry["dataset"])
         ]
+
+
+def is_evidence(submission_id: str) -> bool:
+    """Whether a submission is evidence, such as a panel of laws: its id begins with e."""
+    return submission_id.startswith("e")
 
 
 def state(entries: Iterable[Entry]) -> State:

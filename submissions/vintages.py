@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from submissions.checking import KEY
 from submissions.contract import Dataset
 from submissions.home import Home
-from submissions.ledger import Entry, State
+from submissions.ledger import Entry, State, is_evidence
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,8 +27,9 @@ class Vanished:
 
 
 def lake_file(home: Home, partner: str, submission_id: str):
-    """Where the accepted rows of a submission stand."""
-    return home.lake / "observations" / f"partner_id={partner}" / f"submission_id={submission_id}.parquet"
+    """Where the accepted rows of a submission stand; evidence is reference and stands apart from observations."""
+    shelf = home.lake / "reference" / "evidence" if is_evidence(submission_id) else home.lake / "observations"
+    return shelf / f"partner_id={partner}" / f"submission_id={submission_id}.parquet"
 
 
 def vanished(
