@@ -88,7 +88,9 @@ def resolve(request: Request) -> Build:
     if not 0 < position <= last:
         raise WaymarkError(
             f"the ledger of {request.home.path} has no position {position}",
-            hint=f"it ends at {last}; `waymark submissions` lists the entries" if last else "receive a submission first",
+            hint=f"it ends at {last}; `waymark submissions` lists the entries"
+            if last
+            else "receive a submission first",
         )
     held = state(entries[:position]).in_force()
     if not held:

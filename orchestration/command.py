@@ -15,8 +15,20 @@ import click
 
 from submissions.errors import WaymarkError
 
-HOME = click.option("--home", "home_path", type=click.Path(path_type=Path, file_okay=False), required=True, envvar="WAYMARK_HOME", help="The folder that holds everything received and released.")
-CONTRACTS = click.option("--contracts", type=click.Path(path_type=Path, exists=True, file_okay=False), multiple=True, help="A folder with contracts; it comes before those of the home and of the repository.")
+HOME = click.option(
+    "--home",
+    "home_path",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    envvar="WAYMARK_HOME",
+    help="The folder that holds everything received and released.",
+)
+CONTRACTS = click.option(
+    "--contracts",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    help="A folder with contracts; it comes before those of the home and of the repository.",
+)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
 
 
@@ -31,11 +43,17 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             _stop("stopped by hand", "nothing half-written stays; run again to go on")
         except OSError as error:
-            _stop(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), "check the path, its rights and the space on the disk")
+            _stop(
+                f"{error.strerror or error}: {error.filename or ''}".rstrip(": "),
+                "check the path, its rights and the space on the disk",
+            )
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            _stop(f"this should not happen: {type(error).__name__}: {error}"[:400], f"nothing was published; what a developer needs is in {_keep_traceback()}")
+            _stop(
+                f"this should not happen: {type(error).__name__}: {error}"[:400],
+                f"nothing was published; what a developer needs is in {_keep_traceback()}",
+            )
 
 
 def _keep_traceback() -> str:
@@ -67,25 +85,61 @@ def main() -> None:
 
 @main.command()
 @HOME
-@click.option("--inbox", type=click.Path(path_type=Path, file_okay=False), help="One folder a partner; by default <home>/inbox.")
+@click.option(
+    "--inbox", type=click.Path(path_type=Path, file_okay=False), help="One folder a partner; by default <home>/inbox."
+)
 @CONTRACTS
-@click.option("--areas", type=click.Path(path_type=Path, exists=True), multiple=True, help="Boundary files or folders of them.")
-@click.option("--as-of", "as_of", type=click.DateTime(["%Y-%m-%d"]), help="What had been issued by this date; by default the newest issue.")
+@click.option(
+    "--areas", type=click.Path(path_type=Path, exists=True), multiple=True, help="Boundary files or folders of them."
+)
+@click.option(
+    "--as-of",
+    "as_of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="What had been issued by this date; by default the newest issue.",
+)
 @click.option("--ledger", type=click.IntRange(min=1), help="What was held at this ledger position; by default its end.")
-@click.option("--audience", type=click.Choice(["restricted", "public"]), multiple=True, help="By default both for a demonstration, restricted otherwise.")
+@click.option(
+    "--audience",
+    type=click.Choice(["restricted", "public"]),
+    multiple=True,
+    help="By default both for a demonstration, restricted otherwise.",
+)
 @click.option("--timings", is_flag=True, help="Print where the time went.")
 @AS_JSON
-def run(home_path: Path, inbox: Path | None, contracts: tuple[Path, ...], areas: tuple[Path, ...], as_of: datetime | None, ledger: int | None, audience: tuple[str, ...], timings: bool, as_json: bool) -> None:
+def run(
+    home_path: Path,
+    inbox: Path | None,
+    contracts: tuple[Path, ...],
+    areas: tuple[Path, ...],
+    as_of: datetime | None,
+    ledger: int | None,
+    audience: tuple[str, ...],
+    timings: bool,
+    as_json: bool,
+) -> None:
     """Receive what waits in the inbox, build, and publish a release."""
     from submissions.home import Home
 
     home = Home.open(home_path, create=True)
     if inbox is not None and not inbox.is_dir():
-        raise WaymarkError(f"{inbox} is not a folder", hint="an inbox holds one folder a partner, named by the partner's id")
+        raise WaymarkError(
+            f"{inbox} is not a folder", hint="an inbox holds one folder a partner, named by the partner's id"
+        )
     _run(home, inbox, contracts, areas, as_of, ledger, audience, timings, as_json)
 
 
-def _run(home: Any, inbox: Path | None, contracts: tuple[Path, ...], areas: tuple[Path, ...], as_of: datetime | None, ledger: int | None, audience: tuple[str, ...], timings: bool, as_json: bool) -> None:
+def _run(
+    home: Any,
+    inbox: Path | None,
+    contracts: tuple[Path, ...],
+    areas: tuple[Path, ...],
+    as_of: datetime | None,
+    ledger: int | None,
+    audience: tuple[str, ...],
+    timings: bool,
+    as_json: bool,
+) -> None:
     from orchestration import progress, running
     from orchestration.building import Request
 
@@ -107,7 +161,11 @@ def _print(summary: Any, home: Any, timings: bool, as_json: bool) -> None:
 
     shown = progress.current()
     if as_json:
-        click.echo(json.dumps({**summary.document(), "timings": [vars(each) for each in shown.timings]}, indent=1, ensure_ascii=False))
+        click.echo(
+            json.dumps(
+                {**summary.document(), "timings": [vars(each) for each in shown.timings]}, indent=1, ensure_ascii=False
+            )
+        )
     else:
         print_summary(summary, home.path)
     if timings:
@@ -132,10 +190,18 @@ def demo(home_path: Path, timings: bool, as_json: bool) -> None:
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--partner", required=True, help="The partner's id, such as gbr_police_example.")
-@click.option("--home", "home_path", type=click.Path(path_type=Path, file_okay=False), envvar="WAYMARK_HOME", help="Tells also whether the file is held already.")
+@click.option(
+    "--home",
+    "home_path",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="WAYMARK_HOME",
+    help="Tells also whether the file is held already.",
+)
 @CONTRACTS
 @AS_JSON
-def check(files: tuple[Path, ...], partner: str, home_path: Path | None, contracts: tuple[Path, ...], as_json: bool) -> None:
+def check(
+    files: tuple[Path, ...], partner: str, home_path: Path | None, contracts: tuple[Path, ...], as_json: bool
+) -> None:
     """Check files as they would be received, writing nothing. Exit 0 accepted, 1 rows quarantined or held, 2 refused."""
     from orchestration.printing import print_receipt
     from submissions import check as check_file
@@ -227,11 +293,17 @@ def _manifests(home_path: Path, audience: str | None) -> list[dict[str, Any]]:
 
 def _one(home_path: Path, identifier: str, audience: str | None) -> dict[str, Any]:
     found = _manifests(home_path, audience)
-    chosen = [each for each in found if (each["is_latest"] if identifier == "latest" else each["release_id"] == identifier)]
+    chosen = [
+        each for each in found if (each["is_latest"] if identifier == "latest" else each["release_id"] == identifier)
+    ]
     if not chosen:
-        raise WaymarkError(f"no release is called {identifier!r}", hint=f"`waymark release list --home {home_path}` lists them")
+        raise WaymarkError(
+            f"no release is called {identifier!r}", hint=f"`waymark release list --home {home_path}` lists them"
+        )
     if len(chosen) > 1 and audience is None:
-        raise WaymarkError(f"{identifier!r} names a release of each audience", hint="add --audience restricted or --audience public")
+        raise WaymarkError(
+            f"{identifier!r} names a release of each audience", hint="add --audience restricted or --audience public"
+        )
     return chosen[0]
 
 
@@ -287,7 +359,9 @@ def diff(first: str, second: str, home_path: Path, audience: str | None, as_json
     from orchestration.printing import table
     from orchestration.releases import difference
 
-    rows = difference(Path(_one(home_path, first, audience)["folder"]), Path(_one(home_path, second, audience)["folder"]))
+    rows = difference(
+        Path(_one(home_path, first, audience)["folder"]), Path(_one(home_path, second, audience)["folder"])
+    )
     changed = [row for row in rows if row["added"] or row["removed"]]
     click.echo(json.dumps(rows, indent=1) if as_json else table(rows))
     sys.exit(1 if changed else 0)
@@ -304,8 +378,15 @@ def verify(identifier: str, home_path: Path, audience: str | None) -> None:
     manifest = _one(home_path, identifier, audience)
     problems = verify_files(Path(manifest["folder"]))
     if problems:
-        raise WaymarkError(f"{len(problems)} files of {manifest['release_id']} disagree with the manifest:\n" + "\n".join(problems[:20]), hint="remove the release folder and run again to make it anew")
-    click.echo(f"{manifest['release_id']} ({manifest['audience']}): {len(manifest['core']) + len(manifest['renderings'])} files agree with the manifest")
+        raise WaymarkError(
+            f"{len(problems)} files of {manifest['release_id']} disagree with the manifest:\n"
+            + "\n".join(problems[:20]),
+            hint="remove the release folder and run again to make it anew",
+        )
+    click.echo(
+        f"{manifest['release_id']} ({manifest['audience']}): "
+        f"{len(manifest['core']) + len(manifest['renderings'])} files agree with the manifest"
+    )
 
 
 @main.command()
@@ -316,7 +397,9 @@ def verify(identifier: str, home_path: Path, audience: str | None) -> None:
 @click.option("--audience", type=click.Choice(["restricted", "public"]), default="restricted", show_default=True)
 @click.option("--release", "identifier", default="latest", show_default=True)
 @AS_JSON
-def explain(area: str, period: str, measure: str | None, home_path: Path, audience: str, identifier: str, as_json: bool) -> None:
+def explain(
+    area: str, period: str, measure: str | None, home_path: Path, audience: str, identifier: str, as_json: bool
+) -> None:
     """Take the figures of an area and period back to where they came from."""
     from orchestration.printing import print_explanations
     from orchestration.releases import explain as explain_figures
@@ -324,7 +407,10 @@ def explain(area: str, period: str, measure: str | None, home_path: Path, audien
     manifest = _one(home_path, identifier, audience)
     found = explain_figures(manifest, area, period, measure)
     if not found:
-        raise WaymarkError(f"{manifest['release_id']} has no figure for area {area!r}, period {period!r}", hint="areas and periods are those of tables/observations.csv")
+        raise WaymarkError(
+            f"{manifest['release_id']} has no figure for area {area!r}, period {period!r}",
+            hint="areas and periods are those of tables/observations.csv",
+        )
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False, default=str))
     else:
@@ -335,10 +421,19 @@ def explain(area: str, period: str, measure: str | None, home_path: Path, audien
 @click.argument("partners", nargs=-1, required=True)
 @HOME
 @CONTRACTS
-@click.option("--areas", type=click.Path(path_type=Path, exists=True), multiple=True, help="Boundary files or folders of them.")
+@click.option(
+    "--areas", type=click.Path(path_type=Path, exists=True), multiple=True, help="Boundary files or folders of them."
+)
 @click.option("--timings", is_flag=True, help="Print where the time went.")
 @AS_JSON
-def back_fill(partners: tuple[str, ...], home_path: Path, contracts: tuple[Path, ...], areas: tuple[Path, ...], timings: bool, as_json: bool) -> None:
+def back_fill(
+    partners: tuple[str, ...],
+    home_path: Path,
+    contracts: tuple[Path, ...],
+    areas: tuple[Path, ...],
+    timings: bool,
+    as_json: bool,
+) -> None:
     """Read the landed files of PARTNERS again under the contracts of today, build, and publish a release."""
     from orchestration import back_fill as reading
     from orchestration import progress, running
@@ -347,12 +442,20 @@ def back_fill(partners: tuple[str, ...], home_path: Path, contracts: tuple[Path,
     request = _request_of_home(Home.open(home_path), None, contracts, areas)
     reading.of_partners(request.home, partners)
     progress.show(sys.stderr)
-    summary = running.prepare_and_run(request, lambda asked: reading.read_again(asked, reading.of_partners(asked.home, partners)))
+    summary = running.prepare_and_run(
+        request, lambda asked: reading.read_again(asked, reading.of_partners(asked.home, partners))
+    )
     _print(summary, request.home, timings, as_json)
 
 
 @main.command()
-@click.option("--home", "home_path", type=click.Path(path_type=Path, file_okay=False), envvar="WAYMARK_HOME", help="A home to look at; without one only the installation is looked at.")
+@click.option(
+    "--home",
+    "home_path",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="WAYMARK_HOME",
+    help="A home to look at; without one only the installation is looked at.",
+)
 @click.option("--deep", is_flag=True, help="Read every landed file and every release again and compare digests.")
 @AS_JSON
 def doctor(home_path: Path | None, deep: bool, as_json: bool) -> None:
@@ -388,9 +491,13 @@ def _request_of_home(home: Any, inbox: Path | None, contracts: tuple[Path, ...],
 @main.command()
 @HOME
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1024, 65535))
-@click.option("--inbox", type=click.Path(path_type=Path, file_okay=False), help="The inbox to watch; by default <home>/inbox.")
+@click.option(
+    "--inbox", type=click.Path(path_type=Path, file_okay=False), help="The inbox to watch; by default <home>/inbox."
+)
 @CONTRACTS
-@click.option("--areas", type=click.Path(path_type=Path, exists=True), multiple=True, help="Boundary files or folders of them.")
+@click.option(
+    "--areas", type=click.Path(path_type=Path, exists=True), multiple=True, help="Boundary files or folders of them."
+)
 def ui(home_path: Path, port: int, inbox: Path | None, contracts: tuple[Path, ...], areas: tuple[Path, ...]) -> None:
     """Open Dagster on this home, on this machine only (127.0.0.1); it takes and releases by itself what comes in."""
     from orchestration.interface import serve

@@ -70,7 +70,10 @@ def receive_waiting(request: Request) -> Report:
     _report.boundaries_missing = areas.record(request.home, roots, request.areas, progress=say)
     definitions.record(request.home, roots)
     received = receiving.receive(
-        request.home, request.inbox if request.inbox and request.inbox.is_dir() else None, request.contracts, progress=say
+        request.home,
+        request.inbox if request.inbox and request.inbox.is_dir() else None,
+        request.contracts,
+        progress=say,
     )
     for receipt in received.receipts:
         key = (receipt.partner, receipt.file_name)

@@ -16,7 +16,8 @@ def compile_kernels() -> None:
     side = 6
     place = np.arange(side * side).reshape(side, side)
     pairs = np.concatenate(
-        [np.stack([place[:, 1:].ravel(), place[:, :-1].ravel()]), np.stack([place[1:].ravel(), place[:-1].ravel()])], axis=1
+        [np.stack([place[:, 1:].ravel(), place[:, :-1].ravel()]), np.stack([place[1:].ravel(), place[:-1].ravel()])],
+        axis=1,
     )
     rows, columns = np.concatenate([pairs, pairs[::-1]], axis=1)
     weights = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(side * side, side * side))

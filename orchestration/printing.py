@@ -22,7 +22,10 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     right = [all(isinstance(row.get(name), int | float) or row.get(name) is None for row in rows) for name in names]
     lines = [names, *cells]
     return "\n".join(
-        "  ".join(text.rjust(width) if is_right else text.ljust(width) for text, width, is_right in zip(line, widths, right, strict=True)).rstrip()
+        "  ".join(
+            text.rjust(width) if is_right else text.ljust(width)
+            for text, width, is_right in zip(line, widths, right, strict=True)
+        ).rstrip()
         for line in lines
     )
 
@@ -42,7 +45,9 @@ def print_summary(summary: Summary, home: Path) -> None:
     if summary.files:
         click.echo("\nfiles received")
         click.echo(table(summary.files))
-        totals = {name: sum(row[name] for row in summary.files) for name in ("rows_in", "accepted", "quarantined", "excluded")}
+        totals = {
+            name: sum(row[name] for row in summary.files) for name in ("rows_in", "accepted", "quarantined", "excluded")
+        }
         click.echo(
             f"\n{len(summary.files)} files: {totals['rows_in']:,} rows in = {totals['accepted']:,} accepted "
             f"+ {totals['quarantined']:,} quarantined + {totals['excluded']:,} excluded"
@@ -61,7 +66,9 @@ def print_summary(summary: Summary, home: Path) -> None:
         shown = summary.unmapped[:12]
         click.echo(table(shown))
         if len(summary.unmapped) > len(shown):
-            click.echo(f"  … and {len(summary.unmapped) - len(shown)} more; the receipts under {home / 'quarantine'} list them all")
+            click.echo(
+                f"  … and {len(summary.unmapped) - len(shown)} more; the receipts under {home / 'quarantine'} list them all"
+            )
     for text in summary.missing:
         click.echo(f"\nnot made: {text}")
     click.echo("")
@@ -77,8 +84,12 @@ def print_receipt(receipt: Any) -> None:
 def print_release(manifest: Mapping[str, Any]) -> None:
     provenance = manifest["provenance"]
     click.echo(f"{manifest['audience']} release {manifest['release_id']}{' (latest)' if manifest['is_latest'] else ''}")
-    click.echo(f"  as of {provenance['as_of']}, ledger position {provenance['ledger_position']}, code {provenance['code_version']}")
-    click.echo(f"  {len(manifest['core'])} core files, {len(manifest['renderings'])} renderings in {manifest['folder']}\n")
+    click.echo(
+        f"  as of {provenance['as_of']}, ledger position {provenance['ledger_position']}, code {provenance['code_version']}"
+    )
+    click.echo(
+        f"  {len(manifest['core'])} core files, {len(manifest['renderings'])} renderings in {manifest['folder']}\n"
+    )
     click.echo(table(provenance["inputs"]))
 
 
@@ -88,13 +99,21 @@ def print_explanations(found: Sequence[Mapping[str, Any]]) -> None:
         figure, origin = each["figure"], each["came_from"]
         split = ", ".join(f"{name} {value}" for name, value in each["split"].items()) or "total"
         value = figure["value"] if figure["value"] is not None else _interval(figure)
-        click.echo(f"{figure['area_name']} ({figure['area_code']}), {figure['period']}, {figure['measure']} ({split}): {value} {figure['unit']}")
-        click.echo(f"  from {origin['source']} / {origin['dataset']}, issued {origin['issued_on']}, {origin['derivation']}")
+        click.echo(
+            f"{figure['area_name']} ({figure['area_code']}), {figure['period']}, {figure['measure']} ({split}): {value} {figure['unit']}"
+        )
+        click.echo(
+            f"  from {origin['source']} / {origin['dataset']}, issued {origin['issued_on']}, {origin['derivation']}"
+        )
         if origin["definition_id"]:
-            click.echo(f"  counted under {origin['definition_id']}, comparability {origin['comparability'] or 'not graded'}")
+            click.echo(
+                f"  counted under {origin['definition_id']}, comparability {origin['comparability'] or 'not graded'}"
+            )
         rate = each["denominator"]
         if rate["rate_per_100k"] is not None:
-            click.echo(f"  {rate['rate_per_100k']:.4g} per 100,000 of {rate['population_count']:,} people ({rate['population_period']})")
+            click.echo(
+                f"  {rate['rate_per_100k']:.4g} per 100,000 of {rate['population_count']:,} people ({rate['population_period']})"
+            )
         click.echo(f"  submission {', '.join(each['submissions']) or 'of an earlier issue, see the manifest'}")
 
 

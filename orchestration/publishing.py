@@ -55,13 +55,17 @@ def export_tables(build: Build) -> dict[str, str]:
             ).fetchall()
         ]
         if not names:
-            raise WaymarkError(f"the build {build.key} has no published tables", hint="the dbt selection `published` did not run")
+            raise WaymarkError(
+                f"the build {build.key} has no published tables", hint="the dbt selection `published` did not run"
+            )
         for table in names:
             target = folder / f"{table.removeprefix('pub_')}.parquet"
             connection.execute(
                 f"copy (select * from {table} order by all) to '{_quoted(target)}' (format parquet, compression zstd)"
             )
-            connection.execute(f"copy (select * from {table} order by all) to '{_quoted(folder)}/.content' (format csv)")
+            connection.execute(
+                f"copy (select * from {table} order by all) to '{_quoted(folder)}/.content' (format csv)"
+            )
             digests[target.stem] = hashlib.sha256((folder / ".content").read_bytes()).hexdigest()
             (folder / ".content").unlink()
     return digests
@@ -229,7 +233,10 @@ def _stands(folder: Path) -> bool:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return manifest.get("provenance", {}).get("code_version") == code_identity.version() and (folder / "index.html").is_file()
+    return (
+        manifest.get("provenance", {}).get("code_version") == code_identity.version()
+        and (folder / "index.html").is_file()
+    )
 
 
 def _record(build: Build, folder: Path, identifier: str, digests: dict[str, str]) -> None:

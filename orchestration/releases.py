@@ -67,14 +67,19 @@ def difference(first: Path, second: Path) -> list[dict[str, Any]]:
             if not all(path.exists() for path in paths):
                 only = 0 if paths[0].exists() else 1
                 count = connection.execute("select count(*) from read_parquet(?)", [str(paths[only])]).fetchall()[0][0]
-                rows.append({"table": name, "removed": count if only == 0 else 0, "added": count if only else 0, "same": 0})
+                rows.append(
+                    {"table": name, "removed": count if only == 0 else 0, "added": count if only else 0, "same": 0}
+                )
                 continue
             columns = [
                 [row[0] for row in connection.execute("describe select * from read_parquet(?)", [str(path)]).fetchall()]
                 for path in paths
             ]
             if columns[0] != columns[1]:
-                raise WaymarkError(f"the table {name} has other columns in {second.name}", hint="the releases are of different schema versions")
+                raise WaymarkError(
+                    f"the table {name} has other columns in {second.name}",
+                    hint="the releases are of different schema versions",
+                )
             # as_of differs in every row of two dates; it is the question, not a difference
             kept = ", ".join(f'"{column}"' for column in columns[0] if column != "as_of")
             counts = [
@@ -111,14 +116,33 @@ def explain(manifest: dict[str, Any], area: str, period: str, measure: str | Non
         }
         found.append(
             {
-                "figure": {name: row[name] for name in ("area_code", "area_name", "period", "measure", "unit", "value", "lower", "upper", "missing_reason")},
+                "figure": {
+                    name: row[name]
+                    for name in (
+                        "area_code",
+                        "area_name",
+                        "period",
+                        "measure",
+                        "unit",
+                        "value",
+                        "lower",
+                        "upper",
+                        "missing_reason",
+                    )
+                },
                 "split": split,
-                "came_from": {name: row[name] for name in ("source", "dataset", "issued_on", "derivation", "definition_id", "comparability")},
-                "denominator": {name: row.get(name) for name in ("rate_per_100k", "population_count", "population_period")},
+                "came_from": {
+                    name: row[name]
+                    for name in ("source", "dataset", "issued_on", "derivation", "definition_id", "comparability")
+                },
+                "denominator": {
+                    name: row.get(name) for name in ("rate_per_100k", "population_count", "population_period")
+                },
                 "submissions": [
                     each["submission"]
                     for each in inputs
-                    if (each["partner_id"], each["dataset"], each["issued_on"]) == (row["source"], row["dataset"], str(row["issued_on"]))
+                    if (each["partner_id"], each["dataset"], each["issued_on"])
+                    == (row["source"], row["dataset"], str(row["issued_on"]))
                 ],
                 "code_version": manifest["provenance"]["code_version"],
             }

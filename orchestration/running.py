@@ -220,7 +220,10 @@ def prepare_instance_folder(home: Home) -> Path:
 def _quiet() -> None:
     """Dagster, dbt and Great Expectations log for engineers; a person at the terminal gets this program's own lines."""
     os.environ.update(
-        DAGSTER_DISABLE_TELEMETRY="1", DBT_SEND_ANONYMOUS_USAGE_STATS="false", GX_ANALYTICS_ENABLED="false", DO_NOT_TRACK="1"
+        DAGSTER_DISABLE_TELEMETRY="1",
+        DBT_SEND_ANONYMOUS_USAGE_STATS="false",
+        GX_ANALYTICS_ENABLED="false",
+        DO_NOT_TRACK="1",
     )
     import warnings
 

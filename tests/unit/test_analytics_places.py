@@ -6,11 +6,12 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from shapely.geometry import box
+
 from orchestration.defs.analytics import corridors, hotspots, rates
 from orchestration.defs.analytics.rounding import significant
 from orchestration.parameters import parameters
-from scipy import stats
-from shapely.geometry import box
 
 SIDE = 8
 
@@ -24,7 +25,9 @@ def squares() -> gpd.GeoDataFrame:
     )
 
 
-def cells(rate: np.ndarray, years: int = 12, population: float = 50_000, seed: int = 7, **columns: object) -> pd.DataFrame:
+def cells(
+    rate: np.ndarray, years: int = 12, population: float = 50_000, seed: int = 7, **columns: object
+) -> pd.DataFrame:
     """Annual totals of the 64 squares with Poisson counts at a relative rate (areas, years) or (areas,)."""
     rng = np.random.default_rng(seed)
     rate = np.broadcast_to(rate.reshape(len(rate), -1), (SIDE * SIDE, years))
@@ -181,7 +184,10 @@ def test_protected_and_unknown_flows_are_no_flows() -> None:
     frame.loc[1, "counterpart_area"] = "_U"
     found = corridors.compute(frame, parameters())
     assert "_U" not in set(found["counterpart_area"])
-    row = found[(found["counterpart_area"] == frame.loc[0, "counterpart_area"]) & (found["area_code"] == frame.loc[0, "area_code"])]
+    row = found[
+        (found["counterpart_area"] == frame.loc[0, "counterpart_area"])
+        & (found["area_code"] == frame.loc[0, "area_code"])
+    ]
     assert row["eligibility"].item() == "not_assessed"
     assert "protected" in row["eligibility_reason"].item()
 

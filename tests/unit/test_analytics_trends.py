@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+
 from orchestration.defs.analytics import trends
 from orchestration.defs.analytics.series_grid import ancestors, grid, period_codes
 from orchestration.parameters import parameters
-from scipy import stats
 
 NO_BREAKS = pd.DataFrame(columns=["area_code", "measure", "dimension", "break_on", "kind"])
 
@@ -27,12 +28,15 @@ def annual(area: str, values: list[float], first: int = 2010, **columns: str) ->
         "reporter": "_T",
         "area_role": "detection",
         "unit": "persons",
-        **{split: "_T" for split in trends.SPLITS},
+        **dict.fromkeys(trends.SPLITS, "_T"),
         **columns,
     }
     years = range(first, first + len(values))
     return pd.DataFrame(
-        [{**key, "period": str(year), "period_start": pd.Timestamp(year, 1, 1), "value": value} for year, value in zip(years, values, strict=True)]
+        [
+            {**key, "period": str(year), "period_start": pd.Timestamp(year, 1, 1), "value": value}
+            for year, value in zip(years, values, strict=True)
+        ]
     )
 
 
@@ -75,7 +79,9 @@ def test_a_period_with_the_change_inside_belongs_to_neither_regime() -> None:
 
 @pytest.mark.parametrize("kind", ["coverage", "source mix", "restatement"])
 def test_other_breaks_are_drawn_and_do_not_split(kind: str) -> None:
-    found = trends.compute(annual("QMA-01", [float(v) for v in range(20, 32)]), law("QMA-01", "2016-01-01", kind), {}, parameters()).iloc[0]
+    found = trends.compute(
+        annual("QMA-01", [float(v) for v in range(20, 32)]), law("QMA-01", "2016-01-01", kind), {}, parameters()
+    ).iloc[0]
     assert found["regimes_count"] == 1
     assert found["direction"] == "rose"
 
@@ -138,7 +144,12 @@ def test_null_families_claim_no_more_than_their_level() -> None:
     rng = np.random.default_rng(11)
     frames = []
     for family in range(60):
-        block = pd.concat([annual(f"QMA-{area:02}", list(rng.poisson(40, 12).astype(float)), source=f"qma_police_{family:03}") for area in range(20)])
+        block = pd.concat(
+            [
+                annual(f"QMA-{area:02}", list(rng.poisson(40, 12).astype(float)), source=f"qma_police_{family:03}")
+                for area in range(20)
+            ]
+        )
         frames.append(block.assign(series_id=block["source"] + block["area_code"]))
     found = trends.compute(pd.concat(frames), NO_BREAKS, {}, parameters())
     claims = found["direction"].isin(["rose", "fell"]).groupby(found["family_id"]).any()
@@ -154,7 +165,12 @@ def test_two_figures_for_one_period_are_an_error() -> None:
 
 def test_grid_fills_gaps_and_names_periods() -> None:
     frame = pd.DataFrame(
-        {"series_id": "a", "period": ["2020-Q4", "2021-Q2"], "period_start": pd.to_datetime(["2020-10-01", "2021-04-01"]), "value": [1.0, 2.0]}
+        {
+            "series_id": "a",
+            "period": ["2020-Q4", "2021-Q2"],
+            "period_start": pd.to_datetime(["2020-10-01", "2021-04-01"]),
+            "value": [1.0, 2.0],
+        }
     )
     table = grid(frame, "series_id", "Q")
     assert table.periods == ["2020-Q4", "2021-Q1", "2021-Q2"]

@@ -83,7 +83,9 @@ def test_assembly_only_assembles() -> None:
     assert len(source.splitlines()) <= 70
 
 
-@pytest.mark.parametrize("arguments", [["check", "--help"], ["submissions", "--help"], ["release", "list", "--help"], ["explain", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["check", "--help"], ["submissions", "--help"], ["release", "list", "--help"], ["explain", "--help"]]
+)
 def test_light_commands_load_nothing_heavy(arguments: list[str]) -> None:
     probe = (
         "import sys, json\n"

@@ -25,14 +25,21 @@ CELLS = """
 
 
 def read_rates(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
-    query = f"select cell_id, value, lower, upper, population_count, frequency from ({CELLS}) where unit = 'persons' or unit = 'offences' or unit = 'cases' order by cell_id"
+    query = f"""
+        select cell_id, value, lower, upper, population_count, frequency from ({CELLS})
+        where unit in ('persons', 'offences', 'cases') order by cell_id
+    """
     return rates.compute(connection.execute(query).df(), parameters())
 
 
 def read_trends(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
     # an index has no level of its own: its panel is tested, not the index
-    series = connection.execute("select * from fct_series where derivation <> 'chain_linked' order by series_id, period").df()
-    breaks = connection.execute("select area_code, measure, dimension, break_on, kind from fct_breaks order by all").df()
+    series = connection.execute(
+        "select * from fct_series where derivation <> 'chain_linked' order by series_id, period"
+    ).df()
+    breaks = connection.execute(
+        "select area_code, measure, dimension, break_on, kind from fct_breaks order by all"
+    ).df()
     parents = dict(connection.execute("select area_code, parent_code from dim_areas").fetchall())
     return trends.compute(series, breaks, parents, parameters())
 
@@ -81,7 +88,10 @@ def _asset(
     )
     def analysis(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         build = warehouse.audience_build(context)
-        with progress.current().step("analytics", f"analytics: {name}") as step, duckdb.connect(str(build.database)) as connection:
+        with (
+            progress.current().step("analytics", f"analytics: {name}") as step,
+            duckdb.connect(str(build.database)) as connection,
+        ):
             table = read(connection, build)
             fill(connection, f"analytics.{name}", table)
             step.rows = len(table)
@@ -94,7 +104,9 @@ def _asset(
 
 
 ASSETS = [
-    _asset("rates", ["fct_cells"], "Rates per 100,000 with exact limits, of every cell with a denominator.", read_rates),
+    _asset(
+        "rates", ["fct_cells"], "Rates per 100,000 with exact limits, of every cell with a denominator.", read_rates
+    ),
     _asset(
         "trends",
         ["fct_series", "fct_breaks", "dim_areas"],

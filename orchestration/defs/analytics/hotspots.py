@@ -70,12 +70,20 @@ def _joined(parts: list[Columns], name: str) -> np.ndarray:
     for part in parts:
         length = len(part["area_code"])
         values = part.get(name, np.nan if name in NUMBERS else None)
-        arrays.append(values if isinstance(values, np.ndarray) else np.full(length, values, dtype=float if name in NUMBERS else object))
+        arrays.append(
+            values
+            if isinstance(values, np.ndarray)
+            else np.full(length, values, dtype=float if name in NUMBERS else object)
+        )
     return np.concatenate(arrays)
 
 
 def _maps(
-    group: dict[str, str], frame: pd.DataFrame, shapes: Any, neighbours: dict[tuple[str, ...], Any], rules: Mapping[str, Any]
+    group: dict[str, str],
+    frame: pd.DataFrame,
+    shapes: Any,
+    neighbours: dict[tuple[str, ...], Any],
+    rules: Mapping[str, Any],
 ) -> Columns | None:
     """Getis-Ord Gi* of every period of one group of areas, each judged against that period's own map."""
     from geo.hotspots import emerging, getis_ord
@@ -127,7 +135,11 @@ def _maps(
     reasons[~missing & ~usable] = "no population within five years: no rate, so no test"
     reasons[~assessed & (reasons == None)] = "too few neighbours report"  # noqa: E711 - elementwise
 
-    kinds, kind_eligibility, kind_reason = np.full(n, None, object), np.full(n, "assessed", object), np.full(n, None, object)
+    kinds, kind_eligibility, kind_reason = (
+        np.full(n, None, object),
+        np.full(n, "assessed", object),
+        np.full(n, None, object),
+    )
     if t < rules["minimum_emerging_periods"]:
         kind_eligibility[:] = "too_short"
         kind_reason[:] = f"{t} periods; a class of change needs {rules['minimum_emerging_periods']}"
@@ -154,7 +166,9 @@ def _maps(
         "q_bh": q.ravel(),
         "family_id": np.tile(np.array([f"{names}|{period}" for period in table.periods], dtype=object), n),
         "family_count": np.tile((~np.isnan(numbers["p"])).sum(axis=0), n),
-        "assessment": _chosen([~assessed, clear & (direction > 0), clear & (direction < 0)], [None, "hot", "cold"], "not_significant").ravel(),
+        "assessment": _chosen(
+            [~assessed, clear & (direction > 0), clear & (direction < 0)], [None, "hot", "cold"], "not_significant"
+        ).ravel(),
         "eligibility": np.where(assessed, "assessed", "not_assessed").astype(object).ravel(),
         "eligibility_reason": reasons.ravel(),
         "emerging_category": np.repeat(kinds, t),
@@ -173,10 +187,14 @@ def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any
 
     from geo.rates import overdispersion
 
-    quantiles = {name: norm.ppf((1 + level) / 2) for name, level in zip(("95", "998"), rules["funnel_levels"], strict=True)}
+    quantiles = {
+        name: norm.ppf((1 + level) / 2) for name, level in zip(("95", "998"), rules["funnel_levels"], strict=True)
+    }
     names = "|".join(group[name] for name in GROUP)
     # areas outside every region are compared with each other
-    frame = frame.assign(region_code=frame["region_code"].fillna("")).sort_values(["region_code", "period", "area_code"])
+    frame = frame.assign(region_code=frame["region_code"].fillna("")).sort_values(
+        ["region_code", "period", "area_code"]
+    )
     regions, periods = frame["region_code"].to_numpy(object), frame["period"].to_numpy(object)
     codes, sources, datasets = (frame[name].to_numpy(object) for name in ("area_code", "source", "dataset"))
     values, bases = frame["value"].to_numpy(float), frame["population_count"].to_numpy(float)
@@ -196,7 +214,9 @@ def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any
             reason[eligible] = f"fewer than {rules['minimum_funnel_countries']} countries of the region report"
             eligible = np.zeros(len(value), dtype=bool)
         ratio = _ratio(value, expected)
-        limits = {f"limit_{side}_{name}": np.full(len(value), np.nan) for side in ("lower", "upper") for name in quantiles}
+        limits = {
+            f"limit_{side}_{name}": np.full(len(value), np.nan) for side in ("lower", "upper") for name in quantiles
+        }
         position = np.full(len(value), None, dtype=object)
         if eligible.any():
             between = float(overdispersion(value[eligible], expected[eligible]).tau2)

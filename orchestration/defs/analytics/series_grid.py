@@ -50,7 +50,10 @@ def grid(frame: pd.DataFrame, key: str, frequency: str, value: str = "value") ->
     values[keys.get_indexer(frame[key]), positions] = pd.to_numeric(frame[value], errors="coerce").to_numpy(float)
     first_month = int(months.min())
     grid_starts = pd.DatetimeIndex(
-        [pd.Timestamp(year=month // 12, month=month % 12 + 1, day=1) for month in first_month + step * np.arange(n_periods)]
+        [
+            pd.Timestamp(year=month // 12, month=month % 12 + 1, day=1)
+            for month in first_month + step * np.arange(n_periods)
+        ]
     )
     return Grid(keys, period_codes(grid_starts, frequency), grid_starts, values)
 

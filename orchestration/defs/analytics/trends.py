@@ -55,7 +55,11 @@ def compute(
 
 
 def _of_frequency(
-    frame: pd.DataFrame, frequency: str, breaks: pd.DataFrame, parents: Mapping[str, str | None], rules: Mapping[str, Any]
+    frame: pd.DataFrame,
+    frequency: str,
+    breaks: pd.DataFrame,
+    parents: Mapping[str, str | None],
+    rules: Mapping[str, Any],
 ) -> pd.DataFrame:
     from trends.breaks import step_model
     from trends.tests import mann_kendall, theil_sen
@@ -85,14 +89,28 @@ def _of_frequency(
         last_step = _last_finite(model.effect)
         numbers[eligible] = np.column_stack(
             [
-                test.tau, test.s, test.z, test.p, slope.slope, slope.low, slope.high,
-                np.where(np.isfinite(share), share, np.nan), model.trend, model.trend_low, model.trend_high,
-                *(np.take_along_axis(part, last_step, axis=1)[:, 0] for part in (model.effect, model.effect_low, model.effect_high)),
-            ]  # fmt: skip
+                test.tau,
+                test.s,
+                test.z,
+                test.p,
+                slope.slope,
+                slope.low,
+                slope.high,
+                np.where(np.isfinite(share), share, np.nan),
+                model.trend,
+                model.trend_low,
+                model.trend_high,
+                *(
+                    np.take_along_axis(part, last_step, axis=1)[:, 0]
+                    for part in (model.effect, model.effect_low, model.effect_high)
+                ),
+            ]
         )
         dates = np.full(n, None, dtype=object)
         dates[np.flatnonzero(eligible)] = np.take_along_axis(step_dates[eligible], last_step, axis=1)[:, 0]
-        out["step_on"] = [date if np.isfinite(effect) else None for date, effect in zip(dates, numbers[:, 11], strict=True)]
+        out["step_on"] = [
+            date if np.isfinite(effect) else None for date, effect in zip(dates, numbers[:, 11], strict=True)
+        ]
     else:
         out["step_on"] = [None] * n
     numbers[~np.isfinite(numbers)] = np.nan
@@ -135,7 +153,9 @@ def _regimes(
     ends = starts + pd.DateOffset(months=12 // per_year)
     by_area: dict[str, list[tuple[str, str, pd.Timestamp]]] = {}
     for row in breaks.itertuples():
-        by_area.setdefault(str(row.area_code), []).append((str(row.measure), str(row.dimension), pd.Timestamp(row.break_on)))
+        by_area.setdefault(str(row.area_code), []).append(
+            (str(row.measure), str(row.dimension), pd.Timestamp(row.break_on))
+        )
     split = keys[list(SPLITS)] != "_T"
     split_by = [{"_T", *(name for name in SPLITS if row[name])} for row in split.to_dict("records")]
     regimes = np.zeros((n, t))
@@ -189,7 +209,9 @@ def _families(result: pd.DataFrame, keys: pd.DataFrame, rules: Mapping[str, Any]
     kinds = ["+".join(name for name, split in zip(SPLITS, row, strict=True) if split) or "total" for row in splits]
     families = ["|".join(map(str, row)) for row in keys[list(FAMILY)].itertuples(index=False)]
     # the total of the same area, source and way of counting
-    totals = np.array([f"{area}|{family}" for area, family in zip(keys["area_code"], families, strict=True)], dtype=object)
+    totals = np.array(
+        [f"{area}|{family}" for area, family in zip(keys["area_code"], families, strict=True)], dtype=object
+    )
     family_id = np.array([f"{family}|{kind}" for family, kind in zip(families, kinds, strict=True)], dtype=object)
     is_total = np.array([kind == "total" for kind in kinds])
     p = result["p"].to_numpy(float).copy()
@@ -198,7 +220,10 @@ def _families(result: pd.DataFrame, keys: pd.DataFrame, rules: Mapping[str, Any]
     _adjust(p, q, count, family_id, is_total)
     significant = set(totals[is_total & (q <= rules["significance"])])
     known = set(totals[is_total & ~np.isnan(p)])
-    eligibility, reason = result["eligibility"].to_numpy(object).copy(), result["eligibility_reason"].to_numpy(object).copy()
+    eligibility, reason = (
+        result["eligibility"].to_numpy(object).copy(),
+        result["eligibility_reason"].to_numpy(object).copy(),
+    )
     unasked = ~is_total & (eligibility == "assessed") & np.array([total not in significant for total in totals])
     eligibility[unasked] = "not_assessed"
     for position in np.flatnonzero(unasked):

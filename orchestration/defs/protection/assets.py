@@ -48,7 +48,10 @@ DIMENSIONS = ("area_code", "period", "reporter", "offence", "exploitation", "sex
 def cells(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
     audience = context.partition_key
     build = building.fork(warehouse.build(), audience)
-    with progress.current().step("protection", f"protection for {audience}") as step, duckdb.connect(str(build.database)) as connection:
+    with (
+        progress.current().step("protection", f"protection for {audience}") as step,
+        duckdb.connect(str(build.database)) as connection,
+    ):
         connection.execute("alter table lake.build_parameters add column if not exists audience varchar")
         connection.execute("update lake.build_parameters set audience = ?", [audience])
         # the previous vintage is protected too: a revision is shown with both of its figures or not at all
@@ -63,7 +66,9 @@ def cells(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Materia
         pairs = connection.execute(
             "select cell_id, previous_cell_id from fct_changes where cell_id is not null and previous_cell_id is not null"
         ).df()
-        areas = connection.execute("select area_code, parent_code from dim_areas where parent_code is not null").fetchall()
+        areas = connection.execute(
+            "select area_code, parent_code from dim_areas where parent_code is not null"
+        ).fetchall()
         table, is_safe = protected_cells(frame, pairs, audience, dict(areas), parameters())
         fill(connection, "protected.cells", table)
         step.rows = len(table)
@@ -147,9 +152,16 @@ def _suppressed(cells: pd.DataFrame, threshold: int, parents: Mapping[str, str])
     group = one.groupby(list(GROUP), sort=True).ngroup().astype(str)
     dims, hierarchies = ["group", *DIMENSIONS], {"area_code": areas, "period": years}
     protected = protect(
-        one[[*DIMENSIONS, "value"]].assign(group=group), dims=dims, value="value", threshold=threshold, hierarchies=hierarchies
+        one[[*DIMENSIONS, "value"]].assign(group=group),
+        dims=dims,
+        value="value",
+        threshold=threshold,
+        hierarchies=hierarchies,
     )
     is_safe = audit(protected, dims=dims, hierarchies=hierarchies).safe
     hidden = one[key].assign(hidden=(protected["suppressed"] != "").to_numpy())
-    every = cells[key].merge(hidden, on=key, how="left", validate="many_to_one")["hidden"].to_numpy(bool) | interval.to_numpy()
+    every = (
+        cells[key].merge(hidden, on=key, how="left", validate="many_to_one")["hidden"].to_numpy(bool)
+        | interval.to_numpy()
+    )
     return every, bool(is_safe)

@@ -175,9 +175,22 @@ def run(database: Path, selection: str, names: Sequence[str] | None = None) -> l
         if event.info.name == "NodeStart":
             shown.tick(f"dbt: {event.data.node_info.node_name}")
 
-    chosen = list(names) if names is not None else [f"tag:{selection}", *(["resource_type:seed"] if selection == "marts" else [])]
+    chosen = (
+        list(names)
+        if names is not None
+        else [f"tag:{selection}", *(["resource_type:seed"] if selection == "marts" else [])]
+    )
     # buildable: a test runs with the last selection that builds one of the models it looks at
-    command = ["--quiet", "build", "--select", *chosen, "--indirect-selection", "buildable", "--exclude-resource-type", "unit_test"]
+    command = [
+        "--quiet",
+        "build",
+        "--select",
+        *chosen,
+        "--indirect-selection",
+        "buildable",
+        "--exclude-resource-type",
+        "unit_test",
+    ]
     with shown.step(f"dbt {selection}", f"dbt: {selection}"):
         outcome = dbtRunner(manifest=parsed, callbacks=[tell]).invoke([*command, *_arguments(target_folder())])
     if outcome.result is None:
@@ -221,5 +234,7 @@ def _check(result: Any, node: Any, test: Any) -> dg.AssetCheckResult:
 def _raise_for(results: list[Any], selection: str) -> None:
     bad = [result for result in results if str(result.status) in ("error", "fail", "runtime error")]
     if bad:
-        lines = [f"  {result.node.name}: {(result.message or str(result.status)).strip().splitlines()[0]}" for result in bad]
+        lines = [
+            f"  {result.node.name}: {(result.message or str(result.status)).strip().splitlines()[0]}" for result in bad
+        ]
         raise WarehouseFailed(f"dbt {selection}: {len(bad)} models or checks failed\n" + "\n".join(lines[:20]))

@@ -47,11 +47,11 @@ def lake(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Material
 
     build = warehouse.build()
     building.begin(build)
-    with progress.current().step("lake", f"lake at ledger position {build.ledger_position}, as of {build.as_of}") as step:
-        with duckdb.connect(str(build.database)) as connection:
-            lake_files.load(connection, build.home, build.ledger_position, build.as_of)
-            create_between(connection)
-            rows = step.rows = connection.sql("select count(*) from lake.observations").fetchall()[0][0]
+    title = f"lake at ledger position {build.ledger_position}, as of {build.as_of}"
+    with progress.current().step("lake", title) as step, duckdb.connect(str(build.database)) as connection:
+        lake_files.load(connection, build.home, build.ledger_position, build.as_of)
+        create_between(connection)
+        rows = step.rows = connection.sql("select count(*) from lake.observations").fetchall()[0][0]
     return dg.MaterializeResult(metadata={"rows": rows, "as_of": str(build.as_of), "ledger": build.ledger_position})
 
 
