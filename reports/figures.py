@@ -7,6 +7,7 @@ release; the picture files are made from the same figure in reports.rendering.
 from __future__ import annotations
 
 import json
+import math
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Declared:
 
 def declared() -> list[Declared]:
     """The declared set, in the order of the downloads page."""
-    from reports import figures_places, figures_time
+    from reports import figures_places, figures_records, figures_time
 
     return [
         Declared("detections-over-time", "Detections over time", "series", figures_time.overall),
@@ -82,9 +83,9 @@ def declared() -> list[Declared]:
         Declared("rates-funnel", "Rates against the size of the area", "hotspots", figures_places.funnel),
         Declared("forms-of-exploitation", "Forms of exploitation over time", "observations", figures_time.forms),
         Declared("sex-and-age", "Detected victims by sex and age", "observations", figures_time.sex_and_age),
-        Declared("corridors", "Flows between areas", "corridors", figures_places.corridors),
-        Declared("definitions-timeline", "Legal definitions over time", "comparability", figures_places.definitions),
-        Declared("revisions", "Largest revisions", "changes", figures_places.revisions),
+        Declared("corridors", "Flows between areas", "corridors", figures_records.corridors),
+        Declared("definitions-timeline", "Legal definitions over time", "comparability", figures_records.definitions),
+        Declared("revisions", "Largest revisions", "changes", figures_records.revisions),
     ]
 
 
@@ -135,6 +136,11 @@ def plain(text: Any) -> str:
 
 def shortened(text: str, length: int) -> str:
     return plain(text if len(text) <= length else text[: length - 1] + "…")
+
+
+def finite(value: float | None) -> float | None:
+    """A number for JSON: None for what is missing or infinite."""
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def axis(title: str = "", **more: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from reports import palette
-from reports.figures import Drawing, NothingToShow, axis, plain, shortened
+from reports.figures import Drawing, NothingToShow, axis, finite, plain, shortened
 from reports.maps import MEASURE_ORDER
 from reports.series import STEP_KINDS, Series, is_clear, sentence
 from reports.words import date_position, name_order, number, period_label, period_position
@@ -146,9 +146,9 @@ def changes_a_year(site: Site) -> Drawing:
         base = share / slope if slope else float("nan")
         low, high = trend["slope_lower_per_year"] * base, trend["slope_upper_per_year"] * base
         names.append(shortened(item.key["area_name"], 34))
-        shares.append(_finite(share * 100))
-        up.append(_finite((high - share) * 100) or 0)
-        down.append(_finite((share - low) * 100) or 0)
+        shares.append(finite(share * 100))
+        up.append(finite((high - share) * 100) or 0)
+        down.append(finite((share - low) * 100) or 0)
         colours.append({"rose": palette.HIGH, "fell": palette.LOW}.get(trend["direction"], palette.MUTED))
         records.append(
             {
@@ -201,7 +201,7 @@ def forms(site: Site) -> Drawing:
         shares = (pivot[code] / totals * 100).where(totals > 0)
         traces.append(
             {
-                "type": "bar", "x": [period_label(period) for period in pivot.index], "y": [_finite(v) for v in shares],
+                "type": "bar", "x": [period_label(period) for period in pivot.index], "y": [finite(v) for v in shares],
                 "name": shortened(words.label("exploitation", code), 44),
                 "marker": {"color": FORM_COLOURS[index % len(FORM_COLOURS)], "line": {"color": "#ffffff", "width": 1}},
             }
@@ -347,7 +347,7 @@ def _richest(site: Site, parts: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, 
 
 def _values(book: Any, item: Series) -> tuple[list[str], list[float | None]]:
     periods = book.columns["period"][item.rows]
-    return periods, [_finite(value) for value in book.columns["value"][item.rows]]
+    return periods, [finite(value) for value in book.columns["value"][item.rows]]
 
 
 def _records(item: Series, periods: list[str], values: list[float | None], name: str) -> list[dict[str, Any]]:
@@ -402,10 +402,6 @@ def _facts(site: Site, members: list[Series], data: str) -> dict[str, str]:
 
 def _size(book: Any, item: Series) -> float:
     return sum(value for value in book.columns["value"][item.rows] if value == value)
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def _measure_rank(measure: str) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""What the interactive map shows: views (one level, one measure, one source) over periods, ready for the page.
+"""What maps show: views (one level, one measure, one source or each area by its own) over periods.
 
 A view holds, a period and an area: figure, rate with interval, one letter for the assessment, one letter for the
 comparability of the definition, q value and, where nothing is assessed, the reason.
@@ -6,10 +6,9 @@ comparability of the definition, q value and, where nothing is assessed, the rea
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,6 @@ from reports.words import name_order, period_frequency
 
 QUESTION = ["area_set", "area_level", "measure", "exploitation", "frequency"]
 SPATIAL, FUNNEL = "getis_ord_star", "funnel"
-FREQUENCY_NOTES = {"A": "", "Q": ", by quarter", "M": ", by month"}
 STATE_LETTERS = {"hot": "h", "cold": "c", "not_significant": "n", "above": "a", "below": "b", "within": "w"}
 ASSESSED = list(STATE_LETTERS.values())
 MEASURE_ORDER = ("victims_detected", "victims_referred", "victims_identified", "victims_assisted", "cases_reported")
@@ -33,6 +31,7 @@ SMALLEST_SHARE = 0.0045
 class View:
     """One map over time. Arrays are (periods, areas); `states`, `reasons`, `q`, `expected`, `families` by method.
 
+    `bounds` holds, by (period, area), the figures that are known only between two bounds.
     `sources` holds one source an area: a view of several sources shows each area by the source chosen for it.
     """
 
@@ -54,6 +53,7 @@ class View:
     families: dict[str, np.ndarray]
     limits: dict[str, np.ndarray]
     regions: np.ndarray
+    bounds: dict[tuple[int, int], tuple[float, float]]
     emerging: np.ndarray
     issued_on: str
 
@@ -97,7 +97,7 @@ def views(published: Published) -> list[View]:
     # yearly and quarterly figures are maps of their own: 2023 and 2023-Q1 do not belong in one row of periods
     table = table.assign(frequency=table["period"].map(period_frequency))
     table = table.assign(is_chosen=_is_chosen(published, table))
-    missing = _missing_reasons(published)
+    missing = _gaps(published)
     made = []
     for key, group in table.groupby(QUESTION, sort=True):
         question = dict(zip(QUESTION, key, strict=True))
@@ -138,7 +138,7 @@ def _order(view: View) -> tuple:
     )
 
 
-def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missing: dict[tuple, str]) -> View:
+def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missing: dict[tuple, Gap]) -> View:
     names = dict(zip(group["area_code"], group["area_name"], strict=True))
     codes = sorted(names, key=lambda code: (name_order(names[code]), code))
     periods = sorted(set(group["period"]))
@@ -150,7 +150,7 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
     }
     comparability = np.full(shape, "", dtype=object)
     regions = np.full(shape, -1)
-    states, reasons, q, expected, families, limits = {}, {}, {}, {}, {}, {}
+    states, reasons, q, expected, families, limits, bounds = {}, {}, {}, {}, {}, {}, {}
     for method, part in group.groupby("method", sort=True):
         at = (part["period"].map(row).to_numpy(), part["area_code"].map(column).to_numpy())
         for name, array in numbers.items():
@@ -158,9 +158,12 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
                 array[at] = part[name]
         if "comparability" in part:
             comparability[at] = part["comparability"]
-        why = part["eligibility_reason"].to_numpy(dtype=object)
+        letters, between = _letters(part, missing)
+        why = part["eligibility_reason"].to_numpy(dtype=object, copy=True)
+        why[list(between)] = "the figure is known only between two bounds"
+        bounds.update({(int(at[0][index]), int(at[1][index])): found for index, found in between.items()})
         states[method] = np.full(shape, "m", dtype=object)
-        states[method][at] = _letters(part, missing)
+        states[method][at] = letters
         reasons[method] = np.full(shape, "", dtype=object)
         reasons[method][at] = why
         q[method] = _grid(shape, at, part["q_bh"])
@@ -180,22 +183,26 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
         key, _layer_of(published, set(codes)), codes, [names[code] for code in codes],
         [sources[code] for code in codes], periods, numbers["value"], numbers["rate_per_100k"],
         numbers["rate_lower_per_100k"], numbers["rate_upper_per_100k"], comparability, states, reasons, q, expected,
-        families, limits, regions, emerging, max(group["issued_on"], default="") if "issued_on" in group else "",
+        families, limits, regions, bounds, emerging,
+        max(group["issued_on"], default="") if "issued_on" in group else "",
     )  # fmt: skip
 
 
-def _letters(part: pd.DataFrame, missing: dict[tuple, str]) -> np.ndarray:
-    """The assessment of each row as one letter of palette.STATES."""
-    letters = part["assessment"].map(STATE_LETTERS).fillna("x").to_numpy(dtype=object)
+def _letters(part: pd.DataFrame, missing: dict[tuple, Gap]) -> tuple[np.ndarray, dict[int, tuple[float, float]]]:
+    """The assessment of each row as a letter of palette.STATES; and the bounds of figures without an exact value."""
+    letters = part["assessment"].map(STATE_LETTERS).fillna("x").to_numpy(dtype=object, copy=True)
     letters[(part["eligibility"] != "assessed").to_numpy()] = "x"
     keys = part[["area_code", "period", "measure", "exploitation", "source", "dataset"]].to_numpy(dtype=object)
-    for index in np.flatnonzero(part["value"].isna().to_numpy()):
-        reason = missing.get(tuple(keys[index]), "not_reported")
-        if reason.startswith("suppressed"):
+    bounds = {}
+    for index in np.flatnonzero(part["value"].isna().to_numpy()).tolist():
+        gap = missing.get(tuple(keys[index]), NOT_THERE)
+        if gap.reason.startswith("suppressed"):
             letters[index] = "s"
-        elif reason:
+        elif gap.reason:
             letters[index] = "m"
-    return letters
+        if gap.upper > gap.lower:
+            bounds[index] = (gap.lower, gap.upper)
+    return letters, bounds
 
 
 def _grid(shape: tuple[int, int], at: tuple[np.ndarray, np.ndarray], column: pd.Series) -> np.ndarray:
@@ -213,21 +220,29 @@ def _limits(shape: tuple[int, int], at: tuple[np.ndarray, np.ndarray], part: pd.
     return {name: _grid(shape, at, part[name] / scale) for name in names}
 
 
-def _missing_reasons(published: Published) -> dict[tuple, str]:
-    """Why a figure is missing, for the cells that the maps show (totals of sex and age); '' for bounded figures."""
+class Gap(NamedTuple):
+    """Why a cell has no exact figure ('' where only bounds are known) and its bounds (NaN without)."""
+
+    reason: str
+    lower: float
+    upper: float
+
+
+NOT_THERE = Gap("not_reported", math.nan, math.nan)
+
+
+def _gaps(published: Published) -> dict[tuple, Gap]:
+    """Cells without an exact figure among those that maps show (totals of sex, age and the rest)."""
     table = published.table("observations")
-    needed = {"value", "missing_reason", "area_code", "period", "measure", "exploitation", "source", "dataset"}
-    if not needed <= set(table.columns):
+    keys = ["area_code", "period", "measure", "exploitation", "source", "dataset"]
+    if not {*keys, "value", "lower", "upper", "missing_reason"} <= set(table.columns):
         return {}
     gone = table[table["value"].isna()]
     for dimension in ("sex", "age", "counterpart_area", "detail", "offence"):
         if dimension in gone:
             gone = gone[gone[dimension].isin(["_T", "_Z", ""])]
-    keys = zip(
-        gone["area_code"], gone["period"], gone["measure"], gone["exploitation"], gone["source"], gone["dataset"],
-        strict=True,
-    )  # fmt: skip
-    return dict(zip(keys, gone["missing_reason"], strict=True))
+    gaps = map(Gap, gone["missing_reason"], gone["lower"], gone["upper"])
+    return dict(zip(zip(*(gone[name] for name in keys), strict=True), gaps, strict=True))
 
 
 def _layer_of(published: Published, codes: set[str]) -> str | None:
@@ -301,147 +316,6 @@ def outlines(published: Published, layer_name: str) -> list[list[list[float]]]:
         if name != layer_name and other.get("crs") == layer.get("crs") and 1 < len(wanted) <= len(wanted & set(held)):
             return [ring for code in sorted(wanted) for ring in held[code]["rings"]]
     return []
-
-
-def payload(published: Published, chosen: list[View], pages: set[str], limit_bytes: int) -> tuple[dict[str, Any], int]:
-    """Data of the map page and the number of views left out because the page would grow beyond `limit_bytes`."""
-    words = published.words
-    layers: dict[str, Any] = {}
-    content, used, left_out = [], 0, 0
-    for view in chosen:
-        record = _view_record(published, view)
-        weight = len(json.dumps(record, separators=(",", ":")))
-        if view.layer and view.layer not in layers:
-            layers[view.layer] = _layer_record(drawable(published.layers[view.layer]), outlines(published, view.layer))
-            weight += len(json.dumps(layers[view.layer], separators=(",", ":")))
-        if content and used + weight > limit_bytes:
-            left_out += 1
-            continue
-        used += weight
-        content.append(record)
-    kept = {record["layer"] for record in content}
-    names = {code: name for view in chosen for code, name in zip(view.codes, view.names, strict=True)}
-    for layer in kept - {None}:
-        for area in published.layers[layer]["areas"]:
-            names.setdefault(area["area_code"], area["area_name"])
-    sources = {source for record in content for source in record["sources"]}
-    return (
-        {
-            "names": names,
-            "sourceNames": {source: published.source_name(source) for source in sorted(sources)},
-            "views": content,
-            "layers": {name: layer for name, layer in layers.items() if name in kept},
-            "states": palette.STATES,
-            "emergingGroups": palette.EMERGING_GROUPS,
-            "ramp": palette.RAMP,
-            "hatchInk": palette.HATCH_INK,
-            "pages": sorted(pages),
-            "methods": {method: words.label("method", method) for method in (SPATIAL, FUNNEL)},
-            "invented": published.is_invented,
-        },
-        left_out,
-    )
-
-
-def _view_record(published: Published, view: View) -> dict[str, Any]:
-    words = published.words
-    reasons = sorted({words.reason("not_assessed", text) for grid in view.reasons.values() for text in set(grid.flat)})
-    position = {text: index for index, text in enumerate(reasons)}
-    return {
-        "level": words.label("area_level", view.key["area_level"]),
-        "set": view.key["area_set"],
-        "measure": words.measure(view.key["measure"], view.key["exploitation"])
-        + FREQUENCY_NOTES[view.key["frequency"]],
-        "source": source_label(published, view),
-        "dataset": view.key["dataset"],
-        "unit": _unit(published, view.key["measure"]),
-        "layer": view.layer,
-        "codes": view.codes,
-        "sources": sorted(set(view.sources)) if view.is_of_several_sources else [],
-        "sourceOf": _indexes(view.sources) if view.is_of_several_sources else [],
-        "periods": view.periods,
-        "start": view.latest(),
-        "issued": view.issued_on,
-        "value": _rounded(view.value, 6),
-        "rate": _rounded(view.rate, 4),
-        "low": _rounded(view.rate_lower, 4),
-        "high": _rounded(view.rate_upper, 4),
-        "comparability": [
-            "".join(code if code in ("A", "B", "C") else " " for code in row) for row in view.comparability
-        ],
-        "classes": rate_classes(view),
-        "methods": {
-            method: {
-                "states": ["".join(row) for row in view.states[method]],
-                "q": _rounded(view.q[method], 3),
-                "expected": _rounded(view.expected[method], 4) if method == FUNNEL else [],
-                "reasons": [
-                    {
-                        str(index): position[words.reason("not_assessed", text)]
-                        for index, text in enumerate(row)
-                        if view.states[method][period][index] == "x"
-                    }
-                    for period, row in enumerate(view.reasons[method])
-                ],
-                "family": _rounded(view.families[method], 6),
-            }
-            for method in view.methods
-        },
-        "limits": {name: _rounded(grid, 4) for name, grid in view.limits.items()},
-        "regions": view.regions.tolist() if view.limits else [],
-        "main": view.main_method,
-        "reasons": reasons,
-        "emerging": [text.capitalize() for text in view.emerging] if (view.emerging != "").any() else [],
-        "emergingGroups": [palette.emerging_group(text) for text in view.emerging],
-    }
-
-
-def source_label(published: Published, view: View) -> str:
-    """The source of a view for people; several sources are counted, not listed."""
-    if view.is_of_several_sources:
-        return f"Each area by its own source ({len(set(view.sources))} sources)"
-    return published.source_name(view.key["source"])
-
-
-def _indexes(values: list[str]) -> list[int]:
-    place = {value: index for index, value in enumerate(sorted(set(values)))}
-    return [place[value] for value in values]
-
-
-def _unit(published: Published, measure: str) -> str:
-    table = published.table("observations")
-    units = table.loc[table["measure"] == measure, "unit"] if {"measure", "unit"} <= set(table.columns) else []
-    return str(units.iat[0]).replace("_", " ") if len(units) else "cases"
-
-
-def _layer_record(layer: dict[str, Any], outline: list[list[list[float]]]) -> dict[str, Any]:
-    return {
-        "title": layer.get("title", ""),
-        "attribution": layer.get("attribution", ""),
-        "bounds": layer["bounds"],
-        "hasDiscs": any(area.get("is_disc") for area in layer["areas"]),
-        "outline": [_flat(ring) for ring in outline],
-        "areas": [
-            {"code": area["area_code"], "rings": [_flat(ring) for ring in area["rings"]]}
-            | ({"disc": True} if area.get("is_disc") else {})
-            for area in layer["areas"]
-        ],
-    }
-
-
-def _flat(ring: list[list[float]]) -> list[float]:
-    return [coordinate for point in ring for coordinate in point]
-
-
-def _rounded(grid: np.ndarray, digits: int) -> list[list[float | int | None]]:
-    return [[_short(value, digits) for value in row] for row in grid.tolist()]
-
-
-def _short(value: float, digits: int) -> float | int | None:
-    if not math.isfinite(value):
-        return None
-    short = float(f"{value:.{digits}g}")
-    return int(short) if short == int(short) else short
 
 
 def _two_digits(value: float) -> float:

@@ -18,7 +18,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from reports import pages_areas, pages_overview, pages_quality
+from reports import pages_areas, pages_changes, pages_coverage, pages_law, pages_methods, pages_overview
 from reports.maps import View, views
 from reports.series import SeriesBook, read_series
 from reports.tables import Published
@@ -140,11 +140,11 @@ def write_pages(site: Site, destination: Path, progress: Callable[[str], None]) 
         "hotspots.html": pages_overview.hotspots,
         "trends.html": pages_overview.trends,
         "corridors.html": pages_overview.corridors,
-        "definitions.html": pages_quality.definitions,
-        "coverage.html": pages_quality.coverage,
-        "changes.html": pages_quality.changes,
-        "methods.html": pages_quality.methods,
-        "downloads.html": pages_quality.downloads,
+        "definitions.html": pages_law.definitions,
+        "coverage.html": pages_coverage.coverage,
+        "changes.html": pages_changes.changes,
+        "methods.html": pages_methods.methods,
+        "downloads.html": pages_methods.downloads,
     }
     for path, content in contents.items():
         progress(f"page {path}")

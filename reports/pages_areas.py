@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from reports import palette
 from reports.maps import ASSESSED
-from reports.pages_quality import break_rows, change_row, definition_row
+from reports.pages_changes import change_row
+from reports.pages_law import break_rows, definition_row
 from reports.series import Series, sentence, step_sentence, verdict
 from reports.words import day, interval, name_order, number, order_names, percent, period_label, probability
 

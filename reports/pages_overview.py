@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from reports import maps, palette
+from reports import map_data, maps, palette
 from reports.drawings import area_map, swatch
 from reports.findings import FAIR, LIMITED, STRONG, findings
 from reports.series import (
@@ -20,7 +20,7 @@ from reports.series import (
     yearly_change,
 )
 from reports.tables import linked_data
-from reports.words import interval, name_order, number, order_names, percent, period_label, probability, signed
+from reports.words import interval, name_order, number, order_names, percent, period_label, probability, signed, span
 
 if TYPE_CHECKING:
     from reports.pages import Site
@@ -161,7 +161,7 @@ def hotspots(site: Site) -> dict[str, Any]:
 
     if not site.views:
         return {"has_views": False, "payload": "", "first": None, "left_out": 0}
-    content, left_out = maps.payload(site.published, site.views, set(site.area_pages), MAP_PAGE_BYTES)
+    content, left_out = map_data.payload(site.published, site.views, set(site.area_pages), MAP_PAGE_BYTES)
     return {
         "has_views": True,
         "payload": script_json(content),
@@ -174,13 +174,13 @@ def _first_view(site: Site, view: maps.View) -> dict[str, Any]:
     words, period, method = site.published.words, view.latest(), view.main_method
     rows = []
     for position, (code, name) in enumerate(zip(view.codes, view.names, strict=True)):
-        letter, value = view.states[method][period][position], view.value[period][position]
+        letter = view.states[method][period][position]
         reason = words.reason("not_assessed", view.reasons[method][period][position])
         rows.append(
             {
                 "code": code,
                 "name": name,
-                "value": number(value) if np.isfinite(value) else "hidden" if letter == "s" else "–",
+                "value": _map_figure(view, period, position, letter),
                 "rate": number(view.rate[period][position]),
                 "interval": interval(view.rate_lower[period][position], view.rate_upper[period][position]),
                 "assessment": f"{reason[:1].upper()}{reason[1:]}" if letter == "x" else palette.STATES[letter]["label"],
@@ -192,10 +192,17 @@ def _first_view(site: Site, view: maps.View) -> dict[str, Any]:
     return {
         "title": f"{words.measure(view.key['measure'], view.key['exploitation'])}, "
         f"{period_label(view.periods[period])}, {level}",
-        "source": maps.source_label(site.published, view),
+        "source": map_data.source_label(site.published, view),
         "facts": site.provenance(view.sources, view.periods[period]),
         "rows": rows,
     }
+
+
+def _map_figure(view: maps.View, period: int, position: int, letter: str) -> str:
+    value, bounds = view.value[period][position], view.bounds.get((period, position))
+    if np.isfinite(value):
+        return number(value)
+    return span(*bounds) if bounds else "hidden" if letter == "s" else "–"
 
 
 def trends(site: Site) -> dict[str, Any]:

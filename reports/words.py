@@ -228,6 +228,14 @@ def interval(lower: Any, upper: Any, digits: int | None = None) -> str:
     return f"{number(lower, digits)} to {number(upper, digits)}"
 
 
+def span(lower: Any, upper: Any, sign: bool = False) -> str:
+    """One figure where the bounds agree, else both; with a sign for gaps."""
+    write = signed if sign else number
+    if _missing(lower) or _missing(upper):
+        return "–"
+    return write(lower) if lower == upper else f"{write(lower)} to {write(upper)}"
+
+
 def probability(value: Any) -> str:
     if _missing(value):
         return "–"

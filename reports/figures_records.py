@@ -1,0 +1,178 @@
+"""Charts of flows, law and revisions."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from reports import palette
+from reports.figures import Drawing, NothingToShow, axis, finite, shortened
+from reports.pages_overview import unshown
+from reports.words import date_position, name_order, number, order_names, period_label
+
+if TYPE_CHECKING:
+    from reports.pages import Site
+
+TIMELINE_ROWS = 24
+REVISIONS_SHOWN = 20
+HEAT_SIDE = 20
+
+
+def corridors(site: Site) -> Drawing:
+    """Heat map of the last period: origins by destinations, both in the order of names."""
+    table, words = site.published.table("corridors"), site.published.words
+    order = [column for column in ("measure", "counterpart_role", "source") if column in table]
+    sums = table.groupby(order)["value"].agg(["sum", "count"]).reset_index()
+    sums = sums[sums["count"] > 0]
+    if sums.empty:
+        raise NothingToShow("every flow is hidden or too small to show")
+    best = sums.sort_values(["sum", *order], ascending=[False, True, True, True]).iloc[0]
+    mine = table[np.logical_and.reduce([table[column] == best[column] for column in order])]
+    period = mine["period"].max()
+    now = mine[mine["period"] == period]
+    origins = _largest(now, "counterpart_area", "counterpart_area_name")
+    targets = _largest(now, "area_code", "area_name")
+    shown = now[now["counterpart_area"].isin(origins) & now["area_code"].isin(targets)]
+    cells = {(row["counterpart_area"], row["area_code"]): row for row in shown.to_dict("records")}
+    grid, texts = [], []
+    for origin in origins:
+        row_values, row_texts = [], []
+        for target in targets:
+            cell = cells.get((origin, target))
+            value = finite(cell["value"]) if cell else None
+            strong = bool(cell) and cell["eligibility"] == "assessed" and cell["q"] < 0.05 and cell["residual"] > 0
+            row_values.append(None if value is None else math.log1p(max(value, 0)))
+            mark = "▲" if strong else ""
+            row_texts.append(f"{number(value)}{mark}" if value is not None else unshown(cell) if cell else "")
+        grid.append(row_values)
+        texts.append(row_texts)
+    role = words.label("counterpart_role", best["counterpart_role"])
+    trace = {
+        "type": "heatmap", "z": grid, "x": [shortened(name, 18) for name in targets.values()],
+        "y": [shortened(name, 22) for name in origins.values()], "text": texts, "texttemplate": "%{text}",
+        "colorscale": [[index / 4, colour] for index, colour in enumerate(palette.RAMP)], "showscale": False,
+        "xgap": 2, "ygap": 2, "hoverinfo": "skip", "textfont": {"size": 11},
+    }  # fmt: skip
+    caption = (
+        "▲ larger than origin and destination alone would give (false discovery rate 5 %). × hidden to protect people "
+        "or too small to show. Colour: logarithm of the figure. Detected, not prevalence."
+    )
+    layout = {
+        "xaxis": axis("Where detected", showgrid=False, type="category", tickangle=-35),
+        "yaxis": axis(role, autorange="reversed", showgrid=False, type="category"), "margin": {"b": 190},
+    }  # fmt: skip
+    columns = ["counterpart_area", "counterpart_area_name", "counterpart_role", "area_code", "area_name", "measure",
+               "period", "value", "expected_count", "q", "eligibility"]  # fmt: skip
+    data = shown[columns].sort_values(["counterpart_area", "area_code"]).reset_index(drop=True)
+    return Drawing(
+        f"{role} and place of detection, {words.label('measure', best['measure']).lower()}, {period_label(period)}",
+        caption, [trace], layout, data, site.provenance([best["source"]], period, "tables/corridors.csv"),
+        height=max(600, 350 + 30 * len(origins)),
+    )  # fmt: skip
+
+
+def definitions(site: Site) -> Drawing:
+    """Provisions in force over time by jurisdiction, coloured by comparability grade."""
+    table = site.published.table("comparability").sort_values(
+        ["area_name", "jurisdiction", "valid_from", "definition_id"]
+    )
+    end = date_position(site.published.as_of)
+    starts = [date_position(value) for value in table["valid_from"] if value]
+    if not starts:
+        raise NothingToShow("no definition has a date")
+    first = max(min(starts), end - 30)
+    names = sorted({row["area_name"] or row["jurisdiction"] for row in table.to_dict("records")}, key=name_order)
+    count, names = len(names), names[:TIMELINE_ROWS]
+    traces, rows, seen = [], [], set()
+    for row in table.to_dict("records"):
+        name = row["area_name"] or row["jurisdiction"]
+        start = max(date_position(row["valid_from"]) if row["valid_from"] else first, first)
+        stop = min(date_position(row["valid_to"]) if row["valid_to"] else end, end)
+        if name not in names or stop <= first:
+            continue
+        grade = row["comparability"] if row["comparability"] in ("A", "B", "C") else ""
+        traces.append(
+            {
+                "type": "bar", "orientation": "h", "y": [shortened(name, 30)], "x": [stop - start], "base": [start],
+                "marker": {"color": palette.COMPARABILITY[grade], "line": {"color": "#ffffff", "width": 2}},
+                "name": f"Comparability {grade}" if grade else "Not graded", "legendgroup": grade or "none",
+                "showlegend": grade not in seen, "text": [shortened(f"{row['provision']}", 28)],
+                "textposition": "inside", "insidetextanchor": "start", "textfont": {"size": 10},
+            }
+        )  # fmt: skip
+        seen.add(grade)
+        rows.append(
+            {name: row[name] for name in ("jurisdiction", "area_name", "definition_id", "provision", "valid_from",
+                                          "valid_to", "comparability", "elements_share")}
+        )  # fmt: skip
+    more = f" The first {len(names)} of {count} jurisdictions by name." if count > len(names) else ""
+    layout = {
+        "barmode": "overlay", "bargap": 0.35, "showlegend": True, "xaxis": axis(range=[first, end], tickformat="d"),
+        "yaxis": axis(type="category", categoryorder="array",
+                      categoryarray=[shortened(name, 30) for name in reversed(names)],
+                      showgrid=False),
+        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+    }  # fmt: skip
+    caption = (
+        f"A new bar is a change of law and breaks the series. A matches the UN Protocol, B mostly, C in part.{more}"
+    )
+    facts = site.provenance([], "", "tables/comparability.csv") | {"source": "law tables of this release"}
+    return Drawing(
+        "Legal definitions in force over time", caption, traces, layout, pd.DataFrame(rows), facts,
+        height=max(420, 240 + 26 * len(names)),
+    )  # fmt: skip
+
+
+def revisions(site: Site) -> Drawing:
+    """Figures of totals that moved most between two issues: before and now."""
+    table, words = site.published.table("changes"), site.published.words
+    moved = table[(table["kind"] == "revised") & (table["difference"].fillna(0) != 0)]
+    for split in ("exploitation", "sex", "age"):
+        moved = moved[moved[split].isin(["_T", ""])]
+    if moved.empty:
+        raise NothingToShow("no total was revised between two issues")
+    top = moved.loc[moved["difference"].abs().sort_values(ascending=False, kind="stable").index[:REVISIONS_SHOWN]]
+    top = top.sort_values(["area_name", "measure", "period", "source"], key=order_names)
+    names = [
+        f"{shortened(row['area_name'], 26)}, {words.label('measure', row['measure']).lower()} "
+        f"{period_label(row['period'])}"
+        for row in top.to_dict("records")
+    ]
+    line_x: list[float | None] = []
+    line_y: list[str | None] = []
+    for name, before, now in zip(names, top["previous_value"], top["value"], strict=True):
+        line_x += [before, now, None]
+        line_y += [name, name, None]
+    traces = [
+        {"type": "scatter", "mode": "lines", "x": line_x, "y": line_y, "line": {"color": palette.MUTED, "width": 2},
+         "showlegend": False},
+        {"type": "scatter", "mode": "markers", "x": top["previous_value"].tolist(), "y": names,
+         "name": "Previous issue",
+         "marker": {"size": 11, "color": "#ffffff", "line": {"color": palette.ACCENT, "width": 2}}},
+        {"type": "scatter", "mode": "markers", "x": top["value"].tolist(), "y": names, "name": "This issue",
+         "marker": {"size": 11, "color": palette.ACCENT}},
+    ]  # fmt: skip
+    layout = {
+        "xaxis": axis("Figure", rangemode="tozero", tickformat=","),
+        "yaxis": axis(type="category", autorange="reversed"), "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+    }  # fmt: skip
+    data = top[["area_code", "area_name", "measure", "period", "source", "previous_issued_on", "issued_on",
+                "previous_value", "value", "difference"]].reset_index(drop=True)  # fmt: skip
+    caption = (
+        "Totals that changed most, in the order of names. A revision says something about reporting, not about "
+        "trafficking."
+    )
+    return Drawing(
+        "Largest revisions since the previous issue", caption, traces, layout, data,
+        site.provenance(set(top["source"]), max(top["period"]), "tables/changes.csv"),
+        height=max(420, 250 + 28 * len(top)),
+    )  # fmt: skip
+
+
+def _largest(now: pd.DataFrame, code: str, name: str) -> dict[str, str]:
+    sums = now.groupby([code, name])["value"].sum().sort_values(ascending=False, kind="stable").index[:HEAT_SIDE]
+    return dict(sorted(sums, key=lambda pair: (name_order(pair[1]), pair[0])))

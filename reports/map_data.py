@@ -1,0 +1,160 @@
+"""Views and layers as the interactive map reads them: JSON with short numbers, one letter for what is one of few."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from reports import palette
+from reports.maps import FUNNEL, SPATIAL, View, drawable, outlines, rate_classes
+from reports.tables import Published
+
+FREQUENCY_NOTES = {"A": "", "Q": ", by quarter", "M": ", by month"}
+
+
+def payload(published: Published, chosen: list[View], pages: set[str], limit_bytes: int) -> tuple[dict[str, Any], int]:
+    """Data of the map page and the number of views left out because the page would grow beyond `limit_bytes`."""
+    words = published.words
+    layers: dict[str, Any] = {}
+    content, used, left_out = [], 0, 0
+    for view in chosen:
+        record = _view_record(published, view)
+        weight = len(json.dumps(record, separators=(",", ":")))
+        if view.layer and view.layer not in layers:
+            layers[view.layer] = _layer_record(drawable(published.layers[view.layer]), outlines(published, view.layer))
+            weight += len(json.dumps(layers[view.layer], separators=(",", ":")))
+        if content and used + weight > limit_bytes:
+            left_out += 1
+            continue
+        used += weight
+        content.append(record)
+    kept = {record["layer"] for record in content}
+    names = {code: name for view in chosen for code, name in zip(view.codes, view.names, strict=True)}
+    for layer in kept - {None}:
+        for area in published.layers[layer]["areas"]:
+            names.setdefault(area["area_code"], area["area_name"])
+    sources = {source for record in content for source in record["sources"]}
+    return (
+        {
+            "names": names,
+            "sourceNames": {source: published.source_name(source) for source in sorted(sources)},
+            "views": content,
+            "layers": {name: layer for name, layer in layers.items() if name in kept},
+            "states": palette.STATES,
+            "emergingGroups": palette.EMERGING_GROUPS,
+            "ramp": palette.RAMP,
+            "hatchInk": palette.HATCH_INK,
+            "pages": sorted(pages),
+            "methods": {method: words.label("method", method) for method in (SPATIAL, FUNNEL)},
+            "invented": published.is_invented,
+        },
+        left_out,
+    )
+
+
+def _view_record(published: Published, view: View) -> dict[str, Any]:
+    words = published.words
+    reasons = sorted({words.reason("not_assessed", text) for grid in view.reasons.values() for text in set(grid.flat)})
+    position = {text: index for index, text in enumerate(reasons)}
+    return {
+        "level": words.label("area_level", view.key["area_level"]),
+        "set": view.key["area_set"],
+        "measure": words.measure(view.key["measure"], view.key["exploitation"])
+        + FREQUENCY_NOTES[view.key["frequency"]],
+        "source": source_label(published, view),
+        "dataset": view.key["dataset"],
+        "unit": _unit(published, view.key["measure"]),
+        "layer": view.layer,
+        "codes": view.codes,
+        "sources": sorted(set(view.sources)) if view.is_of_several_sources else [],
+        "sourceOf": _indexes(view.sources) if view.is_of_several_sources else [],
+        "periods": view.periods,
+        "start": view.latest(),
+        "issued": view.issued_on,
+        "value": _rounded(view.value, 6),
+        "bounds": [
+            {str(area): list(found) for (at, area), found in sorted(view.bounds.items()) if at == period}
+            for period in range(len(view.periods))
+        ],
+        "rate": _rounded(view.rate, 4),
+        "low": _rounded(view.rate_lower, 4),
+        "high": _rounded(view.rate_upper, 4),
+        "comparability": [
+            "".join(code if code in ("A", "B", "C") else " " for code in row) for row in view.comparability
+        ],
+        "classes": rate_classes(view),
+        "methods": {
+            method: {
+                "states": ["".join(row) for row in view.states[method]],
+                "q": _rounded(view.q[method], 3),
+                "expected": _rounded(view.expected[method], 4) if method == FUNNEL else [],
+                "reasons": [
+                    {
+                        str(index): position[words.reason("not_assessed", text)]
+                        for index, text in enumerate(row)
+                        if view.states[method][period][index] == "x"
+                    }
+                    for period, row in enumerate(view.reasons[method])
+                ],
+                "family": _rounded(view.families[method], 6),
+            }
+            for method in view.methods
+        },
+        "limits": {name: _rounded(grid, 4) for name, grid in view.limits.items()},
+        "regions": view.regions.tolist() if view.limits else [],
+        "main": view.main_method,
+        "reasons": reasons,
+        "emerging": [text.capitalize() for text in view.emerging] if (view.emerging != "").any() else [],
+        "emergingGroups": [palette.emerging_group(text) for text in view.emerging],
+    }
+
+
+def source_label(published: Published, view: View) -> str:
+    """The source of a view for people; several sources are counted, not listed."""
+    if view.is_of_several_sources:
+        return f"Each area by its own source ({len(set(view.sources))} sources)"
+    return published.source_name(view.key["source"])
+
+
+def _indexes(values: list[str]) -> list[int]:
+    place = {value: index for index, value in enumerate(sorted(set(values)))}
+    return [place[value] for value in values]
+
+
+def _unit(published: Published, measure: str) -> str:
+    table = published.table("observations")
+    units = table.loc[table["measure"] == measure, "unit"] if {"measure", "unit"} <= set(table.columns) else []
+    return str(units.iat[0]).replace("_", " ") if len(units) else "cases"
+
+
+def _layer_record(layer: dict[str, Any], outline: list[list[list[float]]]) -> dict[str, Any]:
+    return {
+        "title": layer.get("title", ""),
+        "attribution": layer.get("attribution", ""),
+        "bounds": layer["bounds"],
+        "hasDiscs": any(area.get("is_disc") for area in layer["areas"]),
+        "outline": [_flat(ring) for ring in outline],
+        "areas": [
+            {"code": area["area_code"], "rings": [_flat(ring) for ring in area["rings"]]}
+            | ({"disc": True} if area.get("is_disc") else {})
+            for area in layer["areas"]
+        ],
+    }
+
+
+def _flat(ring: list[list[float]]) -> list[float]:
+    return [coordinate for point in ring for coordinate in point]
+
+
+def _rounded(grid: np.ndarray, digits: int) -> list[list[float | int | None]]:
+    return [[_short(value, digits) for value in row] for row in grid.tolist()]
+
+
+def _short(value: float, digits: int) -> float | int | None:
+    if not math.isfinite(value):
+        return None
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short == int(short) else short
