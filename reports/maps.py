@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,14 +69,18 @@ class View:
     def assessed_count(self, method: str, period: int = -1) -> int:
         return int(np.isin(self.states[method][period], ASSESSED).sum())
 
-    @property
+    @cached_property
     def main_method(self) -> str:
         """The method that judged most areas in the last period; on a tie the spatial one."""
         period = self.latest()
         return max(self.methods, key=lambda method: (self.assessed_count(method, period), method == SPATIAL))
 
     def latest(self) -> int:
-        """The last period in which anything was assessed, else the last with a figure."""
+        """Position of the last period in which anything was assessed, else the last with a figure."""
+        return self._latest
+
+    @cached_property
+    def _latest(self) -> int:
         judged = np.zeros(len(self.periods), dtype=bool)
         for method in self.methods:
             judged |= np.isin(self.states[method], ASSESSED).any(axis=1)
