@@ -127,7 +127,8 @@ def test_every_code_of_a_map_is_a_declared_member(found: contract.Contract) -> N
     for dataset in found.datasets.values():
         assert dataset.source_type in members("source_types", "source_type")
         for column, rules in dataset.columns.items():
-            if column not in lists:
+            # an item of a panel of laws is named by its publisher
+            if column not in lists or (column == "measure" and dataset.kind == "evidence"):
                 continue
             for rule in rules:
                 given = {row.code for _, row in found.map_rows(rule)} | {
