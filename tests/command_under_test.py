@@ -51,11 +51,13 @@ def environment(changes: Mapping[str, str] | None = None, shims: Sequence[Path] 
     return {**kept, "PYTHONPATH": path, **(changes or {})}
 
 
-def start(arguments: Sequence[object], out: Path, err: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Begin a command without waiting for it; what it prints goes to two files."""
+def start(
+    arguments: Sequence[object], out: Path, err: Path, env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
+    """Begin a command without waiting for it; what it prints goes to two files. `prefix` is a program that runs it."""
     with out.open("wb") as stdout, err.open("wb") as stderr:
         return subprocess.Popen(
-            [*program(), *map(str, arguments)],
+            [*prefix, *program(), *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
@@ -65,12 +67,12 @@ def start(arguments: Sequence[object], out: Path, err: Path, env: Mapping[str, s
         )
 
 
-def waymark(*arguments: object, env: Mapping[str, str] | None = None) -> Ran:
+def waymark(*arguments: object, env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> Ran:
     """Run a command to its end."""
     folder = Path(tempfile.mkdtemp(prefix="waymark-command-"))
     try:
         out, err = folder / "out", folder / "err"
-        process = start(arguments, out, err, env)
+        process = start(arguments, out, err, env, prefix)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         return Ran(

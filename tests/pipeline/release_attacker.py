@@ -1,9 +1,8 @@
 """Somebody who holds nothing but a public release and wants the counts it hides.
 
 Written without a look at the code that hides them. What an outsider has is the tables; what he assumes is that totals
-are the sums of their parts wherever the visible figures of a source say so, that a region's figure is the sum of the
-countries shown as reporting, that two sources which agree wherever both are shown agree where they are not, and that
-a difference is a difference. From that he has linear equations over unknown counts that are not negative, and does
+are the sums of their parts wherever the visible figures of a source say so, and that two sources which
+agree wherever both are shown agree where they are not. From that he has linear equations over unknown counts that are not negative, and does
 what anybody can do with them:
 
 * `propagated` narrows the interval of every unknown, equation by equation, until nothing moves;
@@ -97,23 +96,22 @@ def equations(read: dict[str, pd.DataFrame], known: pd.DataFrame) -> Equations:
     """Every relation between figures that an outsider can write down."""
     system = Equations()
     for dimension in MEMBERS:
-        _sums(system, known, dimension, known[dimension].where(known[dimension] == TOTAL), TOTAL)
+        _sums(system, known, dimension)
     parents = read["areas"].dropna(subset=["parent_code"]).set_index("area_code")["parent_code"]
     parents = parents[~parents.index.duplicated()]
     _hierarchy(system, known, "area_code", known["area_code"].map(parents))
     _hierarchy(system, known, "period", known["period"].str[:4].where(known["period"].str.len() > 4))
     _same_figures(system, known)
-    _differences(system, known, read["changes"])
     return system
 
 
-def _sums(system: Equations, known: pd.DataFrame, dimension: str, is_total: pd.Series, total: str) -> None:
+def _sums(system: Equations, known: pd.DataFrame, dimension: str) -> None:
     """Members of one dimension add up to its total, all else equal."""
     if known[dimension].nunique() < 2:
         return
     rest = [name for name in KEY if name != dimension and not (dimension == "counterpart_area" and name == "counterpart_role")]
     group = known.groupby(rest, sort=False).ngroup().to_numpy()
-    _lines(system, known, dimension, group, (known[dimension] == total).to_numpy())
+    _lines(system, known, dimension, group, (known[dimension] == TOTAL).to_numpy())
 
 
 def _hierarchy(system: Equations, known: pd.DataFrame, dimension: str, parent: pd.Series) -> None:
@@ -160,16 +158,6 @@ def _same_figures(system: Equations, known: pd.DataFrame) -> None:
         if len(seen) >= CHECKABLE and ((seen["value_a"] - seen["value_b"]).abs() < TOLERANCE).mean() >= AGREEMENT:
             for a, b in zip(both["_row_a"], both["_row_b"], strict=True):
                 system.add(f"{first} = {second}", np.array([a, b]), np.array([1.0, -1.0]))
-
-
-def _differences(system: Equations, known: pd.DataFrame, changes: pd.DataFrame) -> None:
-    """A figure without a shown change that has both vintages hidden is left alone; a shown difference is an equation.
-
-    A shown difference of two hidden figures is turned into bounds by the caller only where one end is known, so the
-    equation is added through the known end: previous = value - difference.
-    """
-    shown = changes.dropna(subset=["difference"])
-    assert not shown[["value", "previous_value"]].isna().any(axis=None), "a difference is shown without its two figures"
 
 
 def propagated(
@@ -252,6 +240,8 @@ def from_derived_columns(read: dict[str, pd.DataFrame]) -> pd.DataFrame:
     for name in ("observations", "series", "hotspots", "corridors"):
         table = read[name]
         hidden = table[table["value"].isna()]
+        if "derivation" in hidden:
+            hidden = hidden[hidden["derivation"] != "chain_linked"]  # an index has no count of its own
         for column, value in _readings(hidden):
             shown = value.notna() & (value > 0)
             found.append(hidden[shown].assign(table=name, column=column, reading=value[shown]))
@@ -276,6 +266,6 @@ def _readings(hidden: pd.DataFrame):
 
 
 def truth_of(known: pd.DataFrame, restricted: pd.DataFrame) -> np.ndarray:
-    """The true value (or the publisher's own interval's middle, NaN where none) of each figure, from a release that hides nothing."""
+    """The true value of each figure (NaN where the publisher gave none), from the figures of a release that hides nothing."""
     right = restricted.set_index(KEY)["value"]
     return right.reindex(pd.MultiIndex.from_frame(known[KEY])).to_numpy()

@@ -198,10 +198,13 @@ def test_every_area_of_the_law_change_is_free_of_a_false_rise(table, truth: dict
     assert (inside["direction"] != "no_clear_change").mean() <= 0.1
 
 
-def test_pages_tell_the_law_change(demonstration_home, truth: dict) -> None:
+def test_pages_tell_the_law_change(demonstration_home, table, truth: dict) -> None:
     law = truth["law_change"]
     text = page(demonstration_home.path, "definitions")
-    assert law["definition_after"] in text
+    provisions = table("comparability").set_index("definition_id")["provision"]
+    evidence = table("breaks").query("area_code == @law['country'] and kind == 'law'")["evidence"].iloc[0]
+    for said in (provisions[law["definition_before"]], provisions[law["definition_after"]], evidence, "Change of law"):
+        assert said in text
     area = (release(demonstration_home.path, "restricted") / "areas" / f"{law['country']}.html").read_text(encoding="utf-8")
     assert re.search(r"law", area, flags=re.IGNORECASE)
     assert "2020" in area

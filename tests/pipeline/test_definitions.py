@@ -1,0 +1,121 @@
+"""The declared assets and checks against a list in the repository: none may come or go unseen.
+
+After a wanted change: `.venv/bin/python tests/pipeline/test_definitions.py` writes the list anew, and the diff is reviewed.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+pytestmark = pytest.mark.xdist_group("definitions")
+
+SNAPSHOT = Path(__file__).with_name("definitions_keys.txt")
+
+
+def loaded() -> dg.Definitions:
+    from orchestration.definitions import definitions
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return definitions() if callable(definitions) else definitions
+
+
+def keys(definitions: dg.Definitions) -> list[str]:
+    """`asset <key>` and `check <asset key>:<name>`, sorted."""
+    graph = definitions.resolve_asset_graph()
+    assets = [f"asset {key.to_user_string()}" for key in graph.get_all_asset_keys() if graph.get(key).is_materializable or graph.get(key).is_observable]
+    external = [f"external {key.to_user_string()}" for key in graph.get_all_asset_keys() if f"asset {key.to_user_string()}" not in set(assets)]
+    checks = [f"check {check.asset_key.to_user_string()}:{check.name}" for check in graph.asset_check_keys]
+    return sorted([*assets, *external, *checks])
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    return loaded()
+
+
+def test_assets_and_checks_are_the_listed_ones(definitions: dg.Definitions) -> None:
+    listed = SNAPSHOT.read_text(encoding="utf-8").splitlines()
+    assert listed == sorted(set(listed))
+    found = keys(definitions)
+    gone, new = sorted(set(listed) - set(found)), sorted(set(found) - set(listed))
+    assert not gone, f"no longer defined: {gone}"
+    assert not new, f"not listed (the head of this file says how to list them): {new}"
+
+
+def test_every_asset_says_whose_it_is_and_what_it_is(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        name = key.to_user_string()
+        assert node.group_name not in (None, "", "default"), f"{name} has no group"
+        assert node.owners, f"{name} has no owner"
+        assert len((node.description or "").strip()) > 20, f"{name} has no description"
+
+
+def test_every_check_says_what_it_looks_at(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    assert len(graph.asset_check_keys) > 30
+    for key in graph.asset_check_keys:
+        description = graph.get(key).description if hasattr(graph.get(key), "description") else None
+        assert description, f"{key.asset_key.to_user_string()}:{key.name} has no description"
+
+
+def test_the_walk_is_connected(definitions: dg.Definitions) -> None:
+    """Each step hangs on the one before it, from the inbox to the release."""
+    import dagster as dg
+
+    graph = definitions.resolve_asset_graph()
+    reached, waiting = set(), [dg.AssetKey(["releases", "release"])]
+    while waiting:
+        key = waiting.pop()
+        if key not in reached:
+            reached.add(key)
+            waiting += graph.get(key).parent_keys
+    for step in (["submissions", "received"], ["warehouse", "lake"], ["protection", "cells"], ["analytics", "trends"], ["analytics", "hotspots"]):
+        assert dg.AssetKey(step) in reached, step
+
+
+@pytest.mark.parametrize("room", ["for_audience", "before_audience"])
+def test_a_dropped_asset_is_noticed(room: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from orchestration import definitions as assembly
+
+    whole = getattr(assembly, room)
+    dropped = whole()[-1]
+    monkeypatch.setattr(assembly, room, lambda: whole()[:-1])
+    import dagster as dg
+
+    left = dg.Definitions(assets=[*assembly.before_audience(), *assembly.for_audience()], executor=dg.in_process_executor)
+    found = keys(left)
+    listed = SNAPSHOT.read_text(encoding="utf-8").splitlines()
+    names = {f"asset {key.to_user_string()}" for key in dropped.keys}
+    assert names <= set(listed)
+    assert not names & set(found)
+
+
+def test_a_dropped_check_is_noticed(definitions: dg.Definitions) -> None:
+    """The blocking checks that keep the promise are on the list by name."""
+    listed = SNAPSHOT.read_text(encoding="utf-8").splitlines()
+    for check in (
+        "check submissions/received:rows_balance",
+        "check submissions/received:expectations_hold",
+        "check protection/cells:no_small_count_is_visible",
+        "check protection/cells:audit_is_safe",
+        "check releases/release:verified",
+    ):
+        assert check in listed
+    found = keys(definitions)
+    for check in [line for line in listed if line.startswith("check ")]:
+        assert [line for line in found if line != check] != listed
+
+
+if __name__ == "__main__":
+    SNAPSHOT.write_text("\n".join(keys(loaded())) + "\n", encoding="utf-8")
+    print(f"{SNAPSHOT}: {len(SNAPSHOT.read_text().splitlines())} keys")
