@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from reports import map_data, maps, palette
+from reports import map_data, maps, pages_signals, palette
 from reports.drawings import area_map, swatch
 from reports.findings import FAIR, LIMITED, STRONG, findings
 from reports.series import (
@@ -160,13 +160,15 @@ def hotspots(site: Site) -> dict[str, Any]:
     from reports.pages import script_json
 
     if not site.views:
-        return {"has_views": False, "payload": "", "first": None, "left_out": 0}
+        found = pages_signals.clusters(site)
+        return {"has_views": False, "payload": "", "first": None, "left_out": 0, "clusters": found}
     content, left_out = map_data.payload(site.published, site.views, set(site.area_pages), MAP_PAGE_BYTES)
     return {
         "has_views": True,
         "payload": script_json(content),
         "first": _first_view(site, site.views[0]),
         "left_out": left_out,
+        "clusters": pages_signals.clusters(site),
     }
 
 

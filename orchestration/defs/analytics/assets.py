@@ -9,7 +9,7 @@ import pandas as pd
 
 from orchestration import progress
 from orchestration.building import Build
-from orchestration.defs.analytics import corridors, hotspots, rates, trends
+from orchestration.defs.analytics import clusters, corridors, hotspots, rates, trends
 from orchestration.defs.resources import AUDIENCE_PARTITIONS, Warehouse
 from orchestration.defs.warehouse.dbt import POOL
 from orchestration.defs.warehouse.lake import fill
@@ -44,10 +44,9 @@ def read_trends(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataF
     return trends.compute(series, breaks, parents, parameters())
 
 
-def read_hotspots(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
-    from orchestration.defs.analytics.boundaries import shapes
-
-    totals = connection.execute(
+def read_mapped_totals(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Totals of areas in the measures that are put on maps: one figure an area and period, chosen by precedence."""
+    return connection.execute(
         f"""
         select * from ({CELLS})
         where area_set is not null and area_level not in ('world', 'region', 'subregion')
@@ -57,8 +56,21 @@ def read_hotspots(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.Dat
         order by cell_id
         """
     ).df()
+
+
+def read_hotspots(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
+    from orchestration.defs.analytics.boundaries import shapes
+
+    totals = read_mapped_totals(connection)
     wanted = sorted(totals.loc[totals["area_level"] != "country", "area_set"].unique())
     return hotspots.compute(totals, shapes(build, wanted), parameters())
+
+
+def read_clusters(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
+    from orchestration.defs.analytics.boundaries import shapes
+
+    totals = read_mapped_totals(connection)
+    return clusters.compute(totals, shapes(build, sorted(totals["area_set"].unique())), parameters(), build.audience)
 
 
 def read_corridors(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
@@ -118,6 +130,12 @@ ASSETS = [
         ["fct_cells", "fct_series", "dim_areas", "dim_measures"],
         "Getis-Ord on standardised rates inside countries, a funnel for countries, classes of change over time.",
         read_hotspots,
+    ),
+    _asset(
+        "clusters",
+        ["fct_cells", "fct_series", "dim_areas", "dim_measures"],
+        "Circular scan of the newest full year of every map: groups of neighbours with more than an equal rate gives.",
+        read_clusters,
     ),
     _asset("corridors", ["fct_cells"], "Flows between areas against quasi-independence.", read_corridors),
 ]

@@ -25,6 +25,13 @@ BETWEEN = {
         family_id VARCHAR, family_count INTEGER, limit_lower_95 DOUBLE, limit_upper_95 DOUBLE, limit_lower_998 DOUBLE,
         limit_upper_998 DOUBLE, assessment VARCHAR, eligibility VARCHAR, eligibility_reason VARCHAR,
         emerging_category VARCHAR, emerging_eligibility VARCHAR, emerging_reason VARCHAR, method_version VARCHAR""",
+    "analytics.clusters": """
+        map_id VARCHAR, cluster_id VARCHAR, cluster_rank INTEGER, measure VARCHAR, exploitation VARCHAR,
+        source_type VARCHAR, area_set VARCHAR, area_level VARCHAR, area_role VARCHAR, reporter VARCHAR, source VARCHAR,
+        dataset VARCHAR, period_first VARCHAR, period_last VARCHAR, method VARCHAR, area_code VARCHAR, is_centre BOOLEAN,
+        cases_count DOUBLE, expected_count DOUBLE, relative_risk DOUBLE, llr DOUBLE, p DOUBLE, radius_km DOUBLE,
+        permutations INTEGER, seed INTEGER, distance VARCHAR, eligibility VARCHAR, eligibility_reason VARCHAR,
+        method_version VARCHAR""",
     "analytics.corridors": """
         counterpart_area VARCHAR, counterpart_role VARCHAR, area_code VARCHAR, measure VARCHAR, source VARCHAR,
         dataset VARCHAR, period VARCHAR, value DOUBLE, share DOUBLE, location_quotient DOUBLE, expected_count DOUBLE,
