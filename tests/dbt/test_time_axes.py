@@ -87,7 +87,7 @@ def visible(submissions: list[Submission], as_of: datetime.date) -> set[tuple[st
 
 
 def previous(submissions: list[Submission], as_of: datetime.date) -> set[tuple[str, Cell]]:
-    """The vintage before the last touch of each period and area, computed by leaving submissions out."""
+    """The vintage before the last touch of each period and area, computed by leaving out its day and all later ones."""
     out = sorted((s for s in submissions if s.issued_on <= as_of), key=lambda s: (s.issued_on, s.position))
     found = set()
     for dataset in {s.dataset for s in out}:
@@ -100,7 +100,8 @@ def previous(submissions: list[Submission], as_of: datetime.date) -> set[tuple[s
                 or (s.replaces == "periods" and any(cell.period == period for cell in s.cells))
                 or any((cell.period, cell.area) == (period, area) for cell in s.cells)
             ]
-            before = visible(mine[: touching[-1]], as_of)
+            last = mine[touching[-1]].issued_on
+            before = visible([s for s in mine if s.issued_on < last], as_of)
             found |= {(d, cell) for d, cell in before if (cell.period, cell.area) == (period, area)}
     return found
 

@@ -1,7 +1,6 @@
 -- grain: one observation and vintage: `current` is visible at as_of, `previous` was
--- visible before its period and area were
--- last touched, `later` belongs to a dataset of which no issue is out yet (used for
--- populations only)
+-- visible before the issue that last touched its period and area, `later` belongs to a
+-- dataset of which no issue is out yet (used for populations only)
 with
     lifetimes as (select * from {{ ref("int_observation_lifetimes") }}),
 
@@ -16,9 +15,15 @@ with
 
         select 'previous' as vintage, lifetimes.*
         from lifetimes
+        inner join
+            submissions as touching
+            on lifetimes.partner_id = touching.partner_id
+            and lifetimes.dataset = touching.dataset
+            and lifetimes.last_touched_rank = touching.submission_rank
         where
-            submission_rank < last_touched_rank
-            and coalesce(covered_rank, last_touched_rank) >= last_touched_rank
+            lifetimes.submission_rank < touching.issue_rank
+            and coalesce(lifetimes.covered_rank, touching.issue_rank)
+            >= touching.issue_rank
     )
 
 select

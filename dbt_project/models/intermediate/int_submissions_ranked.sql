@@ -40,13 +40,23 @@ with
                 not first_issues.has_issue_out
                 and submissions.issued_on = first_issues.first_issued_on
             )
+    ),
+
+    ranked as (
+        select
+            *,
+            -- arrival order decides between equal dates only
+            row_number() over (
+                partition by partner_id, dataset
+                order by issued_on, ledger_position, submission_id
+            ) as submission_rank
+        from usable
     )
 
 select
     *,
-    -- arrival order decides between equal dates only
-    row_number() over (
-        partition by partner_id, dataset
-        order by issued_on, ledger_position, submission_id
-    ) as submission_rank
-from usable
+    -- several files of one day are one issue: the rank at which it begins
+    min(submission_rank) over (
+        partition by partner_id, dataset, issued_on
+    ) as issue_rank
+from ranked
