@@ -154,7 +154,12 @@ def _materialise(request: Request, audiences: Sequence[str]):
             raise_on_error=False,
             tags=tags,
         )
-        _checked(result)
+        try:
+            _checked(result)
+        except WaymarkError as error:
+            raise WaymarkError(
+                "\n".join([error.message, *_not_taken(intake.last_report())]), hint=error.hint
+            ) from error
         for audience in audiences:
             result = dg.materialize(
                 [*first, *second],
@@ -192,6 +197,21 @@ def _checked(result: Any) -> None:
     failed = [check for check in result.get_asset_check_evaluations() if not check.passed and check.blocking]
     names = ", ".join(f"{check.asset_key.to_user_string()}:{check.check_name}" for check in failed) or "a check"
     raise WaymarkError(f"{names} failed, so nothing was published", hint="`waymark ui` shows the check and its figures")
+
+
+def _not_taken(report: Any, shown: int = 10) -> list[str]:
+    """Why nothing came in, where nothing did: a line for each file that was refused, held or left alone."""
+    from submissions.ledger import ACCEPTED
+
+    if any(receipt.outcome in ACCEPTED for receipt in report.receipts):
+        return []
+    lines = [
+        f"  {receipt.partner}/{receipt.file_name}: {receipt.outcome.replace('_', ' ')}"
+        + "".join(f": {problem}" for problem in receipt.problems[:1])
+        for receipt in report.receipts
+    ]
+    lines += [f"  {name}" for name in report.without_contract]
+    return lines[:shown] + ([f"  … and {len(lines) - shown} more"] if len(lines) > shown else [])
 
 
 def _keep_traceback(event: Any) -> None:
