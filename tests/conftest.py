@@ -19,7 +19,9 @@ from filelock import FileLock
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--homes", type=Path, help="Keep the finished homes in this folder, and use the ones that are there (of the same code)."
+        "--homes",
+        type=Path,
+        help="Keep the finished homes in this folder, and use the ones that are there (of the same code).",
     )
 
 
@@ -32,7 +34,9 @@ class Finished:
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Callable[[str, Callable[[Path], list[Ran]]], Finished]:
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Callable[[str, Callable[[Path], list[Ran]]], Finished]:
     """Make something expensive once for all workers: the first that asks makes it, the others wait for it."""
     base = tmp_path_factory.getbasetemp()
     shared = pytestconfig.getoption("--homes") or (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)

@@ -17,7 +17,7 @@ from command_under_test import environment, start
 from filelock import FileLock, Timeout
 
 # every Python process writes down each attempt to reach anything but this machine, and then makes it
-EAR = '''
+EAR = """
 import os, socket
 _LOCAL = ("localhost", "127.", "::1", "0.0.0.0", "")
 
@@ -45,10 +45,10 @@ class _Socket(socket.socket):
 socket.socket = _Socket
 socket.getaddrinfo = _listening("getaddrinfo", socket.getaddrinfo, 0)
 socket.gethostbyname = _listening("gethostbyname", socket.gethostbyname, 0)
-'''
+"""
 
 # DuckDB takes its threads from the machine; a test that wants one thread says so at each connection
-ONE_THREAD = '''
+ONE_THREAD = """
 import importlib.abc, importlib.machinery, sys
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -72,7 +72,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         return spec
 
 sys.meta_path.insert(0, _Finder())
-'''
+"""
 
 
 def shim(folder: Path, *parts: str) -> Path:
@@ -91,7 +91,11 @@ def other_locale() -> str:
 def python(code: str, *arguments: object, env: Mapping[str, str] | None = None) -> str:
     """Run a few lines against this checkout in a process of its own; what it printed."""
     done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, env=dict(env or environment()), check=False
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=dict(env or environment()),
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
@@ -118,7 +122,14 @@ def receive_only(home: Path, env: Mapping[str, str]) -> None:
     )
 
 
-def killed(arguments: Sequence[object], after: str, seconds: float, folder: Path, env: Mapping[str, str] | None = None, limit: float = 300) -> str:
+def killed(
+    arguments: Sequence[object],
+    after: str,
+    seconds: float,
+    folder: Path,
+    env: Mapping[str, str] | None = None,
+    limit: float = 300,
+) -> str:
     """Start a command, wait until its progress says `after`, wait some seconds more, and kill -9 it. What it had said.
 
     Its children stay: a person's `kill -9` does not end them either. They are ended when the test is over.

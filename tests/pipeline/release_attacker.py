@@ -89,7 +89,9 @@ def figures(read: dict[str, pd.DataFrame]) -> pd.DataFrame:
     parts = [frame.reindex(columns=[*KEY, "value", "lower", "upper"]) for frame in (observed, selected, now, before)]
     every = pd.concat([part for part in parts if len(part)], ignore_index=True)
     every[["value", "lower", "upper"]] = every[["value", "lower", "upper"]].astype(float)
-    return every.groupby(KEY, sort=True, as_index=False).agg(value=("value", "max"), lower=("lower", "max"), upper=("upper", "min"))
+    return every.groupby(KEY, sort=True, as_index=False).agg(
+        value=("value", "max"), lower=("lower", "max"), upper=("upper", "min")
+    )
 
 
 def equations(read: dict[str, pd.DataFrame], known: pd.DataFrame) -> Equations:
@@ -109,7 +111,11 @@ def _sums(system: Equations, known: pd.DataFrame, dimension: str) -> None:
     """Members of one dimension add up to its total, all else equal."""
     if known[dimension].nunique() < 2:
         return
-    rest = [name for name in KEY if name != dimension and not (dimension == "counterpart_area" and name == "counterpart_role")]
+    rest = [
+        name
+        for name in KEY
+        if name != dimension and not (dimension == "counterpart_area" and name == "counterpart_role")
+    ]
     group = known.groupby(rest, sort=False).ngroup().to_numpy()
     _lines(system, known, dimension, group, (known[dimension] == TOTAL).to_numpy())
 
@@ -125,7 +131,12 @@ def _hierarchy(system: Equations, known: pd.DataFrame, dimension: str, parent: p
 
 
 def _lines(
-    system: Equations, known: pd.DataFrame, dimension: str, group: np.ndarray, is_total: np.ndarray, row: np.ndarray | None = None
+    system: Equations,
+    known: pd.DataFrame,
+    dimension: str,
+    group: np.ndarray,
+    is_total: np.ndarray,
+    row: np.ndarray | None = None,
 ) -> None:
     """The lines of one kind, kept for the sources whose visible lines of that kind add up."""
     row = np.arange(len(known)) if row is None else row
@@ -160,9 +171,7 @@ def _same_figures(system: Equations, known: pd.DataFrame) -> None:
                 system.add(f"{first} = {second}", np.array([a, b]), np.array([1.0, -1.0]))
 
 
-def propagated(
-    known: pd.DataFrame, system: Equations, rounds: int = 60
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def propagated(known: pd.DataFrame, system: Equations, rounds: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(low, high) of every figure and the mask of equations that were believed, by narrowing intervals until they stand.
 
     An equation that cannot hold (a publisher's totals that do not add up) is dropped and the work begins again.
@@ -189,7 +198,9 @@ def propagated(
                         infinite,
                     )
                 )
-            impossible = ((sums[0][1] == 0) & (sums[0][0] > TOLERANCE)) | ((sums[1][1] == 0) & (sums[1][0] < -TOLERANCE))
+            impossible = ((sums[0][1] == 0) & (sums[0][0] > TOLERANCE)) | (
+                (sums[1][1] == 0) & (sums[1][0] < -TOLERANCE)
+            )
             if (impossible & believed).any():
                 believed &= ~impossible
                 break

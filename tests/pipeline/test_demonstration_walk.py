@@ -41,7 +41,9 @@ def files_listed(out: str) -> list[dict]:
         counts = [number(word) for word in line.split()[-4:]]
         words = [line[start:end].strip() for start, end in zip(starts, [*starts[1:], None], strict=True)]
         outcome = re.sub(r"[\d, ]+$", "", words[2]).strip()
-        rows.append({"partner": words[0], "file": words[1], "outcome": outcome, **dict(zip(names[3:], counts, strict=True))})
+        rows.append(
+            {"partner": words[0], "file": words[1], "outcome": outcome, **dict(zip(names[3:], counts, strict=True))}
+        )
     return rows
 
 
@@ -113,7 +115,9 @@ def test_files_without_a_contract_are_listed_and_left_alone(demonstration_home, 
     for left in truth["without_contract"]:
         assert f"{left['partner_id']}/{left['file_name']}" in said
         bytes_sent = (demonstration_home.path / "inbox" / left["partner_id"] / left["file_name"]).read_bytes()
-        assert bytes_sent not in [path.read_bytes() for path in (demonstration_home.path / "landing").rglob("*") if path.is_file()]
+        assert bytes_sent not in [
+            path.read_bytes() for path in (demonstration_home.path / "landing").rglob("*") if path.is_file()
+        ]
 
 
 def test_unmapped_names_are_counted_and_stay_visible(demonstration_home, truth) -> None:
@@ -200,7 +204,18 @@ def test_the_release_folder_verifies_and_is_complete(home: Path, audience: str) 
     assert (folder / "datapackage.json").is_file()
     tables = {path.stem for path in (folder / "tables").glob("*.parquet")}
     assert tables == {path.stem for path in (folder / "tables").glob("*.csv")}
-    assert {"observations", "series", "trends", "hotspots", "corridors", "breaks", "comparability", "coverage", "changes", "areas"} <= tables
+    assert {
+        "observations",
+        "series",
+        "trends",
+        "hotspots",
+        "corridors",
+        "breaks",
+        "comparability",
+        "coverage",
+        "changes",
+        "areas",
+    } <= tables
     assert len(list((folder / "charts").glob("*.csv"))) >= 12
     for path in (folder / "charts").glob("*.csv"):
         assert path.with_suffix(".json").is_file()
@@ -270,7 +285,9 @@ def test_verify_finds_a_changed_a_missing_and_an_added_file(demonstration_home, 
     home = tmp_path / "home"
     for name in ("home.json", "ledger"):
         source = demonstration_home.path / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, home / name) if home.mkdir(exist_ok=True) is None else None
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, home / name) if home.mkdir(
+            exist_ok=True
+        ) is None else None
     folder = home / "releases" / "restricted" / "2025-03-20-aaaaaaaaaaaa"
     shutil.copytree(release(demonstration_home.path, "restricted"), folder)
     (folder.parent / "latest").symlink_to(folder.name)
@@ -288,7 +305,11 @@ def test_explain_takes_a_figure_back_to_its_submission(home: Path, truth) -> Non
     """A national total that the demonstration planted, from the figure to the file that carried it."""
     change = truth["restatement"]
     area = change["areas"][1]
-    found = waymark("explain", area["area"], str(change["year"]), "--measure", "victims_detected", "--home", home, "--json").ok().json()
+    found = (
+        waymark("explain", area["area"], str(change["year"]), "--measure", "victims_detected", "--home", home, "--json")
+        .ok()
+        .json()
+    )
     total = next(each for each in found if not each["split"] and each["came_from"]["source"] == change["partner_id"])
     assert float(total["figure"]["value"]) == area["final"]
     assert total["came_from"]["issued_on"] == change["corrected_on"]
@@ -310,7 +331,9 @@ def test_explain_says_when_there_is_no_such_figure(home: Path) -> None:
 
 
 def check(home: Path, partner: str, name: str, *more: object):
-    return waymark("check", home / "inbox" / partner / name, "--partner", partner, "--contracts", DEMONSTRATION_CONTRACTS, *more)
+    return waymark(
+        "check", home / "inbox" / partner / name, "--partner", partner, "--contracts", DEMONSTRATION_CONTRACTS, *more
+    )
 
 
 def test_check_says_accepted_quarantined_or_refused_by_its_exit_code(demonstration_home, truth) -> None:

@@ -81,7 +81,9 @@ def test_hot_areas_are_recovered_and_nothing_else_is_called_hot(yearly_map: pd.D
     outside = [area for area, _ in hot if area not in planted | around]
     recall = len(hot & strong) / len(strong)
     areas_found = {area for area, _ in hot} & planted
-    print(f"hot areas: {len(hot)} claims, precision {precision:.3f}, recall {recall:.3f} of {len(strong)} area-years, {len(areas_found)} of {len(planted)} areas")
+    print(
+        f"hot areas: {len(hot)} claims, precision {precision:.3f}, recall {recall:.3f} of {len(strong)} area-years, {len(areas_found)} of {len(planted)} areas"
+    )
     assert precision >= 0.95
     assert len(outside) <= 0.02 * len(hot)
     assert recall >= 0.4
@@ -107,7 +109,9 @@ def test_emerging_categories_are_the_planted_ones(yearly_map: pd.DataFrame, trut
 # ---- trends
 
 
-def country_trend(table, truth: dict, area: str, derivation: str = "published", measure: str | None = None) -> pd.Series:
+def country_trend(
+    table, truth: dict, area: str, derivation: str = "published", measure: str | None = None
+) -> pd.Series:
     trends = table("trends")
     found = trends[
         (trends["area_code"] == area)
@@ -125,7 +129,9 @@ def country_trend(table, truth: dict, area: str, derivation: str = "published", 
 def test_the_national_trend_has_its_sign_and_its_size(table, truth: dict) -> None:
     planted = truth["national_trend"]
     found = country_trend(table, truth, planted["country"])
-    print(f"{planted['country']}: planted {planted['ratio_per_year']}, found {found['trend_ratio_per_year']:.4f} [{found['trend_ratio_lower']:.4f}, {found['trend_ratio_upper']:.4f}]")
+    print(
+        f"{planted['country']}: planted {planted['ratio_per_year']}, found {found['trend_ratio_per_year']:.4f} [{found['trend_ratio_lower']:.4f}, {found['trend_ratio_upper']:.4f}]"
+    )
     assert found["direction"] == planted["direction"]
     assert found["q_bh"] <= 0.05
     assert found["slope_per_year"] < 0
@@ -149,7 +155,11 @@ def test_intervals_cover_the_planted_ratios(table, truth: dict) -> None:
     """Eleven intervals of 95 %: more than two misses are no chance (p = 0.002)."""
     missed, looked_at = [], 0
     for country, ratio in truth["expected_ratio_per_year"].items():
-        found = country_trend(table, truth, country) if country != "QML" else country_trend(table, truth, country, "balanced_panel")
+        found = (
+            country_trend(table, truth, country)
+            if country != "QML"
+            else country_trend(table, truth, country, "balanced_panel")
+        )
         if found["eligibility"] != "assessed" or country == truth["law_change"]["country"]:
             continue
         looked_at += 1
@@ -165,12 +175,16 @@ def test_intervals_cover_the_planted_ratios(table, truth: dict) -> None:
 def test_the_law_change_is_a_break_and_a_step_and_no_trend(table, truth: dict) -> None:
     law = truth["law_change"]
     breaks = table("breaks").astype({"break_on": str})
-    found = breaks[(breaks["area_code"] == law["country"]) & (breaks["measure"] == truth["measure"]) & (breaks["kind"] == "law")]
+    found = breaks[
+        (breaks["area_code"] == law["country"]) & (breaks["measure"] == truth["measure"]) & (breaks["kind"] == "law")
+    ]
     assert found[["break_on", "definition_before_id", "definition_after_id", "treatment"]].values.tolist() == [
         [law["on"], law["definition_before"], law["definition_after"], "stratum"]
     ]
     trend = country_trend(table, truth, law["country"])
-    print(f"law: planted x{law['ratio']}, found x{trend['step_ratio']:.3f} [{trend['step_ratio_lower']:.3f}, {trend['step_ratio_upper']:.3f}]")
+    print(
+        f"law: planted x{law['ratio']}, found x{trend['step_ratio']:.3f} [{trend['step_ratio_lower']:.3f}, {trend['step_ratio_upper']:.3f}]"
+    )
     assert trend["direction"] == "no_clear_change"
     assert str(trend["step_on"]) == law["on"]
     assert trend["step_ratio_lower"] <= law["ratio"] <= trend["step_ratio_upper"]
@@ -205,7 +219,9 @@ def test_pages_tell_the_law_change(demonstration_home, table, truth: dict) -> No
     evidence = table("breaks").query("area_code == @law['country'] and kind == 'law'")["evidence"].iloc[0]
     for said in (provisions[law["definition_before"]], provisions[law["definition_after"]], evidence, "Change of law"):
         assert said in text
-    area = (release(demonstration_home.path, "restricted") / "areas" / f"{law['country']}.html").read_text(encoding="utf-8")
+    area = (release(demonstration_home.path, "restricted") / "areas" / f"{law['country']}.html").read_text(
+        encoding="utf-8"
+    )
     assert re.search(r"law", area, flags=re.IGNORECASE)
     assert "2020" in area
 
@@ -285,7 +301,10 @@ def test_the_late_and_the_stopped_partner_are_on_table_and_page(demonstration_ho
     on_time = coverage[coverage["source"] == truth["police_partners"]["QMA"]]
     assert not on_time["is_late"].any()
     stopped = coverage[coverage["source"] == truth["stopped_partner"]["partner_id"]]
-    assert stopped["days_late"].max() > coverage[coverage["source"] == truth["late_partner"]["partner_id"]]["days_late"].max()
+    assert (
+        stopped["days_late"].max()
+        > coverage[coverage["source"] == truth["late_partner"]["partner_id"]]["days_late"].max()
+    )
     assert re.search(r"\blate\b", text)
 
 
@@ -307,7 +326,9 @@ def test_totals_that_do_not_add_up_are_in_the_reconciliation_each_with_its_gap(t
         assert row["verdict"] == ("under" if each["gap"] > 0 else "over")
     mine = found[(found["source"] == partner) & (found["measure"] == truth["measure"])]
     wrong = {(row.area_code, row.period, row.split) for row in mine.itertuples() if row.verdict != "equal"}
-    assert wrong == {(each["area"], str(each["year"]), each["split"]) for each in planted if each["area"].startswith("QMI")}
+    assert wrong == {
+        (each["area"], str(each["year"]), each["split"]) for each in planted if each["area"].startswith("QMI")
+    }
 
 
 def test_the_corridor_stands_out(table, truth: dict) -> None:
@@ -322,19 +343,35 @@ def test_the_corridor_stands_out(table, truth: dict) -> None:
     assert last["eligibility"] == "assessed"
     assert last["q"] < 0.001
     assert last["value"] / last["expected_count"] > planted["ratio"] / 2
-    assessed = corridors[(corridors["period"] == last["period"]) & (corridors["source"] == planted["partner"]) & (corridors["counterpart_area"] != corridors["area_code"])]
-    assert assessed.sort_values("residual").iloc[-1][["counterpart_area", "area_code"]].tolist() == [planted["citizenship"], planted["detected_in"]]
+    assessed = corridors[
+        (corridors["period"] == last["period"])
+        & (corridors["source"] == planted["partner"])
+        & (corridors["counterpart_area"] != corridors["area_code"])
+    ]
+    assert assessed.sort_values("residual").iloc[-1][["counterpart_area", "area_code"]].tolist() == [
+        planted["citizenship"],
+        planted["detected_in"],
+    ]
 
 
 def test_revisions_are_on_the_changes_table_and_page(demonstration_home, table, truth: dict) -> None:
     changes = table("changes")
-    changes = changes[(changes["measure"] == truth["measure"]) & (changes[["exploitation", "sex", "age"]] == "_T").all(axis=1)]
+    changes = changes[
+        (changes["measure"] == truth["measure"]) & (changes[["exploitation", "sex", "age"]] == "_T").all(axis=1)
+    ]
     late = truth["restatement"]
-    expected = [(each["partner"], each["area"], str(each["year"]), each["first"], each["final"]) for each in truth["observatory_revisions"]]
-    expected += [(late["partner_id"], each["area"], str(late["year"]), each["first"], each["final"]) for each in late["areas"]]
+    expected = [
+        (each["partner"], each["area"], str(each["year"]), each["first"], each["final"])
+        for each in truth["observatory_revisions"]
+    ]
+    expected += [
+        (late["partner_id"], each["area"], str(late["year"]), each["first"], each["final"]) for each in late["areas"]
+    ]
     for partner, area, year, first, final in expected:
         row = changes[(changes["source"] == partner) & (changes["area_code"] == area) & (changes["period"] == year)]
-        assert row[["previous_value", "value", "difference"]].astype(float).values.tolist() == [[first, final, final - first]], (area, year)
+        assert row[["previous_value", "value", "difference"]].astype(float).values.tolist() == [
+            [first, final, final - first]
+        ], (area, year)
         assert row["kind"].tolist() == ["revised"]
     # nothing but the planted revisions of the observatory's totals
     revised = changes[(changes["source"] == "int_io_observatory") & (changes["kind"] == "revised")]

@@ -24,7 +24,17 @@ pytestmark = pytest.mark.xdist_group("demonstration")
 
 THRESHOLD = 11
 # numeric columns that count people, offences, cases or permits; the unit tells money apart
-COUNTS = {"value", "lower", "upper", "previous_value", "difference", "total_value", "parts_lower", "parts_upper", "value_in_period"}
+COUNTS = {
+    "value",
+    "lower",
+    "upper",
+    "previous_value",
+    "difference",
+    "total_value",
+    "parts_lower",
+    "parts_upper",
+    "value_in_period",
+}
 # numeric columns that count nothing of the kind: each is here on purpose, a new column has to be put on one list
 OTHERS = {
     "rate_per_100k", "rate_lower_per_100k", "rate_upper_per_100k", "population_count", "expected_count", "ratio", "z", "p", "q",
@@ -124,11 +134,19 @@ def test_charts_show_no_small_count(public: Path) -> None:
     assert len(charts) >= 12
     for path in charts:
         table = pd.read_csv(path, keep_default_na=False)
-        numeric = {column for column in table if pd.to_numeric(table[column].replace("", np.nan), errors="coerce").notna().any()}
+        numeric = {
+            column
+            for column in table
+            if pd.to_numeric(table[column].replace("", np.nan), errors="coerce").notna().any()
+        }
         assert not numeric - COUNTS - OTHERS, path.name
         for column in numeric & COUNTS:
             assert not table[small(table[column].replace("", np.nan))][column].tolist(), (path.name, column)
-        others = {float(value) for column in numeric - COUNTS for value in pd.to_numeric(table[column].replace("", np.nan), errors="coerce").dropna()}
+        others = {
+            float(value)
+            for column in numeric - COUNTS
+            for value in pd.to_numeric(table[column].replace("", np.nan), errors="coerce").dropna()
+        }
         figure = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["figure"]
         whole = {number for number in drawn_numbers(figure) if number == int(number) and 0 < abs(number) < THRESHOLD}
         assert whole <= others, (path.name, sorted(whole - others))
@@ -246,7 +264,9 @@ def test_the_map_holds_no_small_count(public: Path) -> None:
 
 def test_no_id_and_no_position_of_the_ledger_leaves_the_house(demonstration_home, public: Path) -> None:
     """Ids of submissions are keyed; the ledger position stands once, in the manifest, outside of the core."""
-    entries = [json.loads(line) for line in (demonstration_home.path / "ledger" / "ledger.jsonl").read_text().splitlines()]
+    entries = [
+        json.loads(line) for line in (demonstration_home.path / "ledger" / "ledger.jsonl").read_text().splitlines()
+    ]
     secrets = {entry[name] for entry in entries for name in ("submission_id", "file_sha256") if entry.get(name)}
     names = {entry["file_name"] for entry in entries if entry.get("file_name")}
     assert len(secrets) > 100
@@ -266,7 +286,9 @@ def test_no_id_and_no_position_of_the_ledger_leaves_the_house(demonstration_home
     assert not [path for path in public.rglob("*") if str(demonstration_home.path) in path.name]
 
 
-def test_partners_who_open_no_figure_to_the_public_have_none_there(demonstration_home, read: dict[str, pd.DataFrame]) -> None:
+def test_partners_who_open_no_figure_to_the_public_have_none_there(
+    demonstration_home, read: dict[str, pd.DataFrame]
+) -> None:
     truth = json.loads((demonstration_home.path / "planted_truth.json").read_text(encoding="utf-8"))
     for partner in truth["restricted_partners"]:
         for name in ("observations", "series", "trends", "hotspots", "corridors", "changes", "reconciliation"):
@@ -312,7 +334,19 @@ def narrowed(attack: pd.DataFrame) -> pd.DataFrame:
     return attack[is_small & right & (attack["high"] - attack["low"] < THRESHOLD - 1 - 1e-6)]
 
 
-SHOWN = ["vintage", "source", "exploitation", "sex", "age", "counterpart_area", "area_code", "period", "truth", "low", "high"]
+SHOWN = [
+    "vintage",
+    "source",
+    "exploitation",
+    "sex",
+    "age",
+    "counterpart_area",
+    "area_code",
+    "period",
+    "truth",
+    "low",
+    "high",
+]
 
 
 def test_no_small_count_can_be_worked_out(attack: pd.DataFrame) -> None:
@@ -358,7 +392,9 @@ def test_sums_over_areas_are_sums_of_what_is_shown(read: dict[str, pd.DataFrame]
     child_level = {"country": "admin1"}
     key = [*rest, "area_code", "area_level"]
     expected = sums.reindex(
-        pd.MultiIndex.from_frame(reporting.assign(area_level=reporting["area_level"].map(child_level).fillna("country"))[key])
+        pd.MultiIndex.from_frame(
+            reporting.assign(area_level=reporting["area_level"].map(child_level).fillna("country"))[key]
+        )
     ).to_numpy()
     compared = ~np.isnan(expected)
     assert compared.mean() > 0.9

@@ -37,10 +37,18 @@ AUDIENCES = ("restricted", "public")
 def other_surroundings(place: Path) -> dict[str, str]:
     place.mkdir(parents=True, exist_ok=True)
     folder = shim(
-        place / "shim", EAR.format(record=str(place / "heard")), ONE_THREAD.format(record=str(place / "single-threaded"))
+        place / "shim",
+        EAR.format(record=str(place / "heard")),
+        ONE_THREAD.format(record=str(place / "single-threaded")),
     )
     return environment(
-        {"TZ": "Pacific/Kiritimati", "LC_ALL": other_locale(), "LANG": other_locale(), "PYTHONHASHSEED": "4711", "COLUMNS": "61"},
+        {
+            "TZ": "Pacific/Kiritimati",
+            "LC_ALL": other_locale(),
+            "LANG": other_locale(),
+            "PYTHONHASHSEED": "4711",
+            "COLUMNS": "61",
+        },
         shims=[folder],
     )
 
@@ -67,7 +75,9 @@ def varied(made_once):
         try:
             seen["said before the first kill"] = killed(demo, "starting Dagster", 2.0, notes / "kill-1", env)
             seen["locked after the first kill"] = is_locked(home)
-            seen["said before the second kill"] = killed(demo, "published tables and map layers", 1.5, notes / "kill-2", env)
+            seen["said before the second kill"] = killed(
+                demo, "published tables and map layers", 1.5, notes / "kill-2", env
+            )
             seen["locked after the second kill"] = is_locked(home)
             seen["latest after the kills"] = [(home / "releases" / each / "latest").exists() for each in AUDIENCES]
             run = waymark(*demo, env=env, prefix=without_network()).ok()

@@ -4,6 +4,7 @@ dbt's runner parses once; its manifest gives the specs and is handed to every `b
 cost about ten seconds, most of it start-up. dbt must not run twice at once in one process: the pool sees to it.
 """
 
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -121,6 +122,14 @@ def _check_name(test: Any) -> str:
     return test.name.replace(".", "_")[:100]
 
 
+def _description(node: Any) -> str:
+    """What the project says of a model, and its grain, which stands in the first lines of every model."""
+    head = itertools.takewhile(lambda line: line.startswith("--"), node.raw_code.lstrip().splitlines())
+    grain = " ".join(line.removeprefix("--").strip() for line in head)
+    grain = f"G{grain[1:].rstrip('.')}." if grain.startswith("grain:") else ""
+    return " ".join(text for text in (node.description.strip(), grain) if text) or f"{node.resource_type} {node.name}"
+
+
 def warehouse_assets(selection: str, partitions: dg.PartitionsDefinition | None = None) -> dg.AssetsDefinition:
     """One Dagster definition for one dbt selection: `marts`, `series` or `published`."""
     models = _selected(selection)
@@ -129,7 +138,7 @@ def warehouse_assets(selection: str, partitions: dg.PartitionsDefinition | None 
         dg.AssetSpec(
             asset_key(node),
             deps=_dependencies(node),
-            description=(node.description or f"{node.resource_type} {node.name}").strip(),
+            description=_description(node),
             group_name="definitions" if node.resource_type == "seed" else LAYERS.get(node.name[:3], "marts"),
             kinds={"dbt", "duckdb"},
             owners=["team:data-engineering"],
