@@ -13,23 +13,10 @@ from typing import Any
 
 import click
 
+from orchestration.command_operations import back_fill, doctor, ui
+from orchestration.command_options import AREAS, AS_JSON, CONTRACTS, HOME, TIMINGS
+from orchestration.printing import print_run
 from submissions.errors import WaymarkError
-
-HOME = click.option(
-    "--home",
-    "home_path",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    envvar="WAYMARK_HOME",
-    help="The folder that holds everything received and released.",
-)
-CONTRACTS = click.option(
-    "--contracts",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    multiple=True,
-    help="A folder with contracts; it comes before those of the home and of the repository.",
-)
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
 
 
 class Commands(click.Group):
@@ -89,9 +76,7 @@ def main() -> None:
     "--inbox", type=click.Path(path_type=Path, file_okay=False), help="One folder a partner; by default <home>/inbox."
 )
 @CONTRACTS
-@click.option(
-    "--areas", type=click.Path(path_type=Path, exists=True), multiple=True, help="Boundary files or folders of them."
-)
+@AREAS
 @click.option(
     "--as-of",
     "as_of",
@@ -105,7 +90,7 @@ def main() -> None:
     multiple=True,
     help="By default both for a demonstration, restricted otherwise.",
 )
-@click.option("--timings", is_flag=True, help="Print where the time went.")
+@TIMINGS
 @AS_JSON
 def run(
     home_path: Path,
@@ -152,29 +137,12 @@ def _run(
         contracts=tuple(path.resolve() for path in contracts),
         areas=tuple(path.resolve() for path in areas),
     )
-    _print(running.run(request, list(audience) or None), home, timings, as_json)
-
-
-def _print(summary: Any, home: Any, timings: bool, as_json: bool) -> None:
-    from orchestration import progress
-    from orchestration.printing import print_summary
-
-    shown = progress.current()
-    if as_json:
-        click.echo(
-            json.dumps(
-                {**summary.document(), "timings": [vars(each) for each in shown.timings]}, indent=1, ensure_ascii=False
-            )
-        )
-    else:
-        print_summary(summary, home.path)
-    if timings:
-        click.echo("\n".join(["", *shown.table()]), err=True)
+    print_run(running.run(request, list(audience) or None), home.path, timings, as_json)
 
 
 @main.command()
 @HOME
-@click.option("--timings", is_flag=True, help="Print where the time went.")
+@TIMINGS
 @AS_JSON
 def demo(home_path: Path, timings: bool, as_json: bool) -> None:
     """Do the main job on the demonstration partners of an invented region."""
@@ -184,7 +152,7 @@ def demo(home_path: Path, timings: bool, as_json: bool) -> None:
     home = Home.open(home_path, kind="demonstration", create=True)
     progress.show(sys.stderr)
     summary = running.prepare_and_run(demonstration_run.request(home), demonstration_run.prepare)
-    _print(summary, home, timings, as_json)
+    print_run(summary, home.path, timings, as_json)
 
 
 @main.command()
@@ -417,94 +385,8 @@ def explain(
         print_explanations(found)
 
 
-@main.command(name="back-fill")
-@click.argument("partners", nargs=-1, required=True)
-@HOME
-@CONTRACTS
-@click.option(
-    "--areas", type=click.Path(path_type=Path, exists=True), multiple=True, help="Boundary files or folders of them."
-)
-@click.option("--timings", is_flag=True, help="Print where the time went.")
-@AS_JSON
-def back_fill(
-    partners: tuple[str, ...],
-    home_path: Path,
-    contracts: tuple[Path, ...],
-    areas: tuple[Path, ...],
-    timings: bool,
-    as_json: bool,
-) -> None:
-    """Read the landed files of PARTNERS again under the contracts of today, build, and publish a release."""
-    from orchestration import back_fill as reading
-    from orchestration import progress, running
-    from submissions.home import Home
-
-    request = _request_of_home(Home.open(home_path), None, contracts, areas)
-    reading.of_partners(request.home, partners)
-    progress.show(sys.stderr)
-    summary = running.prepare_and_run(
-        request, lambda asked: reading.read_again(asked, reading.of_partners(asked.home, partners))
-    )
-    _print(summary, request.home, timings, as_json)
-
-
-@main.command()
-@click.option(
-    "--home",
-    "home_path",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="WAYMARK_HOME",
-    help="A home to look at; without one only the installation is looked at.",
-)
-@click.option("--deep", is_flag=True, help="Read every landed file and every release again and compare digests.")
-@AS_JSON
-def doctor(home_path: Path | None, deep: bool, as_json: bool) -> None:
-    """Say what is installed and what is missing, and how a home is. Exit 0 well, 1 warnings, 2 something is broken."""
-    from orchestration import doctor as examination
-    from orchestration.printing import table
-
-    findings = examination.examine(home_path, deep)
-    if as_json:
-        click.echo(json.dumps([vars(each) for each in findings], indent=1, ensure_ascii=False))
-    else:
-        click.echo(table([{"": each.mark, "about": each.about, "finding": each.text} for each in findings]))
-        cures = dict.fromkeys(f"{each.about}: {each.cure}" for each in findings if each.cure)
-        click.echo("\n".join(["", "what to do", *(f"  {cure}" for cure in cures)]) if cures else "\nnothing to do")
-    sys.exit(max(each.gravity for each in findings))
-
-
-def _request_of_home(home: Any, inbox: Path | None, contracts: tuple[Path, ...], areas: tuple[Path, ...]) -> Any:
-    """What to run on a home that exists: a demonstration brings its own contracts and boundaries."""
-    from orchestration import demonstration_run
-    from orchestration.building import Request
-
-    if home.kind == "demonstration" and not (inbox or contracts or areas):
-        return demonstration_run.request(home)
-    return Request(
-        home=home,
-        inbox=(inbox or home.path / "inbox").resolve(),
-        contracts=tuple(path.resolve() for path in contracts),
-        areas=tuple(path.resolve() for path in areas),
-    )
-
-
-@main.command()
-@HOME
-@click.option("--port", default=3000, show_default=True, type=click.IntRange(1024, 65535))
-@click.option(
-    "--inbox", type=click.Path(path_type=Path, file_okay=False), help="The inbox to watch; by default <home>/inbox."
-)
-@CONTRACTS
-@click.option(
-    "--areas", type=click.Path(path_type=Path, exists=True), multiple=True, help="Boundary files or folders of them."
-)
-def ui(home_path: Path, port: int, inbox: Path | None, contracts: tuple[Path, ...], areas: tuple[Path, ...]) -> None:
-    """Open Dagster on this home, on this machine only (127.0.0.1); it takes and releases by itself what comes in."""
-    from orchestration.interface import serve
-    from submissions.home import Home
-
-    serve(_request_of_home(Home.open(home_path), inbox, contracts, areas), port)
-
+for command in (back_fill, doctor, ui):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import click
 
 from orchestration import lost_runs, standing
 from orchestration.building import Request
 from orchestration.running import instance_of
+from submissions.errors import WaymarkError
 
 END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -22,32 +24,43 @@ def serve(request: Request, port: int) -> None:
 
     The home, its Dagster records and the telemetry settings go by environment. Raises SystemExit with Dagster's code.
     """
+    from filelock import FileLock, Timeout
+
     home = request.home
+    only_one = FileLock(str(home.logs / ".interface.lock"))
+    try:
+        only_one.acquire(timeout=0)
+    except Timeout:
+        raise WaymarkError(
+            f"an interface of {home.path} is running already", hint="one daemon a home: use that one, or stop it first"
+        ) from None
     with instance_of(home) as instance:
-        # nobody else is starting runs of this home now, so those that say they are at work are lost
-        lost = lost_runs.settle(instance)
+        # no daemon of this home is running, so a run that was being started will never start
+        lost = lost_runs.settle(instance, of_jobs=True)
     if lost:
         click.echo(f"{len(lost)} runs had lost their process and are marked as failed")
     click.echo(f"Dagster for {home.path} at http://127.0.0.1:{port} (stop with Ctrl-C)")
     click.echo(f"  it watches {request.inbox} and releases for: {', '.join(standing.audiences_of(home))}")
-    command = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "dev",
-        "-m",
-        "orchestration.definitions",
-        "-h",
-        "127.0.0.1",
-        "-p",
-        str(port),
-    ]
-    process = subprocess.Popen(command, env=environment(request), preexec_fn=_end_with_parent)
+    raise SystemExit(_run_until_stopped(request, port))
+
+
+def _run_until_stopped(request: Request, port: int) -> int:
+    """Dagster in a process group of its own, ended as a whole: a daemon left behind would go on working on the home."""
+    command = f"-m dagster dev -m orchestration.definitions -h 127.0.0.1 -p {port}".split()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
+        [sys.executable, *command], env=environment(request), start_new_session=True, preexec_fn=_end_with_parent
+    )
     try:
-        raise SystemExit(process.wait())
+        return process.wait()
     except KeyboardInterrupt:
         process.send_signal(signal.SIGINT)
-        raise SystemExit(0 if process.wait() in (0, -signal.SIGINT, 1) else process.returncode) from None
+        process.wait()
+        return 0
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 def environment(request: Request) -> dict[str, str]:
@@ -66,10 +79,12 @@ def environment(request: Request) -> dict[str, str]:
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "GX_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
+        "PYTHONWARNINGS": "ignore",
     }
 
 
 def _end_with_parent() -> None:
-    """In the child: a command that is killed takes Dagster with it, so that no daemon is left working on the home."""
+    """In the child: be interrupted when the command is killed, and heed it even if the command was told to ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(END_WITH_PARENT, signal.SIGINT)

@@ -14,35 +14,43 @@ if TYPE_CHECKING:
     import dagster as dg
 
 TAG = "waymark/process"
+WHY = "Its process is gone (killed, or the machine went down). Running again starts over safely."
 
 
-def process_tag(pid: int | None = None) -> str:
-    """`<process id>:<when it began>`: a process id alone may be given to another process later."""
+def process_tag(run_id: str, pid: int | None = None) -> str:
+    """`<process id>:<when it began>:<run id>`.
+
+    A process id alone may be given to another process later, and a run that is started again inherits the tags of the
+    run that was lost.
+    """
     number = os.getpid() if pid is None else pid
-    return f"{number}:{_began(number) or ''}"
+    return f"{number}:{_began(number) or ''}:{run_id}"
 
 
 def is_alive(tag: str) -> bool:
     """Whether the process that a tag names still runs; one that ended but was not yet waited for does not."""
-    number, _, began = tag.partition(":")
+    number, began, _ = tag.split(":")
     return number.isdigit() and _began(int(number)) not in (None, "") and _began(int(number)) == began
 
 
-def settle(instance: dg.DagsterInstance, untagged: bool = False) -> list[str]:
+def settle(instance: dg.DagsterInstance, of_jobs: bool = False, of_commands: bool = False) -> list[str]:
     """Report every lost run as failed and give their ids. Runs that wait in the queue are left alone.
 
-    untagged  also those without the tag: only where nothing that could have started them is running.
+    of_jobs      also the jobs' runs that never came to say their process: when no daemon runs that could be starting them.
+    of_commands  the same for runs of the command line: when the caller holds the home and has not begun its own.
     """
     import dagster as dg
 
     at_work = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
     lost = []
     for run in instance.get_runs(dg.RunsFilter(statuses=at_work)):
-        tag = run.tags.get(TAG)
-        if (tag is None and untagged) or (tag is not None and not is_alive(tag)):
-            instance.report_run_failed(
-                run, message="Its process is gone (killed, or the machine went down). Running again starts over safely."
-            )
+        tag = run.tags.get(TAG, "")
+        if tag.endswith(f":{run.run_id}"):
+            is_lost = not is_alive(tag)
+        else:
+            is_lost = of_commands if run.job_name.startswith("__ephemeral") else of_jobs
+        if is_lost:
+            instance.report_run_failed(run, message=WHY)
             lost.append(run.run_id)
     return lost
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestration import progress
 from orchestration.progress import printable
 
 if TYPE_CHECKING:
@@ -36,6 +38,18 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def print_run(summary: Summary, home: Path, timings: bool, as_json: bool) -> None:
+    """What a run did, for a person or a program; where its time went on standard error."""
+    shown = progress.current()
+    if as_json:
+        document = {**summary.document(), "timings": [vars(each) for each in shown.timings]}
+        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    else:
+        print_summary(summary, home)
+    if timings:
+        click.echo("\n".join(["", *shown.table()]), err=True)
 
 
 def print_summary(summary: Summary, home: Path) -> None:

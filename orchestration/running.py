@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DAGSTER_SETTINGS = """# written by Waymark
 telemetry:
   enabled: false
+nux:
+  enabled: false
 # one writer at a time: a run waits in the queue while another of the same pool works
 concurrency:
   pools:
@@ -129,9 +131,8 @@ def _materialise(request: Request, audiences: Sequence[str]):
 
         first, second = before_audience(), for_audience()
         instance = instance_of(request.home)
-        # this run holds the home, so a run whose process is gone can be told from one that works
-        lost_runs.settle(instance)
-        tags = {lost_runs.TAG: lost_runs.process_tag()}
+        # this run holds the home, so no other run of the command line can be at work
+        lost_runs.settle(instance, of_commands=True)
         resources = {
             "warehouse": Warehouse(
                 home=str(request.home.path),
@@ -152,7 +153,6 @@ def _materialise(request: Request, audiences: Sequence[str]):
             resources=resources,
             run_config=SILENT,
             raise_on_error=False,
-            tags=tags,
         )
         try:
             _checked(result)
@@ -169,7 +169,6 @@ def _materialise(request: Request, audiences: Sequence[str]):
                 resources=resources,
                 run_config=SILENT,
                 raise_on_error=False,
-                tags=tags,
             )
             _checked(result)
     build = building.resolve(request)

@@ -42,12 +42,12 @@ def audiences_of(home: Home, wanted: Sequence[str] | None = None) -> list[str]:
 
 
 def state_of(request: Request, audiences: Sequence[str], sources: Sequence[tuple[str, str]] | None = None) -> str:
-    """The digest of the home's state for this request.
+    """16 hexadecimal digits over the home's state for this request.
 
     sources  what a run reads, as `intake.fingerprint` gives it. A run takes it before it receives: a file that comes in
              meanwhile must not count as received.
     """
-    return building.state_digest(request, audiences, intake.fingerprint(request) if sources is None else sources)
+    return building.state_digest(request, audiences, intake.fingerprint(request) if sources is None else sources)[:16]
 
 
 def released(home: Home, state: str, audiences: Sequence[str]) -> dict[str, Any] | None:

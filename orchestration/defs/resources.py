@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -16,6 +17,8 @@ from submissions.home import Holder, Home
 
 # the interface of a real home shows no partition that must not be made
 AUDIENCE_PARTITIONS = dg.StaticPartitionsDefinition(os.environ.get("WAYMARK_AUDIENCES", "restricted,public").split(","))
+# Dagster's events are in its records, where the interface shows them; a terminal need not repeat them
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 PARTITION_TAG = "dagster/partition"
 STATE_TAG, AS_OF_TAG, LEDGER_TAG, RELEASE_TAG = "waymark/state", "waymark/as_of", "waymark/ledger", "waymark/release_id"
 
@@ -48,7 +51,7 @@ class Warehouse(dg.ConfigurableResource):
         def has_failed() -> bool:
             return bool(instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE))
 
-        instance.add_run_tags(run.run_id, {lost_runs.TAG: lost_runs.process_tag()})
+        instance.add_run_tags(run.run_id, {lost_runs.TAG: lost_runs.process_tag(run.run_id)})
         with (
             hold(home, waiting, command=f"Dagster run {run.run_id[:8]}, {run.job_name}"),
             run_log.recorded(home, run.run_id, run.job_name, run.tags.get(PARTITION_TAG), has_failed),
@@ -87,6 +90,11 @@ class Warehouse(dg.ConfigurableResource):
             contracts=tuple(Path(path) for path in self.contracts),
             areas=tuple(Path(path) for path in self.areas),
         )
+
+    def run_config(self, as_of: str, ledger: int) -> dict[str, Any]:
+        """The configuration of a run on this home with a date and a ledger position fixed: what follows a build."""
+        places = {"home": self.home, "inbox": self.inbox, "contracts": self.contracts, "areas": self.areas}
+        return {**QUIET, "resources": {"warehouse": {"config": {**places, "as_of": as_of, "ledger": ledger}}}}
 
     def build(self) -> Build:
         """The build before protection: marts."""

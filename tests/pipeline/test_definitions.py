@@ -1,4 +1,4 @@
-"""The declared assets and checks against a list in the repository: none may come or go unseen.
+"""The declared assets, checks, jobs, sensors and schedules against a list in the repository: none may come or go unseen.
 
 After a wanted change: `.venv/bin/python tests/pipeline/test_definitions.py` writes the list anew, and the diff is reviewed.
 """
@@ -28,12 +28,23 @@ def loaded() -> dg.Definitions:
 
 
 def keys(definitions: dg.Definitions) -> list[str]:
-    """`asset <key>` and `check <asset key>:<name>`, sorted."""
+    """`asset <key>`, `check <asset key>:<name>`, and `job`, `sensor` or `schedule <name>`, sorted."""
     graph = definitions.resolve_asset_graph()
-    assets = [f"asset {key.to_user_string()}" for key in graph.get_all_asset_keys() if graph.get(key).is_materializable or graph.get(key).is_observable]
-    external = [f"external {key.to_user_string()}" for key in graph.get_all_asset_keys() if f"asset {key.to_user_string()}" not in set(assets)]
+    assets = [
+        f"asset {key.to_user_string()}"
+        for key in graph.get_all_asset_keys()
+        if graph.get(key).is_materializable or graph.get(key).is_observable
+    ]
+    external = [
+        f"external {key.to_user_string()}"
+        for key in graph.get_all_asset_keys()
+        if f"asset {key.to_user_string()}" not in set(assets)
+    ]
     checks = [f"check {check.asset_key.to_user_string()}:{check.name}" for check in graph.asset_check_keys]
-    return sorted([*assets, *external, *checks])
+    jobs = [f"job {job.name}" for job in definitions.jobs or ()]
+    sensors = [f"sensor {sensor.name}" for sensor in definitions.sensors or ()]
+    schedules = [f"schedule {schedule.name}" for schedule in definitions.schedules or ()]
+    return sorted([*assets, *external, *checks, *jobs, *sensors, *schedules])
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +73,33 @@ def test_every_asset_says_whose_it_is_and_what_it_is(definitions: dg.Definitions
         assert not description.startswith(("model ", "seed ")), f"{name} has no description"
 
 
+def test_what_starts_runs_says_what_it_does(definitions: dg.Definitions) -> None:
+    for each in (*(definitions.jobs or ()), *(definitions.sensors or ()), *(definitions.schedules or ())):
+        assert len(each.description or "") > 20, each.name
+
+
+@pytest.mark.parametrize("kind", ["jobs", "sensors", "schedules", "asset_checks"])
+def test_a_dropped_trigger_is_noticed(kind: str, definitions: dg.Definitions) -> None:
+    import dagster as dg
+
+    held = {
+        name: list(getattr(definitions, name) or ())
+        for name in ("assets", "asset_checks", "jobs", "sensors", "schedules")
+    }
+    assert held[kind], kind
+    for dropped in held[kind]:
+        left = dg.Definitions(
+            **{**held, kind: [each for each in held[kind] if each is not dropped]},
+            resources=definitions.resources,
+            executor=dg.in_process_executor,
+        )
+        try:
+            found = keys(left)
+        except dg.DagsterInvalidDefinitionError:
+            continue  # a sensor or schedule starts this job: nothing loads without it
+        assert found != SNAPSHOT.read_text(encoding="utf-8").splitlines()
+
+
 def test_every_check_says_what_it_looks_at(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     assert len(graph.asset_check_keys) > 30
@@ -81,7 +119,13 @@ def test_the_walk_is_connected(definitions: dg.Definitions) -> None:
         if key not in reached:
             reached.add(key)
             waiting += graph.get(key).parent_keys
-    for step in (["submissions", "received"], ["warehouse", "lake"], ["protection", "cells"], ["analytics", "trends"], ["analytics", "hotspots"]):
+    for step in (
+        ["submissions", "received"],
+        ["warehouse", "lake"],
+        ["protection", "cells"],
+        ["analytics", "trends"],
+        ["analytics", "hotspots"],
+    ):
         assert dg.AssetKey(step) in reached, step
 
 

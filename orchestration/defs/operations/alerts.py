@@ -1,7 +1,6 @@
 """What needs a person, said once: the sensor that reads ledger, calendar and Dagster's own events."""
 
-import json
-from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -10,7 +9,8 @@ from orchestration.alerts import Alert, watch
 from orchestration.defs.resources import Warehouse
 
 SECONDS_BETWEEN_LOOKS = 60
-EVENTS_AT_ONCE = 500
+RUNS_AT_ONCE = 100
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 # refused files and late partners are said by name, from the ledger and the calendar
 SAID_OTHERWISE = {"nothing_refused", "partners_on_time"}
 
@@ -27,50 +27,33 @@ SAID_OTHERWISE = {"nothing_refused", "partners_on_time"}
 )
 def alerts_sensor(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SkipReason:
     lost = lost_runs.settle(context.instance)
-    cursor = json.loads(context.cursor) if context.cursor else {"checks": 0, "runs": 0}
-    found = [*_checks(context.instance, cursor), *_runs(context.instance, cursor)]
+    found, cursor = of_runs(context.instance, float(context.cursor or 0))
     new = watch(warehouse.request().home, found)
-    context.update_cursor(json.dumps(cursor))
+    context.update_cursor(repr(cursor))
     said = "; ".join(each.text for each in new) or "nothing new to say"
     return dg.SkipReason(f"{len(lost)} lost runs settled; {said}" if lost else said)
 
 
-def _checks(instance: dg.DagsterInstance, cursor: dict[str, int]) -> Iterator[Alert]:
-    """Checks that failed since the cursor, which moves on; read from Dagster's events."""
-    records = instance.get_event_records(
-        dg.EventRecordsFilter(dg.DagsterEventType.ASSET_CHECK_EVALUATION, after_cursor=cursor["checks"]),
-        limit=EVENTS_AT_ONCE, ascending=True,
-    )  # fmt: skip
-    for record in records:
-        cursor["checks"] = max(cursor["checks"], record.storage_id)
-        event = record.event_log_entry.dagster_event
-        if event is None:
-            continue
-        check = event.asset_check_evaluation_data
-        if check.passed or check.check_name in SAID_OTHERWISE:
-            continue
-        name = f"{check.asset_key.to_user_string()}:{check.check_name}"
-        stops = "nothing is released from this build" if check.blocking else "releases go on"
-        yield Alert(
-            "failed_check",
-            f"{name}@{record.run_id}",
-            f"the check {name} failed; {stops}",
-            f"run {record.run_id} in `waymark ui`",
-        )
+def of_runs(instance: dg.DagsterInstance, after: float) -> tuple[list[Alert], float]:
+    """Failed runs and failed checks of the runs that ended after a time (seconds since 1970); the newest such time.
 
-
-def _runs(instance: dg.DagsterInstance, cursor: dict[str, int]) -> Iterator[Alert]:
-    changes = instance.fetch_run_status_changes(
-        dg.RunStatusChangeRecordsFilter(dg.DagsterEventType.RUN_FAILURE, after_storage_id=cursor["runs"]),
-        limit=EVENTS_AT_ONCE, ascending=True,
-    )  # fmt: skip
-    for record in changes.records:
-        cursor["runs"] = max(cursor["runs"], record.storage_id)
-        run = instance.get_run_by_id(record.run_id)
-        name = run.job_name if run is not None and not run.job_name.startswith("__") else "a run of the command line"
-        yield Alert(
-            "failed_run",
-            record.run_id,
-            f"{name} failed; what was released stands",
-            f"run {record.run_id} in `waymark ui`",
-        )
+    A run that is looked at twice makes the same alerts, and those are said once.
+    """
+    ended = dg.RunsFilter(statuses=ENDED, updated_after=datetime.fromtimestamp(after, UTC))
+    found: list[Alert] = []
+    for record in instance.get_run_records(ended, limit=RUNS_AT_ONCE, order_by="update_timestamp", ascending=True):
+        run = record.dagster_run
+        after = max(after, record.update_timestamp.timestamp())
+        look_at = f"run {run.run_id} in `waymark ui`"
+        if run.status == dg.DagsterRunStatus.FAILURE:
+            name = "a run of the command line" if run.job_name.startswith("__") else run.job_name
+            found.append(Alert("failed_run", run.run_id, f"{name} failed; what was released stands", look_at))
+        for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+            event = entry.dagster_event
+            check = event.asset_check_evaluation_data if event is not None else None
+            if check is None or check.passed or check.check_name in SAID_OTHERWISE:
+                continue
+            name = f"{check.asset_key.to_user_string()}:{check.check_name}"
+            goes_on = "nothing is released from this build" if check.blocking else "releases go on"
+            found.append(Alert("failed_check", f"{name}@{run.run_id}", f"the check {name} failed; {goes_on}", look_at))
+    return found, after

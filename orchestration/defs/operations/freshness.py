@@ -4,7 +4,7 @@ import dagster as dg
 
 from orchestration import lateness
 from orchestration.defs.resources import Warehouse
-from orchestration.defs.submissions.partitions import LAKE
+from orchestration.defs.submissions.partitions import LAKE, RECEIVED
 
 ON_TIME = dg.AssetCheckKey(LAKE, "partners_on_time")
 
@@ -12,6 +12,7 @@ ON_TIME = dg.AssetCheckKey(LAKE, "partners_on_time")
 @dg.asset_check(
     asset=LAKE,
     name=ON_TIME.name,
+    additional_deps=[RECEIVED],
     description="Every dataset has been delivered by the date that the cadence of its contract sets (every, "
     "late_after). A "
     "late partner stops no release; the table says who, since when.",

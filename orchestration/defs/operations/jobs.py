@@ -6,7 +6,7 @@ import dagster as dg
 
 from orchestration.defs.operations.freshness import ON_TIME
 from orchestration.defs.releases.schedules import daily_check, follow_build, weekly_release
-from orchestration.defs.resources import AUDIENCE_PARTITIONS
+from orchestration.defs.resources import AUDIENCE_PARTITIONS, QUIET
 from orchestration.defs.submissions.partitions import LAKE
 from orchestration.defs.submissions.sensors import inbox_sensor
 
@@ -26,9 +26,12 @@ def jobs_and_triggers(
     first = dg.AssetSelection.assets(
         *(each for each in before_audience if isinstance(each, dg.AssetsDefinition) and each.keys != {LAKE})
     )
+    # a new delivery may be the one that was late
+    on_time = dg.AssetSelection.checks(ON_TIME)
     receive_and_build = dg.define_asset_job(
         "receive_and_build",
-        selection=first,
+        selection=first | on_time,
+        config=QUIET,
         tags=TAGS,
         description="Takes all that waits in the inbox and builds the warehouse up to the marts. When it has "
         "succeeded, "
@@ -36,7 +39,9 @@ def jobs_and_triggers(
     )
     back_fill = dg.define_asset_job(
         "back_fill",
-        selection=first,
+        selection=first | on_time,
+        # the place to write partners' ids into
+        config={**QUIET, "ops": {"submissions__received": {"config": {"read_again": []}}}},
         tags=TAGS,
         description="Reads the landed files of partners again under the contracts of today, then goes on as "
         "`receive_and_build`. In the launchpad: ops, submissions__received, config, read_again: [partner ids].",
@@ -45,13 +50,14 @@ def jobs_and_triggers(
         "release",
         selection=dg.AssetSelection.assets(*for_audience),
         partitions_def=AUDIENCE_PARTITIONS,
+        config=QUIET,
         tags=TAGS,
         description="From the finished marts to a release for one audience: protection, analytics, published tables, "
         "pages.",
     )
     check_partners = dg.define_asset_job(
         "check_partners",
-        selection=dg.AssetSelection.checks(ON_TIME),
+        selection=on_time,
         description="Asks who is late, against the cadence of each partner's contract.",
     )
     return dg.Definitions(

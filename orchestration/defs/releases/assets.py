@@ -23,7 +23,7 @@ def release_asset() -> dg.AssetsDefinition:
         pool=POOL,
         # the browser that draws the pictures is the one part of a run that may fail by chance
         retry_policy=dg.RetryPolicy(max_retries=1, delay=10),
-        description="releases/<audience>/<as_of>-<hash12>/: pages, maps, charts and tables, built aside, verified, "
+        description="`releases/<audience>/<as_of>-<hash12>/`: pages, maps, charts and tables, built aside, verified, "
         "then one "
         "atomic switch of that audience's `latest`.",
         check_specs=[

@@ -8,7 +8,6 @@ import dagster as dg
 from orchestration import standing
 from orchestration.defs.resources import AS_OF_TAG, LEDGER_TAG, STATE_TAG, Warehouse
 from orchestration.defs.submissions.sensors import FIRST_HALF, busy
-from submissions.home import Home
 
 WEEKLY = "0 5 * * 1"
 DAILY = "0 6 * * *"
@@ -35,13 +34,12 @@ def follow_build(monitored: Sequence[Any], release: Any) -> dg.SensorDefinition:
         if AS_OF_TAG not in tags:
             yield dg.SkipReason("the build says neither its date nor its ledger position")
             return
-        home = Home.open(warehouse.home)
-        pinned = {"as_of": tags[AS_OF_TAG], "ledger": int(tags[LEDGER_TAG])}
-        for audience in standing.audiences_of(home):
+        run_config = warehouse.run_config(tags[AS_OF_TAG], int(tags[LEDGER_TAG]))
+        for audience in standing.audiences_of(warehouse.request().home):
             yield dg.RunRequest(
                 run_key=f"{context.dagster_run.run_id}/{audience}",
                 partition_key=audience,
-                run_config={"resources": {"warehouse": {"config": pinned}}},
+                run_config=run_config,
                 tags={name: tags[name] for name in (STATE_TAG, AS_OF_TAG, LEDGER_TAG)},
             )
 

@@ -7,13 +7,19 @@ import dagster as dg
 from orchestration import back_fill, intake, progress, standing
 from orchestration.building import Request, resolve
 from orchestration.defs.resources import AS_OF_TAG, LEDGER_TAG, STATE_TAG, Warehouse
-from orchestration.defs.submissions.partitions import LAKE, SUBMISSIONS, follow_ledger
+from orchestration.defs.submissions.partitions import (
+    LAKE,
+    RECEIVED,
+    SUBMISSIONS,
+    follow_ledger,
+    partition_key,
+    submission_of,
+)
 from submissions.errors import WaymarkError
 from submissions.home import Home
 from submissions.ledger import Ledger
 from submissions.receipt import Receipt
 
-RECEIVED = dg.AssetKey(["submissions", "received"])
 POOL = "warehouse_writer"
 
 inbox = dg.AssetSpec(
@@ -21,7 +27,7 @@ inbox = dg.AssetSpec(
     group_name="submissions",
     owners=["team:data-engineering"],
     kinds={"file"},
-    description="inbox/<partner>/file: what partners sent and nobody has looked at. A sensor watches it.",
+    description="`inbox/<partner>/file`: what partners sent and nobody has looked at. A sensor watches it.",
 )
 
 
@@ -142,14 +148,15 @@ def _note_state(
 
 @dg.asset(
     key=LAKE,
-    deps=[RECEIVED],
+    # not what was received last: a submission stays as it is when another one comes
+    deps=[inbox.key],
     partitions_def=SUBMISSIONS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="lake",
     owners=["team:data-engineering"],
     kinds={"parquet"},
     pool=POOL,
-    description="lake/observations/partner_id=…/submission_id=….parquet, a partition a submission: every vintage "
+    description="`lake/observations/partner_id=…/submission_id=….parquet`, a partition a submission: every vintage "
     "kept, with the "
     "partner's own labels. The partitions end here: what follows is built for a date, a ledger position and an "
     "audience. "
@@ -157,12 +164,12 @@ def _note_state(
 )
 def lake_of_submissions(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
     request = warehouse.request()
-    chosen = back_fill.of_submissions(request.home, context.partition_keys)
+    chosen = back_fill.of_submissions(request.home, [submission_of(key) for key in context.partition_keys])
     before = Ledger.of(request.home).position
     with progress.current().step("intake", "landed files read again") as step:
         back_fill.read_again(request, chosen)
         step.rows = sum(entry["rows_in"] for entry in chosen)
-    new = follow_ledger(context, request.home, again=[entry["submission_id"] for entry in chosen])
+    new = follow_ledger(context, request.home, again=[partition_key(entry) for entry in chosen])
     return dg.MaterializeResult(
         metadata={
             "read_again": len(chosen),

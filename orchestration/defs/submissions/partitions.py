@@ -14,24 +14,35 @@ from submissions.ledger import Entry, Ledger, State, state
 from submissions.vintages import lake_file
 
 SUBMISSIONS = dg.DynamicPartitionsDefinition(name="submissions")
+RECEIVED = dg.AssetKey(["submissions", "received"])
 LAKE = dg.AssetKey(["submissions", "lake"])
 
 
 def follow_ledger(context: dg.AssetExecutionContext, home: Home, again: Iterable[str] = ()) -> list[str]:
     """Add a partition, and its materialisation, for each submission of the ledger that has none yet.
 
-    again  submissions whose materialisation is recorded although they have one.
-    Gives the ids of the partitions that are new.
+    again  keys of partitions whose materialisation is recorded although they have one.
+    Gives the keys of the partitions that are new.
     """
     known = state(Ledger.of(home).entries())
+    keys = {partition_key(entry): entry for entry in known.submissions.values()}
     present = set(context.instance.get_dynamic_partitions(str(SUBMISSIONS.name)))
-    new = [identifier for identifier in known.submissions if identifier not in present]
+    new = [key for key in keys if key not in present]
     if new:
         context.instance.add_dynamic_partitions(str(SUBMISSIONS.name), new)
-    for identifier in [*new, *(each for each in again if each in known.submissions and each in present)]:
-        entry = known.submissions[identifier]
-        context.log_event(dg.AssetMaterialization(LAKE, partition=identifier, metadata=metadata(home, known, entry)))
+    for key in [*new, *(each for each in again if each in present)]:
+        context.log_event(dg.AssetMaterialization(LAKE, partition=key, metadata=metadata(home, known, keys[key])))
     return new
+
+
+def partition_key(entry: Entry) -> str:
+    """`<partner>/<submission>`, as the lake's folders are: the partner's name finds all that a partner sent."""
+    return f"{entry['partner_id']}/{entry['submission_id']}"
+
+
+def submission_of(key: str) -> str:
+    """The submission's id in a partition's key."""
+    return key.rpartition("/")[2]
 
 
 def metadata(home: Home, known: State, entry: Entry) -> dict[str, Any]:

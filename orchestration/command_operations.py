@@ -1,0 +1,98 @@
+"""Commands of those who run the house: `waymark back-fill`, `waymark doctor`, `waymark ui`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestration.command_options import AREAS, AS_JSON, CONTRACTS, HOME, TIMINGS
+from orchestration.printing import print_run
+
+
+@click.command(name="back-fill")
+@click.argument("partners", nargs=-1, required=True)
+@HOME
+@CONTRACTS
+@AREAS
+@TIMINGS
+@AS_JSON
+def back_fill(
+    partners: tuple[str, ...],
+    home_path: Path,
+    contracts: tuple[Path, ...],
+    areas: tuple[Path, ...],
+    timings: bool,
+    as_json: bool,
+) -> None:
+    """Read the landed files of PARTNERS again under the contracts of today, build, and publish a release."""
+    from orchestration import back_fill as reading
+    from orchestration import progress, running
+    from submissions.home import Home
+
+    request = _request_of_home(Home.open(home_path), None, contracts, areas)
+    reading.of_partners(request.home, partners)
+    progress.show(sys.stderr)
+    summary = running.prepare_and_run(
+        request, lambda asked: reading.read_again(asked, reading.of_partners(asked.home, partners))
+    )
+    print_run(summary, request.home.path, timings, as_json)
+
+
+@click.command()
+@click.option(
+    "--home",
+    "home_path",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="WAYMARK_HOME",
+    help="A home to look at; without one only the installation is looked at.",
+)
+@click.option("--deep", is_flag=True, help="Read every landed file and every release again and compare digests.")
+@AS_JSON
+def doctor(home_path: Path | None, deep: bool, as_json: bool) -> None:
+    """Say what is installed and what is missing, and how a home is. Exit 0 well, 1 warnings, 2 something is broken."""
+    from orchestration import doctor as examination
+    from orchestration.printing import table
+
+    findings = examination.examine(home_path, deep)
+    if as_json:
+        click.echo(json.dumps([vars(each) for each in findings], indent=1, ensure_ascii=False))
+    else:
+        click.echo(table([{"": each.mark, "about": each.about, "finding": each.text} for each in findings]))
+        cures = dict.fromkeys(f"{each.about}: {each.cure}" for each in findings if each.cure)
+        click.echo("\n".join(["", "what to do", *(f"  {cure}" for cure in cures)]) if cures else "\nnothing to do")
+    sys.exit(max(each.gravity for each in findings))
+
+
+def _request_of_home(home: Any, inbox: Path | None, contracts: tuple[Path, ...], areas: tuple[Path, ...]) -> Any:
+    """What to run on a home that exists: a demonstration brings its own contracts and boundaries."""
+    from orchestration import demonstration_run
+    from orchestration.building import Request
+
+    if home.kind == "demonstration" and not (inbox or contracts or areas):
+        return demonstration_run.request(home)
+    return Request(
+        home=home,
+        inbox=(inbox or home.path / "inbox").resolve(),
+        contracts=tuple(path.resolve() for path in contracts),
+        areas=tuple(path.resolve() for path in areas),
+    )
+
+
+@click.command()
+@HOME
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(1024, 65535))
+@click.option(
+    "--inbox", type=click.Path(path_type=Path, file_okay=False), help="The inbox to watch; by default <home>/inbox."
+)
+@CONTRACTS
+@AREAS
+def ui(home_path: Path, port: int, inbox: Path | None, contracts: tuple[Path, ...], areas: tuple[Path, ...]) -> None:
+    """Open Dagster on this home, on this machine only (127.0.0.1); it takes and releases by itself what comes in."""
+    from orchestration.interface import serve
+    from submissions.home import Home
+
+    serve(_request_of_home(Home.open(home_path), inbox, contracts, areas), port)
