@@ -199,7 +199,7 @@ def test_the_release_folder_verifies_and_is_complete(home: Path, audience: str) 
     run = waymark("release", "verify", "--home", home, "--audience", audience).ok()
     assert "agree with the manifest" in run.out
     folder = release(home, audience)
-    pages = "index hotspots trends corridors definitions coverage methods changes downloads".split()
+    pages = ["index", "hotspots", "trends", "corridors", "definitions", "coverage", "methods", "changes", "downloads"]
     assert not [page for page in pages if not (folder / f"{page}.html").is_file()]
     assert (folder / "datapackage.json").is_file()
     tables = {path.stem for path in (folder / "tables").glob("*.parquet")}

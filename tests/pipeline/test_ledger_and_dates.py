@@ -17,7 +17,17 @@ OBSERVATORY = ("int_io_observatory", "observatory_20250320.csv")
 def run(home: Path, *more: object) -> Ran:
     """The demonstration's partners in a copied home, for one audience."""
     return waymark(
-        "run", "--home", home, "--contracts", DEMONSTRATION_CONTRACTS, "--areas", home / "areas", "--audience", "restricted", "--json", *more
+        "run",
+        "--home",
+        home,
+        "--contracts",
+        DEMONSTRATION_CONTRACTS,
+        "--areas",
+        home / "areas",
+        "--audience",
+        "restricted",
+        "--json",
+        *more,
     )
 
 
@@ -39,7 +49,9 @@ def withdrawn(made_once, demonstration_home):
         shutil.rmtree(home / "builds")
         first = position(home)
         done = waymark("withdraw", submission(home, *OBSERVATORY), "--home", home, "--reason", "sent by mistake").ok()
-        (home.with_name(f"{home.name}-positions.json")).write_text(json.dumps([first, position(home)]), encoding="utf-8")
+        (home.with_name(f"{home.name}-positions.json")).write_text(
+            json.dumps([first, position(home)]), encoding="utf-8"
+        )
         return [done, run(home).ok(), run(home, "--ledger", first).ok()]
 
     return made_once("home-withdrawn", make)
@@ -52,7 +64,9 @@ def positions(withdrawn) -> list[int]:
 
 def test_a_withdrawal_is_one_entry_of_the_ledger(withdrawn, positions: list[int]) -> None:
     assert positions[1] == positions[0] + 1
-    last = json.loads((withdrawn.path / "ledger" / "ledger.jsonl").read_text(encoding="utf-8").splitlines()[positions[0]])
+    last = json.loads(
+        (withdrawn.path / "ledger" / "ledger.jsonl").read_text(encoding="utf-8").splitlines()[positions[0]]
+    )
     assert (last["kind"], last["reason"]) == ("withdrawal", "sent by mistake")
     assert "is withdrawn" in withdrawn.runs[0].out
 
