@@ -102,7 +102,8 @@ def receive(
     finish_erasures(home)
     _clear_unfinished(home)
     before = ledger.position
-    found = contracts_module.find(contracts_module.roots(contracts, home.path))
+    # an invented region takes no real partner's file: its home never looks at the repository's contracts
+    found = contracts_module.find(contracts_module.own_roots(contracts_module.roots(contracts, home.path), home))
     files = list(_inbox_files(inbox)) if inbox is not None else []
     books = Books(home, ledger, state(ledger.entries()))
     partners = {partner for partner, _ in files} | books.known.contracts.keys()
