@@ -68,11 +68,11 @@ def doctor(home_path: Path | None, deep: bool, as_json: bool) -> None:
 
 
 def _request_of_home(home: Any, inbox: Path | None, contracts: tuple[Path, ...], areas: tuple[Path, ...]) -> Any:
-    """What to run on a home that exists: a demonstration brings its own contracts and boundaries."""
+    """What to run on a home that exists: one that `waymark demo` made has the demonstration's contracts and boundaries."""
     from orchestration import demonstration_run
     from orchestration.building import Request
 
-    if home.kind == "demonstration" and not (inbox or contracts or areas):
+    if (home.path / "planted_truth.json").exists() and not (inbox or contracts or areas):
         return demonstration_run.request(home)
     return Request(
         home=home,

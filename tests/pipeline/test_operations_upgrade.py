@@ -1,0 +1,105 @@
+"""A small home as version 0.1 of the program wrote it (layout 1) opens, tells its story, and is released.
+
+The home is kept in the repository as it was then and never written anew: what a later version cannot read of it, its
+users could not read of theirs. It was made by `small_home.make` and four more files: one refused, one with a row in
+quarantine, one withdrawn, one held for confirmation. Builds, releases and logs are left out: all are made again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+import small_home
+from command_under_test import release, waymark
+
+from orchestration import doctor
+from submissions.errors import WaymarkError
+from submissions.home import SCHEMA_VERSION, Home
+from submissions.ledger import Ledger, state
+
+OLD = Path(__file__).parent / "homes" / "v1"
+STANDINGS = {
+    "2024-01-15": "accepted",
+    "2024-04-01": "withdrawn",
+    "2025-01-15": "rows_quarantined",
+    "2025-03-01": "held_for_confirmation",
+}
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A copy of the old home, with the rights that a home has and a checkout loses."""
+    path = Path(shutil.copytree(OLD, tmp_path / "home"))
+    (path / "ledger" / "key").chmod(0o600)
+    return path
+
+
+def test_the_old_home_is_small_and_whole() -> None:
+    files = [path for path in OLD.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 100_000
+    assert json.loads((OLD / "home.json").read_text()) == {"schema_version": 1, "kind": "demonstration"}
+
+
+def test_it_tells_its_story(old: Path) -> None:
+    known = state(Ledger.of(Home.open(old)).entries())
+    assert {
+        entry["issued_on"]: known.standing(identifier) for identifier, entry in known.submissions.items()
+    } == STANDINGS
+    assert [entry["problems"][0]["code"] for entry in known.refusals.values()] == ["F-no-row-accepted"]
+    rows = waymark("submissions", "--home", old, "--json").ok().json()
+    assert {row["issued_on"]: row["standing"] for row in rows} == STANDINGS
+    assert {each.about for each in doctor.examine(old, deep=True) if each.gravity == doctor.BROKEN} == set()
+
+
+def test_it_is_released_with_its_own_figures_and_goes_on(old: Path) -> None:
+    """What was accepted then is in the release; the withdrawn and the held file are not; a new file is received."""
+    arguments = ["--home", old, "--contracts", old / "contracts", "--audience", "restricted", "--json"]
+    waymark("run", *arguments).ok()
+    assert figures(old) == expected(2024)
+    assert waymark("run", *arguments).ok().json()["outcome"] == "nothing_new"
+    small_home.send(old, "20260115", small_home.rows(2012, 2025))
+    assert waymark("run", *arguments).ok().json()["as_of"] == "2026-01-15"
+    assert figures(old) == expected(2025)
+
+
+def figures(home: Path) -> dict[tuple[str, str, str], int]:
+    """(area, year, sex) -> value in the latest release."""
+    table = release(home, "restricted") / "tables" / "observations.parquet"
+    rows = duckdb.execute(
+        """
+        select distinct area_code, period, sex, value::int from read_parquet(?)
+        where measure = 'victims_detected' and area_level = 'country' and derivation = 'published' and value is not null
+        """,
+        [str(table)],
+    ).fetchall()
+    return {(area, period, sex): value for area, period, sex, value in rows}
+
+
+def expected(last: int) -> dict[tuple[str, str, str], int]:
+    codes = {"all": "_T", "women": "F", "men": "M"}
+    lines = [line.split(",") for line in small_home.rows(2012, last).splitlines()[1:]]
+    return {(area, year, codes[sex]): int(count) for area, year, sex, count in lines}
+
+
+@pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1, "1"])
+def test_a_layout_that_is_not_known_is_left_alone(old: Path, version: object) -> None:
+    (old / "home.json").write_text(json.dumps({"schema_version": version, "kind": "demonstration"}))
+    before = sorted((path, path.stat().st_mtime_ns) for path in old.rglob("*"))
+    with pytest.raises(WaymarkError, match="layout"):
+        Home.open(old)
+    ran = waymark("run", "--home", old)
+    assert ran.code == 2
+    assert "layout" in ran.err
+    assert "upgrade" in ran.err
+    assert sorted((path, path.stat().st_mtime_ns) for path in old.rglob("*")) == before
+
+
+def test_a_home_may_be_moved(old: Path) -> None:
+    moved = old.with_name("elsewhere")
+    os.rename(old, moved)
+    assert {each.about for each in doctor.examine(moved, deep=True) if each.gravity == doctor.BROKEN} == set()
