@@ -5,8 +5,9 @@
 An invented region of three countries, each cut into squares, sends Poisson counts whose rates are the same everywhere
 and for ever; only the populations differ. Files, contracts and boundaries are written like any partner's, one run takes
 them to releases, and the releases' own tables are read. A claim is `rose` or `fell` in the table of trends, `hot` or
-`cold` in the table of hotspots. A family is one question shown together (its `family_id`): a map of one period, or a
-set of trends. False discovery control at 5 % means that at most 5 % of such families may hold a claim, of any size.
+`cold` in the table of hotspots, a cluster in the table of clusters. A family is one question shown together (its
+`family_id` or `map_id`): a map of one period, or a set of trends. With control at 5 %, at most 5 % of such families may
+hold a claim, whatever their size.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import math
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import duckdb
@@ -34,18 +36,16 @@ SEED = 20_250_101
 YEARS = range(2015, 2025)
 QUARTERS = [f"{year}-Q{quarter}" for year in range(2020, 2025) for quarter in range(1, 5)]
 ISSUED_ON = "2025-02-01"
-# each is counted in persons and published for every level of area
-MEASURES = (
-    "victims_detected",
-    "victims_identified",
-    "victims_referred",
-    "persons_suspected",
-    "persons_prosecuted",
-    "persons_convicted",
-)
+# Counted in persons and published for every level of area; expected persons an area and period, from nearly nothing to
+# plenty. A public release protects all figures about the same people together, so no measure is sent twice by public
+# partners; the restricted one sends every measure many times over, as sources of its own.
+BY_QUARTER = {"persons_suspected": 10.0, "persons_prosecuted": 1.0, "persons_convicted": 40.0}
+BY_YEAR = {"victims_identified": 40.0, "victims_referred": 3.0}
+MEASURES = ("victims_detected", *BY_YEAR, *BY_QUARTER)
 MEANS = (0.3, 1.0, 3.0, 10.0, 40.0)
-"""Expected persons an area and period, one after the other over the families: from nearly nothing to plenty."""
 FORMS = {"SEX": 0.6, "LAB": 0.4}
+YEAR = "(?P<year>\\d{4})"
+Row = tuple[object, ...]
 
 
 @dataclass(frozen=True)
@@ -83,29 +83,45 @@ COUNTRIES = (
 
 
 def generate(folder: Path, share: float = 1.0, seed: int = SEED) -> None:
-    """Write `folder`/inbox, contracts and areas: with `share` = 1 about 500 maps and 350 sets of trends.
+    """Write `folder`/inbox, contracts and areas: with `share` = 1 about 450 maps and 250 sets of trends.
 
     The same arguments give the same bytes.
     """
-    annual_datasets = max(1, round(12 * share))
-    quarterly_measures = MEASURES[: max(1, round(len(MEASURES) * share))]
+    alternatives = max(1, round(12 * share))
+    by_quarter = dict(list(BY_QUARTER.items())[: max(1, round(len(BY_QUARTER) * share))])
     for number, country in enumerate(COUNTRIES):
         random = np.random.default_rng([seed, number])
         _write_areas(folder, country, number)
         people = country.populations(random)
-        partner = f"{country.code.lower()}_police_null"
-        inbox = folder / "inbox" / partner
-        inbox.mkdir(parents=True)
-        datasets = {"quarters": _dataset("quarters", "(?P<year>\\d{4})-Q(?P<quarter>[1-4])", precedence=1)}
-        _write_rows(inbox / "quarters.csv", _quarters(random, country, people, quarterly_measures))
-        datasets["forms"] = _dataset("forms", "(?P<year>\\d{4})", precedence=1, has_forms=True)
-        _write_rows(inbox / "forms.csv", _forms(random, country, people))
-        for order in range(annual_datasets):
-            name = f"years_{order + 1:02d}"
-            datasets[name] = _dataset(name, "(?P<year>\\d{4})", precedence=2 + order)
-            _write_rows(inbox / f"{name}.csv", _years(random, country, people, order))
-        _write_contract(folder, partner, country, "police", datasets)
-        _write_residents(folder, country, people)
+        rows = {
+            "quarters": _rows(random, country, people, by_quarter, QUARTERS),
+            "years": _rows(random, country, people, BY_YEAR, YEARS),
+            "forms": _forms(random, country, people),
+        }
+        patterns = {"quarters": "(?P<year>\\d{4})-Q(?P<quarter>[1-4])"}
+        datasets = {name: _dataset(name, patterns.get(name, YEAR), 1, name == "forms") for name in rows}
+        _write_partner(folder, f"{country.code.lower()}_police_null", country, "public", datasets, rows)
+        rows = {}
+        for order in range(alternatives):
+            means = {measure: MEANS[(order + place) % len(MEANS)] for place, measure in enumerate(MEASURES)}
+            rows[f"source_{order + 1:02d}"] = _rows(random, country, people, means, YEARS)
+        datasets = {name: _dataset(name, YEAR, 2 + order) for order, name in enumerate(rows)}
+        _write_partner(folder, f"{country.code.lower()}_police_more", country, "restricted", datasets, rows)
+        residents = (
+            ("population", area, year, "all", int(count))
+            for area, count in zip(country.areas, people, strict=True)
+            for year in YEARS
+        )
+        dataset = _dataset("residents", YEAR, 1) | {"source_type": "stat", "period_basis": "mid year"}
+        dataset["columns"] = {**dataset["columns"], "area_role": {"constant": "residence"}}
+        _write_partner(
+            folder,
+            f"{country.code.lower()}_stat_null",
+            country,
+            "public",
+            {"residents": dataset},
+            {"residents": residents},
+        )
 
 
 def run(folder: Path, audiences: Sequence[str]) -> Path:
@@ -132,12 +148,14 @@ def families(releases: Path, audience: str) -> pd.DataFrame:
     """One row a family of a release: audience, kind, family_id, tested, has_claim, has_small_p.
 
     `tested` is the number of members with a p-value; `has_small_p` says that some member has p <= 5 %: what would be
-    claimed without false discovery control.
+    claimed without false discovery control. Of a country's panels the balanced one is counted: the sum over those who
+    report repeats its figures here, and one accident would count twice.
     """
     claimed = (
         f"coalesce(bool_or({{}}), false) as has_claim, coalesce(bool_or(p <= {SIGNIFICANCE}), false) as has_small_p"
     )
     tables = releases / audience / "latest" / "tables"
+    residents = " ".join(f"when '{country.code}' then '{country.residents}'" for country in COUNTRIES)
     with duckdb.connect() as connection:
         return connection.execute(
             f"""
@@ -146,14 +164,18 @@ def families(releases: Path, audience: str) -> pd.DataFrame:
                     || case when area_level = 'country' then ', countries' else '' end
                     || case when exploitation <> '_T' then ', by form' else '' end as kind,
                 family_id, count(p) as tested, {claimed.format("direction in ('rose', 'fell')")}
-            from read_parquet('{tables}/trends.parquet') where family_id is not null group by all
+            from read_parquet('{tables}/trends.parquet')
+            where family_id is not null and derivation <> 'sum_of_reporting' group by all
             union all
             select '{audience}',
-                'maps, residents ' || case left(area_code, 3)
-                    {" ".join(f"when '{country.code}' then '{country.residents}'" for country in COUNTRIES)} end
+                'maps, residents ' || case left(area_code, 3) {residents} end
                     || case when exploitation <> '_T' then ', by form' else '' end,
                 family_id, count(p), {claimed.format("assessment in ('hot', 'cold')")}
             from read_parquet('{tables}/hotspots.parquet') where method <> 'funnel' group by all
+            union all
+            select '{audience}', 'clusters, residents ' || case left(area_code, 3) {residents} end,
+                map_id, count(*) filter (where eligibility = 'assessed'), count(cluster_id) > 0, count(cluster_id) > 0
+            from read_parquet('{tables}/clusters.parquet') where area_level <> 'country' group by all
             order by all
             """
         ).df()
@@ -230,25 +252,21 @@ def main(share: float = 1.0, audiences: Sequence[str] = ("restricted", "public")
         raise AssertionError(f"more claims than 5 % beyond Monte Carlo error:\n{above.to_string(index=False)}")
 
 
-def _quarters(
-    random: np.random.Generator, country: Country, people: np.ndarray, measures: Sequence[str]
-) -> Iterator[tuple[object, ...]]:
-    for position, measure in enumerate(measures):
-        counts = _draw(random, people, MEANS[(position + 1) % len(MEANS)], len(QUARTERS))
+def _rows(
+    random: np.random.Generator,
+    country: Country,
+    people: np.ndarray,
+    means: Mapping[str, float],
+    periods: Sequence[object],
+) -> Iterator[Row]:
+    """Every measure's counts, at one rate for everybody and for all periods."""
+    for measure, mean in means.items():
+        counts = _draw(random, people, mean, len(periods))
         for area, row in zip(country.areas, counts, strict=True):
-            yield from ((measure, area, period, "all", count) for period, count in zip(QUARTERS, row, strict=True))
+            yield from ((measure, area, period, "all", count) for period, count in zip(periods, row, strict=True))
 
 
-def _years(
-    random: np.random.Generator, country: Country, people: np.ndarray, order: int
-) -> Iterator[tuple[object, ...]]:
-    for position, measure in enumerate(MEASURES):
-        counts = _draw(random, people, MEANS[(order + position) % len(MEANS)], len(YEARS))
-        for area, row in zip(country.areas, counts, strict=True):
-            yield from ((measure, area, year, "all", count) for year, count in zip(YEARS, row, strict=True))
-
-
-def _forms(random: np.random.Generator, country: Country, people: np.ndarray) -> Iterator[tuple[object, ...]]:
+def _forms(random: np.random.Generator, country: Country, people: np.ndarray) -> Iterator[Row]:
     parts = {form: _draw(random, people, 12 * share, len(YEARS)) for form, share in FORMS.items()}
     for form, counts in {"all": sum(parts.values()), **parts}.items():
         for area, row in zip(country.areas, counts, strict=True):
@@ -260,8 +278,8 @@ def _draw(random: np.random.Generator, people: np.ndarray, mean: float, periods:
     return random.poisson(np.repeat(mean * people[:, None] / people.mean(), periods, axis=1))
 
 
-def _dataset(name: str, period: str, precedence: int, has_forms: bool = False) -> dict[str, object]:
-    columns: dict[str, object] = {
+def _dataset(name: str, period: str, precedence: int, has_forms: bool = False) -> dict[str, Any]:
+    columns: dict[str, Any] = {
         "measure": {"from": "measure"},
         "area": {"from": "area"},
         "area_role": {"constant": "detection"},
@@ -284,46 +302,35 @@ def _dataset(name: str, period: str, precedence: int, has_forms: bool = False) -
     }
 
 
-def _write_rows(file: Path, rows: Iterator[tuple[object, ...]]) -> None:
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["measure", "area", "period", "form", "persons"])
-        writer.writerows(rows)
-
-
-def _write_contract(
-    folder: Path, partner: str, country: Country, sector: str, datasets: dict[str, dict[str, object]]
+def _write_partner(
+    folder: Path,
+    partner: str,
+    country: Country,
+    audience: str,
+    datasets: Mapping[str, dict[str, Any]],
+    rows: Mapping[str, Iterator[Row]],
 ) -> None:
-    place = folder / "contracts" / "partners" / partner
+    """A contract, and one file a dataset in the partner's inbox."""
+    place, inbox = folder / "contracts" / "partners" / partner, folder / "inbox" / partner
     place.mkdir(parents=True)
+    inbox.mkdir(parents=True)
     document = {
         "partner": partner,
         "name": f"Counts of {country.name} without any effect",
-        "sector": sector,
+        "sector": partner.split("_")[1],
         "licence": "invented figures, free to use",
         "legal_basis": "invented, no person stands behind any figure",
-        "audience": "public",
+        "audience": audience,
         "minimum_cell": 11,
         "cadence": {"every": "1 year", "late_after": "13 months"},
-        "datasets": datasets,
+        "datasets": dict(datasets),
     }
     (place / "contract.yml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-
-
-def _write_residents(folder: Path, country: Country, people: np.ndarray) -> None:
-    partner = f"{country.code.lower()}_stat_null"
-    inbox = folder / "inbox" / partner
-    inbox.mkdir(parents=True)
-    rows = (
-        ("population", area, year, "all", int(count))
-        for area, count in zip(country.areas, people, strict=True)
-        for year in YEARS
-    )
-    _write_rows(inbox / "residents.csv", rows)
-    dataset = _dataset("residents", "(?P<year>\\d{4})", precedence=1)
-    dataset |= {"source_type": "stat", "period_basis": "mid year"}
-    dataset["columns"] = {**dataset["columns"], "area_role": {"constant": "residence"}}  # type: ignore[dict-item]
-    _write_contract(folder, partner, country, "stat", {"residents": dataset})
+    for name, lines in rows.items():
+        with (inbox / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(["measure", "area", "period", "form", "persons"])
+            writer.writerows(lines)
 
 
 def _write_areas(folder: Path, country: Country, number: int) -> None:
