@@ -6,6 +6,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := submissions disclosure geo trends reports orchestration demonstration
+# several whole demonstration runs each: with the campaigns, not with every test
+LONG_WALKS := tests/pipeline/test_reproducible.py tests/pipeline/test_ledger_and_dates.py
 HOME_DEMONSTRATION ?= home-demonstration
 # every start is twice as slow without bytecode, for ever: compile it when installing, whatever the shell says
 export UV_COMPILE_BYTECODE := 1
@@ -48,7 +50,7 @@ run: setup ## set up from nothing, do the main job on the demonstration partners
 	@$(BIN)/waymark demo --home $(HOME_DEMONSTRATION)
 
 test: $(VENV)/.development setup ## set up from nothing, run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q tests $(LONG_WALKS:%=--ignore=%)
 
 lint: $(VENV)/.development setup ## ruff, type checker, SQL formatter
 	$(BIN)/ruff check .
@@ -65,6 +67,7 @@ bench: $(VENV)/.development setup ## ratios against the peers, in one run
 	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
 campaign: $(VENV)/.development setup ## the long campaigns
+	@$(BIN)/python -m pytest -q $(LONG_WALKS)
 	@$(BIN)/python -m tests.campaigns
 
 ui: setup ## Dagster on the demonstration home
