@@ -8,15 +8,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import re
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 import pytest
 from command_under_test import REPOSITORY, manifest, waymark
-
-from submissions import contract
 
 pytestmark = [pytest.mark.xdist_group("real"), pytest.mark.shared_data]
 
