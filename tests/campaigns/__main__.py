@@ -44,7 +44,10 @@ def run(arguments: list[str]) -> int:
         except Exception:
             traceback.print_exc()
             failed.append(name)
-        print(f"── {name}: {'FAILED' if name in failed else 'held'} after {time.perf_counter() - started:.0f} s\n", flush=True)
+        print(
+            f"── {name}: {'FAILED' if name in failed else 'held'} after {time.perf_counter() - started:.0f} s\n",
+            flush=True,
+        )
     return 1 if failed else 0
 
 

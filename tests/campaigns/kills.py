@@ -8,7 +8,9 @@ the switch to the new release alike.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import random
 import shutil
 import signal
@@ -19,10 +21,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "pipeline")]
 
-import os
-
-from command_under_test import environment, manifest, release, start, waymark
-from disturbances import demonstration_inbox, is_locked, left_over
+from command_under_test import environment, manifest, release, start, waymark  # noqa: E402
+from disturbances import demonstration_inbox, is_locked, left_over  # noqa: E402
 
 KILLS = 50
 BETWEEN_FINISHES = 5
@@ -70,10 +70,8 @@ def kill_once(home: Path, seconds: float, folder: Path) -> str:
     if ended is None:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     else:
         assert ended == 0, (folder / "err").read_text(errors="replace")[-2000:]
         return "(it had ended)"

@@ -55,7 +55,13 @@ def run(home: Path, *more: object) -> Ran:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["submissions"], ["release", "list"], ["release", "verify"], ["explain", "QMA", "2020"], ["withdraw", "s0", "--reason", "x"]],
+    [
+        ["submissions"],
+        ["release", "list"],
+        ["release", "verify"],
+        ["explain", "QMA", "2020"],
+        ["withdraw", "s0", "--reason", "x"],
+    ],
     ids=lambda arguments: " ".join(arguments[:2]),
 )
 def test_a_home_that_is_not_there(tmp_path: Path, arguments: list[str]) -> None:
@@ -84,7 +90,11 @@ def test_real_partners_and_the_demonstration_never_share_a_home(small_home: Path
     (inbox / "us_state_population_2013_2020_wide.csv").write_text("Year, Alabama, Alaska\n2013,4830081,737068\n")
     done = waymark("run", "--home", small_home, "--inbox", tmp_path / "inbox")
     assert "Traceback" not in done.err
-    entries = (small_home / "ledger" / "ledger.jsonl").read_text(encoding="utf-8") if (small_home / "ledger" / "ledger.jsonl").exists() else ""
+    entries = (
+        (small_home / "ledger" / "ledger.jsonl").read_text(encoding="utf-8")
+        if (small_home / "ledger" / "ledger.jsonl").exists()
+        else ""
+    )
     assert '"partner_id": "usa_stat_census"' not in entries and '"partner_id":"usa_stat_census"' not in entries
     assert done.code == 2
     assert not list((small_home / "releases").rglob("index.html"))
@@ -147,7 +157,17 @@ def test_a_release_and_a_partner_that_are_not_there(small_home: Path) -> None:
     refused(waymark("release", "show", "2024-01-01-000000000000", "--home", small_home), "no release yet")
     file = small_home / "inbox" / "qmk_ngo_harbour" / "harbour_20240201.csv"
     assert waymark("check", file, "--partner", "qmk_ngo_unknown").code == 2
-    assert waymark("check", file.with_name("absent.csv"), "--partner", "qmk_ngo_harbour", "--contracts", DEMONSTRATION_CONTRACTS).code == 2
+    assert (
+        waymark(
+            "check",
+            file.with_name("absent.csv"),
+            "--partner",
+            "qmk_ngo_harbour",
+            "--contracts",
+            DEMONSTRATION_CONTRACTS,
+        ).code
+        == 2
+    )
 
 
 # ---- contracts
@@ -169,7 +189,9 @@ def contracts(tmp_path: Path) -> Path:
     ],
     ids=["value", "key", "column"],
 )
-def test_a_contract_with_a_fault_says_key_and_line(small_home: Path, contracts: Path, old: str, new: str, words: tuple[str, ...]) -> None:
+def test_a_contract_with_a_fault_says_key_and_line(
+    small_home: Path, contracts: Path, old: str, new: str, words: tuple[str, ...]
+) -> None:
     file = contracts / "partners" / "qmk_ngo_harbour" / "contract.yml"
     text = file.read_text(encoding="utf-8")
     assert old in text
@@ -190,7 +212,9 @@ def test_a_contract_that_is_no_yaml_says_where(small_home: Path, contracts: Path
     file.write_text(text.replace("datasets:", "datasets: [", 1), encoding="utf-8")
     at = text[: text.index("datasets:")].count("\n") + 1
     sample = small_home / "inbox" / "qmk_ngo_harbour" / "harbour_20240201.csv"
-    message = refused(waymark("check", sample, "--partner", "qmk_ngo_harbour", "--contracts", contracts), "contract.yml", "YAML")
+    message = refused(
+        waymark("check", sample, "--partner", "qmk_ngo_harbour", "--contracts", contracts), "contract.yml", "YAML"
+    )
     named = re.search(r"line (\d+)", message)
     assert named is not None
     assert at <= int(named[1]) <= at + 3, "where the parser could not go on"

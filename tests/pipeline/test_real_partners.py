@@ -61,7 +61,11 @@ def is_total(frame: pd.DataFrame) -> pd.Series:
 
 def published_totals(folder: Path) -> pd.Series:
     observations = table(folder, "observations")
-    mine = observations[(observations["source"] == "int_io_unodc") & (observations["measure"] == "victims_detected") & is_total(observations)]
+    mine = observations[
+        (observations["source"] == "int_io_unodc")
+        & (observations["measure"] == "victims_detected")
+        & is_total(observations)
+    ]
     mine = mine[mine["value"].notna() & (mine["area_level"] == "country")]
     assert not mine.duplicated(["area_code", "period"]).any()
     return mine.set_index([mine["area_code"], mine["period"].astype(int)])["value"].astype(float)
@@ -76,7 +80,12 @@ def test_every_file_balances_and_no_row_is_lost(shared_data: Path, real_home, su
     for entry in waymark("submissions", "--home", real_home.path, "--json").ok().json():
         datasets.setdefault((entry["partner"], entry["file"]), set()).add(entry["dataset"])
     received = {(row["partner"], row["file"]): row for row in summaries[0]["files"]}
-    assert {partner for partner, _ in received} >= {"int_io_unodc", "gbr_immigration_nrm", "usa_police_fbi", "int_io_worldbank"}
+    assert {partner for partner, _ in received} >= {
+        "int_io_unodc",
+        "gbr_immigration_nrm",
+        "usa_police_fbi",
+        "int_io_worldbank",
+    }
     for row in received.values():
         assert row["rows_in"] == row["accepted"] + row["quarantined"] + row["excluded"], row
     for (partner, name), row in received.items():
@@ -97,9 +106,15 @@ def test_every_file_balances_and_no_row_is_lost(shared_data: Path, real_home, su
 def test_what_is_in_the_lake_is_what_was_accepted(real_home, summaries: list[dict]) -> None:
     """The lake's own count of source rows behind its observations, submission by submission, against the receipts."""
     rows = waymark("submissions", "--home", real_home.path, "--json").ok().json()
-    accepted = {row["submission"]: row["accepted"] for row in rows if row["standing"] not in ("refused", "held_for_confirmation")}
+    accepted = {
+        row["submission"]: row["accepted"]
+        for row in rows
+        if row["standing"] not in ("refused", "held_for_confirmation")
+    }
     # evidence, such as a panel of laws, is kept as reference
-    lake = [str(real_home.path / "lake" / shelf / "*" / "*.parquet") for shelf in ("observations", "reference/evidence")]
+    lake = [
+        str(real_home.path / "lake" / shelf / "*" / "*.parquet") for shelf in ("observations", "reference/evidence")
+    ]
     held = dict(
         duckdb.sql(
             "select regexp_extract(filename, 'submission_id=([se][0-9a-f]{16})', 1), sum(source_row_count) "
@@ -115,8 +130,14 @@ def test_what_is_in_the_lake_is_what_was_accepted(real_home, summaries: list[dic
     assert {each: int(held[each]) for each in narrow} == {each: accepted[each] for each in narrow}
 
 
-def test_files_without_a_contract_are_listed_and_left_alone(shared_data: Path, real_home, summaries: list[dict]) -> None:
-    every = {path.relative_to(shared_data / "inbox").as_posix() for path in (shared_data / "inbox").rglob("*") if path.is_file()}
+def test_files_without_a_contract_are_listed_and_left_alone(
+    shared_data: Path, real_home, summaries: list[dict]
+) -> None:
+    every = {
+        path.relative_to(shared_data / "inbox").as_posix()
+        for path in (shared_data / "inbox").rglob("*")
+        if path.is_file()
+    }
     received = {f"{row['partner']}/{row['file']}" for row in summaries[0]["files"]}
     left = {entry.split(": ")[0] for entry in summaries[0]["files_without_contract"]}
     assert received | left == every
@@ -125,14 +146,18 @@ def test_files_without_a_contract_are_listed_and_left_alone(shared_data: Path, r
     without = {name for name in left if name.split("/")[0] not in with_contract}
     for entry in summaries[0]["files_without_contract"]:
         reason = entry.split(": ", 1)[1]
-        assert reason.startswith("no contract for the partner") if entry.split(": ")[0] in without else "pattern" in reason
+        assert (
+            reason.startswith("no contract for the partner") if entry.split(": ")[0] in without else "pattern" in reason
+        )
     landed = {path.name.split(".")[0] for path in (real_home.path / "landing").rglob("*") if path.is_file()}
     digests = {name: hashlib.sha256((shared_data / "inbox" / name).read_bytes()).hexdigest() for name in every}
     assert landed == {digests[name] for name in received}
     assert summaries[1]["files_without_contract"] == summaries[0]["files_without_contract"]
 
 
-def test_unmapped_names_are_counted_and_stay_in_the_tables(shared_data: Path, folders: dict[str, Path], summaries: list[dict]) -> None:
+def test_unmapped_names_are_counted_and_stay_in_the_tables(
+    shared_data: Path, folders: dict[str, Path], summaries: list[dict]
+) -> None:
     names = summaries[0]["unmapped"]
     assert names
     assert sum(each["rows"] for each in names) <= summaries[0]["warnings"]["W-unmapped"]
@@ -140,17 +165,25 @@ def test_unmapped_names_are_counted_and_stay_in_the_tables(shared_data: Path, fo
     counted = 0
     for workbook in WORKBOOKS:
         raw = pd.read_excel(
-            shared_data / "inbox" / "int_io_unodc" / workbook, header=None, dtype=str, engine="calamine", keep_default_na=False
+            shared_data / "inbox" / "int_io_unodc" / workbook,
+            header=None,
+            dtype=str,
+            engine="calamine",
+            keep_default_na=False,
         )
         counted += int(raw[6].isin(labels).sum()) if (raw[6] == "Category").any() else 0
     assert counted == sum(each["rows"] for each in names if each["partner"] == "int_io_unodc")
     observations = table(folders[DATES[1]], "observations")
-    hidden_bucket = observations[(observations["source"] == "int_io_unodc") & (observations["counterpart_area"] == "_X")]
+    hidden_bucket = observations[
+        (observations["source"] == "int_io_unodc") & (observations["counterpart_area"] == "_X")
+    ]
     assert len(hidden_bucket)
 
 
 def test_releases_of_real_partners_are_restricted_and_say_so(real_home, folders: dict[str, Path]) -> None:
-    assert not (real_home.path / "releases" / "public").exists() or not list((real_home.path / "releases" / "public").iterdir())
+    assert not (real_home.path / "releases" / "public").exists() or not list(
+        (real_home.path / "releases" / "public").iterdir()
+    )
     for folder in folders.values():
         assert folder.parent.name == "restricted"
         for name in ("index", "hotspots", "coverage"):
@@ -203,7 +236,11 @@ def test_the_changes_explain_the_largest_differences_by_area(folders: dict[str, 
         (changes["source"] == "int_io_unodc") & (changes["measure"] == "victims_detected") & (changes["period"] == "2019")
         & (changes["area_level"] == "country") & is_total(changes)
     ]  # fmt: skip
-    said = (mine["value"].astype(float).fillna(0) - mine["previous_value"].astype(float).fillna(0)).groupby(mine["area_code"]).sum()
+    said = (
+        (mine["value"].astype(float).fillna(0) - mine["previous_value"].astype(float).fillna(0))
+        .groupby(mine["area_code"])
+        .sum()
+    )
     before, after = (each.xs(2019, level=1) for each in totals)
     true = after.subtract(before, fill_value=0)
     true = true[true != 0].sort_values(key=abs, ascending=False)
@@ -250,7 +287,11 @@ def test_seven_quarters_are_too_short_for_a_trend(folders: dict[str, Path]) -> N
 def test_forces_with_an_old_population_get_no_rate(folders: dict[str, Path]) -> None:
     """Four Welsh forces have a population of 2011 only: eleven years are too far for a denominator."""
     observations = table(folders[DATES[1]], "observations")
-    forces = observations[(observations["source"] == "gbr_immigration_nrm") & (observations["area_level"] == "police_force") & is_total(observations)]
+    forces = observations[
+        (observations["source"] == "gbr_immigration_nrm")
+        & (observations["area_level"] == "police_force")
+        & is_total(observations)
+    ]
     population = pd.to_numeric(forces["population_period"].str[:4], errors="coerce")
     age = forces["period"].str[:4].astype(int) - population
     assert forces[forces["rate_per_100k"].notna()].index.isin(age[age <= 5].index).all()
@@ -283,7 +324,9 @@ def test_bounds_of_the_publishers_own_marks_are_kept(folders: dict[str, Path]) -
 
 def test_receipts_name_the_rows_that_vanished(real_home) -> None:
     """The release of 2025 no longer has the unnamed groups of 2024: the receipt lists what went, and it was not held."""
-    receipts = [json.loads(path.read_text(encoding="utf-8")) for path in (real_home.path / "quarantine").rglob("receipt.json")]
+    receipts = [
+        json.loads(path.read_text(encoding="utf-8")) for path in (real_home.path / "quarantine").rglob("receipt.json")
+    ]
     later = [each for each in receipts if each["file_name"] == WORKBOOKS[1]]
     assert len(later) == 1
     assert any(problem["code"] == "W-vanished" for problem in later[0]["problems"])
