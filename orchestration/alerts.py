@@ -89,9 +89,12 @@ def of_lateness(home: Home, today: date | None = None) -> list[Alert]:
     ]
 
 
-def watch(home: Home, also: Iterable[Alert] = (), today: date | None = None) -> list[Alert]:
-    """Say what is new among the ledger's and the calendar's alerts and `also`, and send what waits for the webhook."""
-    return say(home, [*of_ledger(home), *of_lateness(home, today), *also])
+def watch(home: Home, also: Iterable[Alert] = (), today: date | None = None, calendar: bool = True) -> list[Alert]:
+    """Say what is new among the ledger's and the calendar's alerts and `also`, and send what waits for the webhook.
+
+    calendar  False: late partners are not looked for, because neither the day nor the ledger has changed since they were.
+    """
+    return say(home, [*of_ledger(home), *(of_lateness(home, today) if calendar else ()), *also])
 
 
 def say(home: Home, alerts: Iterable[Alert]) -> list[Alert]:

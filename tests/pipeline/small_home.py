@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import yaml
 
 from submissions.home import Home
+from submissions.ledger import Ledger
+from submissions.vintages import lake_file
 
 PARTNER = "qma_police_small"
 AREAS = """area_code,area_name,area_level,parent_code
@@ -93,3 +98,45 @@ def make(path: Path, files: dict[str, str] | None = None) -> Home:
     for issued, body in ({"20240115": rows(2012, 2023)} if files is None else files).items():
         send(path, issued, body)
     return home
+
+
+def add_old_submissions(home: Home, count: int) -> None:
+    """Add submissions to ledger, lake, landing and quarantine as if they had been received one by one, a day apart.
+
+    Each is a copy of the one submission that the home holds, with an id, bytes and a date of issue of its own. Receiving
+    a thousand files takes minutes; what is measured is what a thousand received ones cost.
+    """
+    ledger = Ledger.of(home)
+    (first,) = [entry for entry in ledger.entries() if entry["kind"] == "submission"]
+    template = lake_file(home, first["partner_id"], first["submission_id"])
+    bytes_of_first = (home.landing / first["file_sha256"]).read_bytes()
+    day = date.fromisoformat(first["issued_on"])
+    entries = []
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table rows as select * from read_parquet(?, hive_partitioning = false)", [str(template)]
+        )
+        for number in range(1, count + 1):
+            content = bytes_of_first + b"\n" * number
+            digest = hashlib.sha256(content).hexdigest()
+            identifier = "s" + digest[:16]
+            issued = (day + timedelta(days=number)).isoformat()
+            (home.landing / digest).write_bytes(content)
+            connection.execute(
+                f"copy (select * replace ('{identifier}' as submission_id) from rows) "
+                f"to '{lake_file(home, first['partner_id'], identifier)}' (format parquet)"
+            )
+            folder = home.quarantine / identifier
+            folder.mkdir()
+            for name in ("receipt.json", "receipt.txt"):
+                (folder / name).write_text((home.quarantine / first["submission_id"] / name).read_text())
+            changes = {
+                "submission_id": identifier,
+                "file_sha256": digest,
+                "issued_on": issued,
+                "file_name": f"victims_{issued}.csv",
+            }
+            entries.append(
+                {**{key: value for key, value in first.items() if key not in ("position", "recorded_at")}, **changes}
+            )
+    ledger.append(entries)

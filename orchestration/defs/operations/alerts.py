@@ -1,10 +1,11 @@
 """What needs a person, said once: the sensor that reads ledger, calendar and Dagster's own events."""
 
+import json
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from orchestration import lost_runs
+from orchestration import lateness, lost_runs
 from orchestration.alerts import Alert, watch
 from orchestration.defs.resources import Warehouse
 
@@ -27,9 +28,14 @@ SAID_OTHERWISE = {"nothing_refused", "partners_on_time"}
 )
 def alerts_sensor(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SkipReason:
     lost = lost_runs.settle(context.instance)
-    found, cursor = of_runs(context.instance, float(context.cursor or 0))
-    new = watch(warehouse.request().home, found)
-    context.update_cursor(repr(cursor))
+    home = warehouse.request().home
+    cursor = json.loads(context.cursor) if context.cursor else {"runs": 0.0}
+    found, runs = of_runs(context.instance, cursor["runs"])
+    # who is late is read from the lake: once a day, and when something has come in
+    ledger = home.ledger / "ledger.jsonl"
+    calendar = f"{lateness.today_of(home)} {ledger.stat().st_size if ledger.exists() else 0}"
+    new = watch(home, found, calendar=calendar != cursor.get("calendar"))
+    context.update_cursor(json.dumps({"runs": runs, "calendar": calendar}))
     said = "; ".join(each.text for each in new) or "nothing new to say"
     return dg.SkipReason(f"{len(lost)} lost runs settled; {said}" if lost else said)
 
