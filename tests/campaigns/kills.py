@@ -2,8 +2,8 @@
 
 One home goes through all kills: it is begun, killed, and begun again where it was left. Every few kills it is allowed to
 finish, its release is compared with that of an undisturbed home, and it starts from the bare files once more. Moments
-are drawn over the whole length of a run, so that they fall into intake, dbt, analytics, the drawing of pictures and
-the switch to the new release alike.
+are drawn over the length of a run and fall into intake, dbt, analytics, the drawing of pictures and the switch to the
+new release alike; what was received before a kill is not received again, so the runs that follow are shorter.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main(share: float = 1.0, seed: int = 9) -> None:
             shutil.rmtree(home, ignore_errors=True)
             shutil.copytree(files, home)
             for _ in range(min(BETWEEN_FINISHES, wanted - done)):
-                hit.append(kill_once(home, draws.uniform(1.0, length), place / "printed"))
+                hit.append(kill_once(home, draws.uniform(1.0, 0.7 * length), place / "printed"))
                 done += 1
                 assert not is_locked(home), "the lock outlived the process that held it"
             waymark("demo", "--home", home).ok()

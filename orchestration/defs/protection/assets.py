@@ -1,6 +1,6 @@
 """What may leave the house, decided before any analysis: counts become figures, intervals or gaps for one audience."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -136,23 +136,26 @@ def _suppressed(cells: pd.DataFrame, threshold: int, parents: Mapping[str, str])
     from disclosure.protection import protect
 
     key = [*GROUP, *DIMENSIONS]
-    exact = cells["value"].astype(float)
-    middle = (cells["lower"].astype(float) + cells["upper"].astype(float)) / 2
-    interval = exact.isna() & middle.notna()
+    exact, lower, upper = (cells[name].astype(float) for name in ("value", "lower", "upper"))
+    interval = exact.isna() & lower.notna() & upper.notna()
     # an interval is never an exact zero, so its stand-in is a small count even where its middle is none
-    stand_in = exact.where(~interval, middle.clip(lower=1, upper=threshold - 1))
-    table = cells[key].assign(value=stand_in)
-    # two tables may give two figures for one key: the smallest that is not zero decides whether it is small
+    lowest, highest = lower.clip(lower=1, upper=threshold - 1), upper.clip(lower=1, upper=threshold - 1)
+    table = cells[key].assign(
+        value=exact.where(~interval, (lowest + highest) / 2), lowest=lowest, highest=highest, is_interval=interval
+    )
+    # two tables may give two figures for one key: an exact one says more than an interval, and the smallest that is not
+    # zero decides whether it is small
     table["rank"] = table["value"].where(table["value"] != 0, np.inf)
-    one = table.sort_values("rank", kind="stable").drop_duplicates(key)[[*key, "value"]]
-    one = one.sort_values(key, ignore_index=True)
+    one = table.sort_values(["is_interval", "rank"], kind="stable").drop_duplicates(key)
+    one = one.drop(columns="rank").sort_values(key, ignore_index=True)
     years = {period: period[:4] for period in one["period"].unique() if len(period) > 4}
     present = set(one["area_code"])
     areas = {area: above for area, above in parents.items() if area in present or area in parents.values()}
     group = one.groupby(list(GROUP), sort=True).ngroup().astype(str)
     dims, hierarchies = ["group", *DIMENSIONS], {"area_code": areas, "period": years}
+    one = with_fitting_stand_ins(one.assign(group=group), dims, hierarchies)
     protected = protect(
-        one[[*DIMENSIONS, "value"]].assign(group=group),
+        one[[*dims, "value"]],
         dims=dims,
         value="value",
         threshold=threshold,
@@ -165,3 +168,44 @@ def _suppressed(cells: pd.DataFrame, threshold: int, parents: Mapping[str, str])
         | interval.to_numpy()
     )
     return every, bool(is_safe)
+
+
+def with_fitting_stand_ins(
+    table: pd.DataFrame, dims: Sequence[str], hierarchies: Mapping[str, Mapping[object, object]]
+) -> pd.DataFrame:
+    """The table with stand-ins for intervals that make the lines they stand in add up as far as whole numbers can.
+
+    table  unique in `dims`; value, is_interval, lowest, highest.
+
+    The true counts add up, and an outsider knows it. With stand-ins that do not, a line would seem to miss its total,
+    and protection would treat as a bound what is an equation. Least sum of gaps, by linear programming.
+    """
+    from scipy import sparse
+    from scipy.optimize import linprog
+
+    from disclosure.lines import build_lines
+
+    reported = table[table["value"].notna()]
+    open_cells = np.flatnonzero(reported["is_interval"])
+    value = reported["value"].to_numpy(float, copy=True)
+    signed = build_lines(reported[list(dims)].reset_index(drop=True), dims, hierarchies).signed()
+    system = signed[:, open_cells].tocsr()
+    rows = np.flatnonzero(np.diff(system.indptr))
+    if not len(rows):
+        return table
+    gap = sparse.eye_array(len(rows))
+    known = np.where(reported["is_interval"], 0.0, value)
+    answer = linprog(
+        np.concatenate([np.zeros(len(open_cells)), np.ones(2 * len(rows))]),
+        A_eq=sparse.hstack([system[rows], gap, -gap]).tocsc(),
+        b_eq=-(signed[rows] @ known),
+        bounds=[
+            *reported.iloc[open_cells][["lowest", "highest"]].itertuples(index=False, name=None),
+            *[(0, None)] * (2 * len(rows)),
+        ],
+        method="highs",
+    )
+    if answer.x is None:
+        return table
+    value[open_cells] = np.round(answer.x[: len(open_cells)])
+    return table.assign(value=pd.Series(value, index=reported.index).reindex(table.index))
