@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := submissions disclosure geo trends reports orchestration demonstration
 # several whole demonstration runs each: with the campaigns, not with every test
-LONG_WALKS := tests/pipeline/test_reproducible.py tests/pipeline/test_ledger_and_dates.py
+LONG_WALKS := tests/pipeline/test_reproducible.py tests/pipeline/test_ledger_and_dates.py tests/pipeline/test_operations_interface.py
 HOME_DEMONSTRATION ?= home-demonstration
 # every start is twice as slow without bytecode, for ever: compile it when installing, whatever the shell says
 export UV_COMPILE_BYTECODE := 1

@@ -10,7 +10,7 @@ import dagster as dg
 
 # an asset follows what it is made from, unless a check that blocks has failed there
 FOLLOWS_CHECKED = dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
-BY_HAND = {"submissions", "definitions"}
+BY_HAND = {"submissions", "lake", "definitions"}
 
 
 def following(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:

@@ -49,7 +49,7 @@ class WhatToReceive(dg.Config):
     "with "
     "numbered reasons, each with a receipt. Files without a contract are listed and left alone. All that waits is "
     "taken in one "
-    "run, which adds a partition of `submissions/lake` for each submission.",
+    "run, which adds a partition of `lake/submissions` for each submission.",
     check_specs=[
         dg.AssetCheckSpec(
             "rows_balance",

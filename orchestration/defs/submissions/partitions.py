@@ -15,7 +15,7 @@ from submissions.vintages import lake_file
 
 SUBMISSIONS = dg.DynamicPartitionsDefinition(name="submissions")
 RECEIVED = dg.AssetKey(["submissions", "received"])
-LAKE = dg.AssetKey(["submissions", "lake"])
+LAKE = dg.AssetKey(["lake", "submissions"])
 
 
 def follow_ledger(context: dg.AssetExecutionContext, home: Home, again: Iterable[str] = ()) -> list[str]:

@@ -41,7 +41,7 @@ BETWEEN = {
 
 @dg.asset(
     key=["warehouse", "lake"],
-    deps=[["submissions", "received"], ["submissions", "lake"]],
+    deps=[["submissions", "received"], ["lake", "submissions"]],
     group_name="lake",
     owners=["team:data-engineering"],
     kinds={"duckdb"},
