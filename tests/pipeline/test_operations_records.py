@@ -335,3 +335,15 @@ def test_a_package_of_another_version_is_a_warning_and_one_that_is_missing_is_no
     }  # fmt: skip
     assert all(each.cure for each in findings if each.gravity)
     assert json.loads(json.dumps([vars(each) for each in findings]))
+
+
+def test_tables_of_a_build_are_counted(tmp_path: Path) -> None:
+    import duckdb
+
+    from orchestration.defs.warehouse.dbt import row_counts
+
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute("create schema lake; create table lake.other as select 1 as n")
+        connection.execute("create table fct_few as select * from range(3); create table fct_none as select 1 as n where false")
+        connection.execute("create view stg_seen as select * from fct_few")
+    assert row_counts(tmp_path / "warehouse.duckdb") == {"fct_few": 3, "fct_none": 0}
