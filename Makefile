@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 PACKAGES := submissions disclosure geo trends reports orchestration demonstration
 # several whole demonstration runs each: with the campaigns, not with every test
 LONG_WALKS := tests/pipeline/test_reproducible.py tests/pipeline/test_ledger_and_dates.py tests/pipeline/test_operations_interface.py
+# in processes of their own: dbt keeps one adapter a process, and a browser's session keeps an event loop running
+APART := tests/dbt tests/browser
 HOME_DEMONSTRATION ?= home-demonstration
 # every start is twice as slow without bytecode, for ever: compile it when installing, whatever the shell says
 export UV_COMPILE_BYTECODE := 1
@@ -50,7 +52,10 @@ run: setup ## set up from nothing, do the main job on the demonstration partners
 	@$(BIN)/waymark demo --home $(HOME_DEMONSTRATION)
 
 test: $(VENV)/.development setup ## set up from nothing, run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q tests $(LONG_WALKS:%=--ignore=%)
+	@failed=""; for part in $(APART); do \
+	  $(BIN)/python -m pytest -n 2 --dist loadgroup -q $$part || failed="$$failed $$part"; done; \
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -q tests $(APART:%=--ignore=%) $(LONG_WALKS:%=--ignore=%) || failed="$$failed tests"; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
 
 lint: $(VENV)/.development setup ## ruff, type checker, SQL formatter
 	$(BIN)/ruff check .

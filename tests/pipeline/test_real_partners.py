@@ -259,6 +259,7 @@ def test_the_changes_explain_the_largest_differences_by_area(folders: dict[str, 
     for area in top.index[:5]:
         name = mine[mine["area_code"] == area]["area_name"].iloc[0]
         assert name in page, area
+    assert "32,022" in page, "the largest difference is told with its figure"
 
 
 def test_as_of_the_end_of_2024_nothing_later_is_known(folders: dict[str, Path]) -> None:
