@@ -344,6 +344,8 @@ def test_tables_of_a_build_are_counted(tmp_path: Path) -> None:
 
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
         connection.execute("create schema lake; create table lake.other as select 1 as n")
-        connection.execute("create table fct_few as select * from range(3); create table fct_none as select 1 as n where false")
+        connection.execute(
+            "create table fct_few as select * from range(3); create table fct_none as select 1 as n where false"
+        )
         connection.execute("create view stg_seen as select * from fct_few")
     assert row_counts(tmp_path / "warehouse.duckdb") == {"fct_few": 3, "fct_none": 0}
