@@ -34,6 +34,7 @@ def test_enough_families_of_each_kind_are_tested(found):
     sets = tested[tested["kind"].isin(["trends of years", "trends of quarters"])]
     assert is_map.sum() >= 40
     assert len(sets) >= 40
+    assert (tested["kind"] == "classes of change").sum() >= 15
     # a family of one is no family: maps and sets of trends hold dozens of questions, as real ones do
     assert tested.loc[is_map, "tested"].median() >= 40
     assert sets["tested"].median() >= 40

@@ -65,6 +65,7 @@ select
     hotspots.eligibility,
     hotspots.eligibility_reason,
     hotspots.emerging_category,
+    hotspots.emerging_q_bh,
     hotspots.emerging_eligibility,
     hotspots.emerging_reason,
     hotspots.method_version,

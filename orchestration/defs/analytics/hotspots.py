@@ -15,7 +15,8 @@ import pandas as pd
 from orchestration.defs.analytics.rounding import round_frame
 from orchestration.defs.analytics.series_grid import grid
 
-METHOD_VERSION = "1"
+# 2: a class of change only where the area's course stands out among all areas of its map
+METHOD_VERSION = "2"
 # One map is one question: the areas of one level of one set, counted by one kind of source. Countries' police forces are
 # partners of their own and stand on one map; a figure an area and period is chosen by precedence, never added.
 GROUP = ["measure", "exploitation", "source_type", "frequency", "area_set", "area_level", "area_role", "reporter"]
@@ -23,12 +24,12 @@ COLUMNS = [
     "area_code", "area_level", "area_set", "measure", "exploitation", "source", "dataset", "period", "method", "value",
     "population_count", "expected_count", "ratio", "z", "p", "p_upper_bound", "p_normal", "q_bh", "q_by", "family_id",
     "family_count", "limit_lower_95", "limit_upper_95", "limit_lower_998", "limit_upper_998", "assessment",
-    "eligibility", "eligibility_reason", "emerging_category", "emerging_eligibility", "emerging_reason",
+    "eligibility", "eligibility_reason", "emerging_category", "emerging_q_bh", "emerging_eligibility", "emerging_reason",
     "method_version",
 ]  # fmt: skip
 NUMBERS = {
     "value", "population_count", "expected_count", "ratio", "z", "p", "p_upper_bound", "p_normal", "q_bh", "q_by",
-    "family_count", "limit_lower_95", "limit_upper_95", "limit_lower_998", "limit_upper_998",
+    "family_count", "limit_lower_95", "limit_upper_95", "limit_lower_998", "limit_upper_998", "emerging_q_bh",
 }  # fmt: skip
 
 
@@ -86,7 +87,7 @@ def _maps(
     rules: Mapping[str, Any],
 ) -> Columns | None:
     """Getis-Ord Gi* of every period of one group of areas, each judged against that period's own map."""
-    from geo.hotspots import emerging, getis_ord
+    from geo.hotspots import CATEGORIES, emerging, getis_ord
     from geo.neighbours import contiguity
     from trends.tests import false_discovery
 
@@ -140,6 +141,7 @@ def _maps(
         np.full(n, "assessed", object),
         np.full(n, None, object),
     )
+    course_q = np.full(n, np.nan)
     if t < rules["minimum_emerging_periods"]:
         kind_eligibility[:] = "too_short"
         kind_reason[:] = f"{t} periods; a class of change needs {rules['minimum_emerging_periods']}"
@@ -149,6 +151,10 @@ def _maps(
         kind_reason[~whole] = "not every period of this area could be assessed"
         if whole.any():
             kinds[whole] = emerging(numbers["z"][whole], alpha=rules["significance"])
+            course_q = _course_q(
+                values, expected, numbers["p_normal"], whole, neighbours[tuple(shapes["area_code"])], rules
+            )
+            kinds[whole & ~(course_q <= rules["significance"])] = CATEGORIES[-1]
     q = np.column_stack([false_discovery(numbers["p"][:, column], method="bh") for column in range(t)])
     clear = q <= rules["significance"]
     names = "|".join(group[name] for name in GROUP)
@@ -172,9 +178,39 @@ def _maps(
         "eligibility": np.where(assessed, "assessed", "not_assessed").astype(object).ravel(),
         "eligibility_reason": reasons.ravel(),
         "emerging_category": np.repeat(kinds, t),
+        "emerging_q_bh": np.repeat(course_q, t),
         "emerging_eligibility": np.repeat(kind_eligibility, t),
         "emerging_reason": np.repeat(kind_reason, t),
     }
+
+
+def _course_q(
+    values: np.ndarray,
+    expected: np.ndarray,
+    p: np.ndarray,
+    whole: np.ndarray,
+    weights: Any,
+    rules: Mapping[str, Any],
+) -> np.ndarray:
+    """Whether an area's course stands out at all, with the areas of one map as the family: q (n,), NaN where not `whole`.
+
+    values, expected, p  (n, t), p the two-sided normal tail of the scores; whole  (n,) every period assessed.
+
+    The published rules of the classes take every period of every area at 5 %, so that most maps without any effect would
+    hold a class. A class says either that an area is hot now or that it mostly was: p is twice the smaller of that of the
+    final period and that of all periods added up. Lasting differences between single areas do no harm to the sum, which
+    is a map like any other; combining the periods' own p-values would take them for clustering.
+    """
+    from geo.hotspots import getis_ord
+    from trends.tests import false_discovery
+
+    known = whole & ~np.isnan(values).any(axis=1)
+    together = getis_ord(
+        np.where(known, values.sum(axis=1), np.nan), weights, expected=np.where(known, expected.sum(axis=1), np.nan),
+        transform=rules["transform"], min_areas=0,
+    )  # fmt: skip
+    both = np.fmin(p[:, -1], together.p_normal)
+    return false_discovery(np.where(whole, np.minimum(2 * both, 1.0), np.nan), method="bh")
 
 
 def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any]) -> Iterator[Columns]:

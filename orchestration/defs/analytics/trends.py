@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from orchestration.defs.analytics.regimes import SPLITS, regimes
 from orchestration.defs.analytics.rounding import round_frame
-from orchestration.defs.analytics.series_grid import PERIODS_A_YEAR, Grid, ancestors, grid
+from orchestration.defs.analytics.series_grid import PERIODS_A_YEAR, grid
 
 METHOD = "mann_kendall + theil_sen, strata: regimes and seasons; step_model: quasi-Poisson"
 METHOD_VERSION = "1"
-SPLITS = ("offence", "exploitation", "sex", "age", "counterpart_area", "detail")
 FAMILY = ("measure", "area_level", "source", "dataset", "derivation", "reporter", "area_role", "unit", "frequency")
 COLUMNS = [
     "series_id", "eligibility", "eligibility_reason", "first_period", "last_period", "periods_count", "regimes_count",
@@ -67,10 +67,10 @@ def _of_frequency(
     per_year = PERIODS_A_YEAR[frequency]
     table = grid(frame, "series_id", frequency)
     keys = frame.drop_duplicates("series_id").set_index("series_id").loc[table.keys]
-    regimes, steps, step_dates = _regimes(table, keys, per_year, breaks, parents, rules["minimum_regime_periods"])
-    values = np.where(np.isnan(regimes), np.nan, table.values)
+    regime, steps, step_dates = regimes(table, keys, per_year, breaks, parents, rules["minimum_regime_periods"])
+    values = np.where(np.isnan(regime), np.nan, table.values)
     seasons = np.arange(len(table.periods)) % per_year
-    strata = regimes * per_year + seasons
+    strata = regime * per_year + seasons
     counted = (~np.isnan(values)).sum(axis=1)
     eligible = counted >= rules["minimum_periods"][frequency]
 
@@ -128,7 +128,7 @@ def _of_frequency(
     out["first_period"] = np.where(any_observed, periods[first], None)
     out["last_period"] = np.where(any_observed, periods[last], None)
     out["periods_count"] = counted
-    out["regimes_count"] = [len(np.unique(row[~np.isnan(row)])) for row in regimes]
+    out["regimes_count"] = [len(np.unique(row[~np.isnan(row)])) for row in regime]
     needed = rules["minimum_periods"][frequency]
     what = {"A": "years", "Q": "quarters", "M": "months"}[frequency]
     out["eligibility"] = np.where(eligible, "assessed", "too_short")
@@ -137,61 +137,6 @@ def _of_frequency(
         for good, have in zip(eligible, counted, strict=True)
     ]
     return pd.DataFrame(out)
-
-
-def _regimes(
-    table: Grid,
-    keys: pd.DataFrame,
-    per_year: int,
-    breaks: pd.DataFrame,
-    parents: Mapping[str, str | None],
-    minimum: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Regime of each period (n, t) with NaN for a mixed period or a regime too short to compare; and the kept steps."""
-    n, t = table.values.shape
-    starts = table.starts
-    ends = starts + pd.DateOffset(months=12 // per_year)
-    by_area: dict[str, list[tuple[str, str, pd.Timestamp]]] = {}
-    for row in breaks.itertuples():
-        by_area.setdefault(str(row.area_code), []).append(
-            (str(row.measure), str(row.dimension), pd.Timestamp(row.break_on))
-        )
-    split = keys[list(SPLITS)] != "_T"
-    split_by = [{"_T", *(name for name in SPLITS if row[name])} for row in split.to_dict("records")]
-    regimes = np.zeros((n, t))
-    steps: list[list[tuple[int, Any]]] = []
-    for position, (area, measure) in enumerate(zip(keys["area_code"], keys["measure"], strict=True)):
-        dates = sorted(
-            {
-                date
-                for place in ancestors(parents, area)
-                for about, dimension, date in by_area.get(place, ())
-                if about in (measure, "_T") and dimension in split_by[position] and starts[0] < date < ends[-1]
-            }
-        )
-        for date in dates:
-            regimes[position, starts >= date] += 1
-            regimes[position, (starts < date) & (ends > date)] = np.nan
-        observed = ~np.isnan(table.values[position]) & ~np.isnan(regimes[position])
-        kept: list[tuple[int, Any]] = []
-        if dates:
-            for regime in np.unique(regimes[position][observed]):
-                inside = regimes[position] == regime
-                if (inside & observed).sum() < minimum:
-                    regimes[position, inside] = np.nan
-            labels = [regime for regime in np.unique(regimes[position]) if not np.isnan(regime)]
-            for regime in labels[1:]:
-                date = dates[int(regime) - 1]
-                kept.append((int(np.argmax(regimes[position] == regime)), date.date()))
-        steps.append(kept)
-    width = max(1, max(len(kept) for kept in steps))
-    positions = np.full((n, width), np.nan)
-    step_dates = np.full((n, width), None, dtype=object)
-    for position, kept in enumerate(steps):
-        for place, (index, date) in enumerate(kept):
-            positions[position, place] = index
-            step_dates[position, place] = date
-    return regimes, positions, step_dates
 
 
 def _last_finite(effects: np.ndarray) -> np.ndarray:

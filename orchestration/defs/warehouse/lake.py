@@ -24,7 +24,8 @@ BETWEEN = {
         ratio DOUBLE, z DOUBLE, p DOUBLE, p_upper_bound DOUBLE, p_normal DOUBLE, q_bh DOUBLE, q_by DOUBLE,
         family_id VARCHAR, family_count INTEGER, limit_lower_95 DOUBLE, limit_upper_95 DOUBLE, limit_lower_998 DOUBLE,
         limit_upper_998 DOUBLE, assessment VARCHAR, eligibility VARCHAR, eligibility_reason VARCHAR,
-        emerging_category VARCHAR, emerging_eligibility VARCHAR, emerging_reason VARCHAR, method_version VARCHAR""",
+        emerging_category VARCHAR, emerging_q_bh DOUBLE, emerging_eligibility VARCHAR, emerging_reason VARCHAR,
+        method_version VARCHAR""",
     "analytics.clusters": """
         map_id VARCHAR, cluster_id VARCHAR, cluster_rank INTEGER, measure VARCHAR, exploitation VARCHAR,
         source_type VARCHAR, area_set VARCHAR, area_level VARCHAR, area_role VARCHAR, reporter VARCHAR, source VARCHAR,
