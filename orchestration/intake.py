@@ -63,18 +63,22 @@ def last_report() -> Report:
 
 def receive_waiting(request: Request) -> Report:
     """Take in areas, definitions and every waiting file; add to this run's report. The caller holds the home's lock."""
-    from submissions import areas, contract, definitions, receiving
+    from submissions import areas, contract, definitions, receiving, validation_process
 
     say = progress.current().tick
     roots = contract.roots(request.contracts, request.home.path)
     _report.boundaries_missing = areas.record(request.home, roots, request.areas, progress=say)
     definitions.record(request.home, roots)
-    received = receiving.receive(
-        request.home,
-        request.inbox if request.inbox and request.inbox.is_dir() else None,
-        request.contracts,
-        progress=say,
-    )
+    try:
+        received = receiving.receive(
+            request.home,
+            request.inbox if request.inbox and request.inbox.is_dir() else None,
+            request.contracts,
+            progress=say,
+        )
+    finally:
+        # what a build needs next is memory
+        validation_process.stop()
     for receipt in received.receipts:
         key = (receipt.partner, receipt.file_name)
         # what this run received a moment ago is held by now; its receipt says more

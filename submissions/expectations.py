@@ -2,15 +2,18 @@
 
 It is the last gate before the lake and shares no code with the row rules: it looks at the batch as a whole, at
 observation grain. Up to a million rows it runs on a pandas frame; above, every rule is counted in DuckDB first and the
-suite runs on that profile. Results are true or false; no observed value is kept.
+suite runs on that profile. Results are true or false; no observed value is kept. `begin` does it in a process of its
+own, so that loading and validating cost no time while the next file is read.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from submissions.checking import KEY
@@ -119,34 +122,89 @@ def run(
     dataset: Dataset,
     profile_above: int = PROFILE_ABOVE_ROWS,
 ) -> tuple[Result, ...]:
-    """Validates the table `observations`. Returns (expectation, whether it holds) in the order of the suite."""
-    row = connection.execute("SELECT count(*) FROM observations").fetchone()
-    assert row is not None
-    suite = rules(dataset)
-    name = f"{contract.partner}.{dataset.name}"
-    if row[0] > profile_above:
-        frame = _profile(connection, suite)
-        expectations = [
-            ("ExpectColumnMaxToBeBetween", {"column": f"rule_{index}", "max_value": 0}) for index in range(len(suite))
-        ]
+    """Validates the table `observations` here and now. Returns (expectation, whether it holds) in the suite's order."""
+    suite, rows = rules(dataset), _rows(connection)
+    if rows > profile_above:
+        found = _validate_counts(_name(contract, dataset), _failing(connection, suite))
     else:
         frame = connection.execute(f"SELECT *, {_COMPUTED} FROM observations").df()
-        expectations = [(rule.expectation, rule.arguments) for rule in suite]
-    outcomes = _validate(name, frame, expectations)
-    return (
-        ("the batch is not empty", row[0] > 0),
-        *((rule.name, outcome) for rule, outcome in zip(suite, outcomes, strict=True)),
-    )
+        found = _validate(_name(contract, dataset), frame, [(rule.expectation, rule.arguments) for rule in suite])
+    return _results(suite, rows, found)
 
 
+def begin(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    dataset: Dataset,
+    folder: Path,
+    profile_above: int = PROFILE_ABOVE_ROWS,
+) -> Callable[[], tuple[Result, ...]]:
+    """The same in the validation process: begins, and gives a function that waits for the results.
+
+    The batch goes over as a file in `folder`, which is taken away when its results are there.
+    """
+    from submissions import validation_process
+
+    suite, rows, name = rules(dataset), _rows(connection), _name(contract, dataset)
+    if rows > profile_above:
+        waiting = validation_process.submit({"name": name, "failing": _failing(connection, suite)}, outcomes)
+        return lambda: _results(suite, rows, waiting())
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{os.getpid()}-{next(_numbers)}.parquet"
+    target = str(file).replace("'", "''")
+    connection.execute(f"COPY (SELECT *, {_COMPUTED} FROM observations) TO '{target}' (FORMAT parquet)")
+    expectations = [(rule.expectation, rule.arguments) for rule in suite]
+    waiting = validation_process.submit({"name": name, "file": str(file), "expectations": expectations}, outcomes)
+
+    def results() -> tuple[Result, ...]:
+        try:
+            return _results(suite, rows, waiting())
+        finally:
+            file.unlink(missing_ok=True)
+
+    return results
+
+
+def outcomes(task: Mapping[str, Any]) -> list[bool]:
+    """What `begin` hands over, done: name with file and expectations, or with how many rows fail each rule."""
+    if "failing" in task:
+        return _validate_counts(task["name"], task["failing"])
+    import duckdb
+
+    with duckdb.connect() as connection:
+        frame = connection.execute("SELECT * FROM read_parquet(?)", [task["file"]]).df()
+    return _validate(task["name"], frame, task["expectations"])
+
+
+def prepare() -> None:
+    """Loads Great Expectations."""
+    _context()
+
+
+def _rows(connection: duckdb.DuckDBPyConnection) -> int:
+    row = connection.execute("SELECT count(*) FROM observations").fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _name(contract: Contract, dataset: Dataset) -> str:
+    return f"{contract.partner}.{dataset.name}"
+
+
+def _results(suite: Sequence[Rule], rows: int, found: Sequence[bool]) -> tuple[Result, ...]:
+    named = ((rule.name, outcome) for rule, outcome in zip(suite, found, strict=True))
+    return (("the batch is not empty", rows > 0), *named)
+
+
+_numbers = count()
 _COMPUTED = (
     "((lower IS NOT NULL AND upper IS NOT NULL) OR missing_reason IS NOT NULL) AS is_explained, "
     f"({' AND '.join(f'{column} IS NOT NULL' for column in (*KEY, *STATUSES))}) AS is_complete"
 )
 
 
-def _profile(connection: duckdb.DuckDBPyConnection, suite: Sequence[Rule]) -> Any:
-    """One row: how many observations break each rule."""
+def _failing(connection: duckdb.DuckDBPyConnection, suite: Sequence[Rule]) -> list[int]:
+    """How many observations break each rule."""
     counts = []
     for rule in suite:
         row = connection.execute(
@@ -158,9 +216,16 @@ def _profile(connection: duckdb.DuckDBPyConnection, suite: Sequence[Rule]) -> An
             dict(rule.parameters),
         ).fetchone()
         counts.append(row[0] if row else 0)
+    return counts
+
+
+def _validate_counts(name: str, failing: Sequence[int]) -> list[bool]:
+    """The suite on a profile of one row: no rule may have a failing row."""
     import pandas as pd
 
-    return pd.DataFrame([counts], columns=[f"rule_{index}" for index in range(len(suite))])
+    columns = [f"rule_{index}" for index in range(len(failing))]
+    expectations = [("ExpectColumnMaxToBeBetween", {"column": column, "max_value": 0}) for column in columns]
+    return _validate(name, pd.DataFrame([failing], columns=columns), expectations)
 
 
 def _validate(name: str, frame: Any, expectations: Sequence[tuple[str, Mapping[str, Any]]]) -> list[bool]:

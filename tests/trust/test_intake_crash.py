@@ -38,7 +38,7 @@ def counted(original):
         return original(*arguments, **keywords)
     return step
 
-expectations.run = lambda *arguments: ()
+expectations.begin = lambda *arguments: lambda: ()
 os.fsync = counted(os.fsync)
 pathlib.Path.replace = counted(pathlib.Path.replace)
 pathlib.Path.unlink = counted(pathlib.Path.unlink)

@@ -25,7 +25,7 @@ from submissions.receipt import Receipt  # noqa: E402
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.setattr(expectations, "run", lambda *arguments: ())
+    monkeypatch.setattr(expectations, "begin", lambda *arguments: lambda: ())
     return Home.open(tmp_path / "home", "real", create=True)
 
 

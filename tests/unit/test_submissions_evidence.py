@@ -19,7 +19,7 @@ PANEL = "country,year,level,month\nNorway,2004,1,\nNorway,2005,2.5,7\nSweden,200
 
 @pytest.fixture(autouse=True)
 def _without_the_heavy_suite(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expectations, "run", lambda *arguments: (("stands in for the suite", True),))
+    monkeypatch.setattr(expectations, "begin", lambda *arguments: lambda: (("stands in for the suite", True),))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from partner_files import BASE, FILE_NAME, HEADER, PARTNER, ROWS, changed, write_contract, write_file
 
-from submissions import areas, check, definitions, expectations, lake, receiving
+from submissions import areas, check, definitions, expectations, lake, receiving, taking
 from submissions.errors import WaymarkError
 from submissions.home import Home
 from submissions.ledger import Ledger, state
@@ -29,7 +29,7 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture(autouse=True)
 def _without_the_heavy_suite(monkeypatch: pytest.MonkeyPatch) -> None:
     """The suite has tests of its own (test_submissions_checking) and takes seconds to load."""
-    monkeypatch.setattr(expectations, "run", lambda *arguments: (("stands in for the suite", True),))
+    monkeypatch.setattr(expectations, "begin", lambda *arguments: lambda: (("stands in for the suite", True),))
 
 
 def receive(home: Home, tmp_path: Path) -> receiving.Received:
@@ -360,7 +360,7 @@ def test_one_file_may_feed_two_datasets(home: Home, tmp_path: Path) -> None:
 def test_a_batch_that_fails_its_suite_is_refused(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_contract(tmp_path / "contracts")
     write_file(tmp_path / "inbox")
-    monkeypatch.setattr(expectations, "run", lambda *arguments: (("the key is unique", False),))
+    monkeypatch.setattr(expectations, "begin", lambda *arguments: lambda: (("the key is unique", False),))
     receipt = one(receive(home, tmp_path))
     assert [(problem.code, problem.detail) for problem in receipt.problems] == [("F-expectations", "the key is unique")]
     assert not list(home.lake.glob("observations/*/*"))
@@ -444,7 +444,7 @@ def test_a_file_that_cannot_be_opened_is_refused(home: Home, tmp_path: Path, mon
     path = write_file(tmp_path / "inbox")
     if os.geteuid() == 0:
         monkeypatch.setattr(
-            receiving, "sha256_of", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
+            taking, "sha256_of", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
         )
     else:
         path.chmod(0)
