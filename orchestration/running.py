@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,15 +78,25 @@ def run(request: Request, audiences: Sequence[str] | None = None) -> Summary:
     Raises WaymarkError with what, where and what to do.
     """
     chosen = standing.audiences_of(request.home, audiences)
-    with hold(request.home, _tell_holder):
+    with _held(request):
         return _run(request, chosen)
 
 
 def prepare_and_run(request: Request, prepare: Callable[[Request], None]) -> Summary:
     """`run` with something done first under the same lock, as part of the same run."""
-    with hold(request.home, _tell_holder):
+    with _held(request):
         prepare(request)
         return _run(request, standing.audiences_of(request.home))
+
+
+@contextmanager
+def _held(request: Request) -> Iterator[None]:
+    """The home's lock for a whole run, with a report of its own: a process may do several runs, in several homes."""
+    from orchestration import intake
+
+    with hold(request.home, _tell_holder):
+        intake.clear()
+        yield
 
 
 def _run(request: Request, audiences: Sequence[str]) -> Summary:

@@ -11,6 +11,7 @@ import pandas as pd
 from reports import palette
 from reports.figures import Drawing, NothingToShow, axis, finite, shortened
 from reports.pages_overview import unshown
+from reports.revisions import revised
 from reports.words import date_position, name_order, number, order_names, period_label
 
 if TYPE_CHECKING:
@@ -129,12 +130,12 @@ def definitions(site: Site) -> Drawing:
 def revisions(site: Site) -> Drawing:
     """Figures of totals that moved most between two issues: before and now."""
     table, words = site.published.table("changes"), site.published.words
-    moved = table[(table["kind"] == "revised") & (table["difference"].fillna(0) != 0)]
+    moved = revised(table)
     for split in ("exploitation", "sex", "age"):
         moved = moved[moved[split].isin(["_T", ""])]
     if moved.empty:
         raise NothingToShow("no total was revised between two issues")
-    top = moved.loc[moved["difference"].abs().sort_values(ascending=False, kind="stable").index[:REVISIONS_SHOWN]]
+    top = moved.loc[moved["size"].sort_values(ascending=False, kind="stable").index[:REVISIONS_SHOWN]]
     top = top.sort_values(["area_name", "measure", "period", "source"], key=order_names)
     names = [
         f"{shortened(row['area_name'], 26)}, {words.label('measure', row['measure']).lower()} "
@@ -143,16 +144,26 @@ def revisions(site: Site) -> Drawing:
     ]
     line_x: list[float | None] = []
     line_y: list[str | None] = []
-    for name, before, now in zip(names, top["previous_value"], top["value"], strict=True):
+    # a figure given by its bounds stands in their middle, with a line from one to the other
+    middles = {
+        "previous": (
+            (top["previous_lower"] + top["previous_upper"]) / 2,
+            (top["previous_upper"] - top["previous_lower"]) / 2,
+        ),
+        "now": ((top["lower"] + top["upper"]) / 2, (top["upper"] - top["lower"]) / 2),
+    }
+    (before_at, before_half), (now_at, now_half) = middles["previous"], middles["now"]
+    for name, before, now in zip(names, before_at, now_at, strict=True):
         line_x += [before, now, None]
         line_y += [name, name, None]
     traces = [
         {"type": "scatter", "mode": "lines", "x": line_x, "y": line_y, "line": {"color": palette.MUTED, "width": 2},
          "showlegend": False},
-        {"type": "scatter", "mode": "markers", "x": top["previous_value"].tolist(), "y": names,
-         "name": "Previous issue",
+        {"type": "scatter", "mode": "markers", "x": before_at.tolist(), "y": names,
+         "name": "Previous issue", "error_x": {"type": "data", "array": before_half.tolist(), "width": 0, "visible": True},
          "marker": {"size": 11, "color": "#ffffff", "line": {"color": palette.ACCENT, "width": 2}}},
-        {"type": "scatter", "mode": "markers", "x": top["value"].tolist(), "y": names, "name": "This issue",
+        {"type": "scatter", "mode": "markers", "x": now_at.tolist(), "y": names, "name": "This issue",
+         "error_x": {"type": "data", "array": now_half.tolist(), "width": 0, "visible": True},
          "marker": {"size": 11, "color": palette.ACCENT}},
     ]  # fmt: skip
     layout = {
@@ -161,7 +172,8 @@ def revisions(site: Site) -> Drawing:
         "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
     }  # fmt: skip
     data = top[["area_code", "area_name", "measure", "period", "source", "previous_issued_on", "issued_on",
-                "previous_value", "value", "difference"]].reset_index(drop=True)  # fmt: skip
+                "previous_value", "previous_lower", "previous_upper", "value", "lower", "upper",
+                "difference"]].reset_index(drop=True)  # fmt: skip
     caption = (
         "Totals that changed most, in the order of names. A revision says something about reporting, not about "
         "trafficking."

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from reports.maps import SPATIAL, View
+from reports.revisions import revised
 from reports.series import SeriesBook, is_clear, is_clear_step, sentence, step_sentence
 from reports.tables import Published
-from reports.words import day, joined, number, percent, period_label, signed
+from reports.words import day, joined, number, percent, period_label, span
 
 STRONG, FAIR, LIMITED = "Well supported", "Supported", "Limited"
 
@@ -184,18 +185,17 @@ def _revisions(published: Published) -> list[Finding]:
     table = published.table("changes")
     if table.empty:
         return []
-    revised = table[table["kind"] == "revised"]
-    revised = revised[revised["difference"].fillna(0) != 0]
+    moved = revised(table)
     new = int((table["kind"] == "new").sum())
-    text = f"{number(len(revised))} figures were revised and {number(new)} are new since the sources' previous issues."
-    if len(revised):
-        top = revised.loc[revised["difference"].abs().sort_values(kind="stable").index[-1]]
+    text = f"{number(len(moved))} figures were revised and {number(new)} are new since the sources' previous issues."
+    if len(moved):
+        top = moved.loc[moved["size"].sort_values(kind="stable").index[-1]]
         text += (
             f" The largest revision: {top['area_name']}, {published.words.label('measure', top['measure']).lower()} "
-            f"{period_label(top['period'])}, {signed(top['difference'])}."
+            f"{period_label(top['period'])}, {span(top['least'], top['most'], sign=True)}."
         )
     headline = (
-        f"{number(len(revised))} figures revised, {number(new)} new" if len(revised) else f"{number(new)} new figures"
+        f"{number(len(moved))} figures revised, {number(new)} new" if len(moved) else f"{number(new)} new figures"
     )
     return [Finding(headline, text, STRONG, "both issues as of the same day", "changes.html", "Changes")]
 

@@ -230,6 +230,8 @@ STATUS_COLUMNS = frozenset(
         "licence",
         "legal_basis",
         "previous_value",
+        "previous_lower",
+        "previous_upper",
         "difference",
         "lower",
         "upper",

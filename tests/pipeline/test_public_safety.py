@@ -29,6 +29,8 @@ COUNTS = {
     "lower",
     "upper",
     "previous_value",
+    "previous_lower",
+    "previous_upper",
     "difference",
     "total_value",
     "parts_lower",

@@ -15,7 +15,11 @@ select
     changes.issued_on,
     changes.previous_issued_on,
     seen.value,
+    seen.lower,
+    seen.upper,
     seen_before.value as previous_value,
+    seen_before.lower as previous_lower,
+    seen_before.upper as previous_upper,
     cast(seen.value - seen_before.value as decimal(20, 4)) as difference,
     changes.kind,
     parameters.as_of
