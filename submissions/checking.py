@@ -86,7 +86,7 @@ def _texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, reading: Rea
     """`texts`: whether a row is ragged, or hostile in a cell that the contract reads, and the exclusion it meets."""
     parameters = Parameters()
     positions = sorted({*found.positions.values(), *(index for index, _ in found.unpivoted)})
-    is_ragged = f"(width <> {len(reading.header)} OR more IS NOT NULL)"
+    is_ragged = f"(width <> {len(reading.header)} OR more IS NOT NULL OR broken IS NOT NULL)"
     together = f"concat_ws(' ', {', '.join(f'c{position}' for position in positions)})"
     conditions = [
         f"WHEN {exclusion_condition(exclusion, found, parameters)} THEN {index}"
@@ -97,6 +97,7 @@ def _texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, reading: Rea
         CREATE OR REPLACE TABLE texts AS
         SELECT row_id, line, {is_ragged} AS is_ragged,
                NOT is_ragged AND regexp_matches({together}, {parameters.bind(_CONTROL)}) AS is_hostile,
+               coalesce(broken, 'R-cells') AS ragged_code,
                CASE WHEN is_after_end THEN {AFTER_END} WHEN is_ragged THEN NULL {" ".join(conditions)} END AS exclusion
         FROM source
         """,
@@ -181,7 +182,7 @@ def _fates(connection: duckdb.DuckDBPyConnection, issues: Sequence[date]) -> Non
         ),
         issued AS (SELECT row_id, min(issue) AS issue FROM parsed WHERE issue <> $first GROUP BY row_id)
         SELECT row_id, line, coalesce(issue, $first) AS issue, exclusion,
-               CASE WHEN exclusion IS NOT NULL THEN []::VARCHAR[] WHEN is_ragged THEN ['R-cells']
+               CASE WHEN exclusion IS NOT NULL THEN []::VARCHAR[] WHEN is_ragged THEN [ragged_code]
                     ELSE coalesce(codes, []) END AS codes,
                false AS is_replaced
         FROM texts LEFT JOIN wrong USING (row_id) LEFT JOIN issued USING (row_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from submissions.contract_language import dataset_of, digest_of, maps_of, questions
+from submissions.contract_language import dataset_of, digest_of, maps_of
 from submissions.contract_model import (
     DEFAULT_MEMBERS,
     DIMENSIONS,
@@ -27,6 +27,7 @@ from submissions.contract_model import (
     Where,
     trimmed,
 )
+from submissions.contract_questions import questions
 from submissions.errors import WaymarkError
 from submissions.home import Home
 from submissions.marked_yaml import DocumentError, DocumentProblem, read

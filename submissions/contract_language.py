@@ -1,12 +1,10 @@
-"""From the content of a contract.yml to its model: defaults, the CSV files beside it, questions a schema cannot ask."""
+"""From the content of a contract.yml to its model: defaults, the CSV files beside it, the digest of how it is read."""
 
 from __future__ import annotations
 
 import csv
-import difflib
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -30,12 +28,12 @@ from submissions.contract_model import (
     Where,
     trimmed,
 )
-from submissions.fields import RESERVED, codes
+from submissions.contract_questions import compiled_pattern
 from submissions.marked_yaml import Document, DocumentProblem, Place
 
 MAP_HEADER = ("source", "code", "valid_from", "valid_to", "note")
-EXCLUSION_KEYS = frozenset(("in", "blank", "where"))
-PERIOD_GROUPS = frozenset(("year", "quarter", "month"))
+OTHER_ROWS = "rows of another table in the same file"
+NOT_OF_THE_FORM = ("pattern", "issued_on", "note")
 
 
 def digest_of(parts: Iterable[tuple[str, bytes]]) -> str:
@@ -166,7 +164,7 @@ def dataset_of(document: Document, name: str, maps: Mapping[str, tuple[MapRow, .
         unpivot=Unpivot(unpivot["columns"], unpivot["into"]["name"], unpivot["into"]["value"]) if unpivot else None,
         fiscal_starts=(int(starts[0]), int(starts[1])),
         fiscal_named_after=content.get("fiscal_year", {}).get("named_after", "start"),
-        exclusions=tuple(_exclusion(rule, maps) for rule in content.get("exclude", ())),
+        exclusions=(*_only(content.get("only")), *(_exclusion(rule, maps) for rule in content.get("exclude", ()))),
         total_checks=tuple(
             TotalCheck(rule["column"], trimmed(rule["member"]), float(rule.get("tolerance", 0)))
             for rule in content.get("check_totals", ())
@@ -208,9 +206,10 @@ def _period_rule(rule: Mapping[str, Any]) -> PeriodRule:
     return PeriodRule(
         sources=tuple(_listed(rule.get("from", []))),
         constant=rule.get("constant"),
-        form=rule.get("as"),
+        forms=tuple(_listed(rule.get("as", []))),
         pattern=rule.get("pattern"),
         is_fiscal=rule.get("fiscal", False),
+        languages=tuple(_listed(rule.get("language", []))),
         where=_where(rule.get("where")),
     )
 
@@ -231,6 +230,10 @@ def _mark(text: str, meaning: Any) -> Mark:
     return Mark(text, meaning, meaning)
 
 
+def _only(content: Mapping[str, Any] | None) -> list[Exclusion]:
+    return [Exclusion(OTHER_ROWS, where=_where(content), is_of_other_rows=True)] if content else []
+
+
 def _exclusion(rule: Mapping[str, Any], maps: Mapping[str, tuple[MapRow, ...]]) -> Exclusion:
     labels = rule.get("in", ())
     file = labels if isinstance(labels, str) else None
@@ -238,6 +241,8 @@ def _exclusion(rule: Mapping[str, Any], maps: Mapping[str, tuple[MapRow, ...]]) 
         reason=rule["reason"],
         column=rule.get("column"),
         labels=tuple(row.source for row in maps.get(file, ())) if file else tuple(trimmed(label) for label in labels),
+        starts_with=tuple(_listed(rule.get("starts_with", []))),
+        ends_with=tuple(_listed(rule.get("ends_with", []))),
         is_blank=rule.get("blank", False),
         where=_where(rule.get("where")),
         labels_file=file,
@@ -247,7 +252,7 @@ def _exclusion(rule: Mapping[str, Any], maps: Mapping[str, tuple[MapRow, ...]]) 
 def _file_rule(
     document: Document, place: Place, rule: Mapping[str, Any], dataset: Mapping[str, Any], problems: list
 ) -> FileRule:
-    own = {key: value for key, value in rule.items() if key not in ("pattern", "issued_on", "note")}
+    own = {key: value for key, value in rule.items() if key not in NOT_OF_THE_FORM}
     keys = dataset["format"] | own
     kind = keys["type"]
     stop, split = keys.get("stop_at"), keys.get("split")
@@ -266,7 +271,9 @@ def _file_rule(
             decimal=keys.get("decimal", "."),
             header_rows=tuple(sorted(keys.get("header_rows", [1]))),
             fill_labels_right=keys.get("fill_labels_right", False),
-            sheet=keys.get("sheet"),
+            fill_labels_down=tuple(trimmed(name) for name in keys.get("fill_labels_down", ())),
+            sheet=None if "sheets" in own else keys.get("sheet"),
+            sheets=None if "sheet" in own else keys.get("sheets"),
             stop_at=(stop["column"], stop["starts_with"]) if stop else None,
             split=Split(trimmed(split["column"]), split["delimiter"], tuple(split["into"])) if split else None,
         ),
@@ -292,7 +299,7 @@ def _issue_rule(document: Document, place: Place, rule: Any, problems: list) -> 
     if "cell" in rule:
         return IssueRule("cell", cell=rule["cell"], date_format=rule["date_format"], is_approximate=approximate)
     if "file_name" in rule:
-        _compiled(document, (*place, "issued_on"), rule["file_name"], ("date",), problems)
+        compiled_pattern(document, (*place, "issued_on"), rule["file_name"], ("date",), problems)
         return IssueRule(
             "file_name", pattern=rule["file_name"], date_format=rule["date_format"], is_approximate=approximate
         )
@@ -304,20 +311,6 @@ def _issue_rule(document: Document, place: Place, rule: Any, problems: list) -> 
     return IssueRule(
         "column", column=rule["column"], date_format=rule.get("date_format"), values=values, is_approximate=approximate
     )
-
-
-def _compiled(
-    document: Document, place: Place, pattern: str, groups: Iterable[str], problems: list
-) -> re.Pattern | None:
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        problems.append(document.problem(place, f"'{pattern}' is not a regular expression: {error}"))
-        return None
-    for group in groups:
-        if group not in compiled.groupindex:
-            problems.append(document.problem(place, f"the pattern needs a group named {group}: (?P<{group}>…)"))
-    return compiled
 
 
 def _reading_digest(content: Mapping[str, Any], folder: Path) -> str:
@@ -334,116 +327,10 @@ def _reading_digest(content: Mapping[str, Any], folder: Path) -> str:
         for column, rules in content["columns"].items()
     }
     keys = ("kind", "counting_unit", "duplicates", "format", "unpivot", "fiscal_year", "exclude")
-    reading = {key: content[key] for key in keys if key in content} | {"columns": columns}
+    reading = {key: content[key] for key in (*keys, "only") if key in content} | {"columns": columns}
+    own = [{key: value for key, value in rule.items() if key not in NOT_OF_THE_FORM} for rule in content["files"]]
+    if any(own):
+        reading["files"] = own
     lists = [rule["in"] for rule in content.get("exclude", ()) if isinstance(rule.get("in"), str)]
     parts = [(name, (folder / name).read_bytes()) for name in sorted(set(lists)) if (folder / name).is_file()]
     return digest_of([("dataset", json.dumps(reading, sort_keys=True).encode()), *parts])
-
-
-# --- questions the schema cannot ask --------------------------------------------------------------------------------
-
-
-def questions(
-    document: Document, dataset: Dataset, maps: Mapping[str, tuple[MapRow, ...]]
-) -> Iterator[DocumentProblem]:
-    place: Place = ("datasets", dataset.name)
-    problems: list[DocumentProblem] = []
-
-    def wrong(message: str, *inner: str | int) -> None:
-        problems.append(document.problem((*place, *inner), message))
-
-    for column in ("measure", "area"):
-        if column not in dataset.columns:
-            wrong(f"the column '{column}' is missing", "columns")
-    if not dataset.periods:
-        wrong("the column 'period' is missing", "columns")
-    if dataset.kind != "cases" and dataset.value is None:
-        wrong("the column 'value' is missing (rows that are cases need kind: cases)", "columns")
-    if dataset.kind == "cases" and dataset.value is not None:
-        wrong("cases are counted: they have no 'value'", "columns", "value")
-    if "detail" in dataset.columns and "detail_kind" not in dataset.columns:
-        wrong("a detail needs a 'detail_kind' that says what it splits by", "columns", "detail")
-    for column, rules in dataset.columns.items():
-        several = isinstance(document.content["datasets"][dataset.name]["columns"][column], list)
-        for index, rule in enumerate(rules):
-            inner = (index,) if several else ()
-            if (rule.constant is None) == (rule.source is None):
-                wrong("needs either 'constant' or 'from'", "columns", column, *inner)
-            if rule.constant is not None and (rule.is_mapped or rule.otherwise):
-                wrong("a constant is not mapped", "columns", column, *inner)
-        sourced = [rule for rule in rules if rule.source is not None]
-        if len({rule.is_mapped for rule in sourced}) > 1:
-            wrong("either all alternatives that read a column have a map or values, or none", "columns", column)
-        if sum(1 for rule in sourced if not rule.where and rule.otherwise) > 1:
-            wrong("only one alternative may have 'else' without 'where'", "columns", column)
-    for rule in dataset.periods:
-        if (rule.constant is None) == (not rule.sources):
-            wrong("needs either 'constant' or 'from'", "columns", "period")
-        if (rule.form is None) == (rule.pattern is None):
-            wrong("needs either 'as' (year, quarter or month) or a 'pattern'", "columns", "period")
-        if rule.pattern is not None:
-            compiled = _compiled(document, (*place, "columns", "period"), rule.pattern, ("year",), problems)
-            unknown = set(compiled.groupindex) - PERIOD_GROUPS if compiled else set()
-            if unknown:
-                wrong(
-                    f"unknown groups in the pattern: {', '.join(sorted(unknown))}; known: month, quarter, year",
-                    "columns",
-                    "period",
-                )
-        if rule.is_fiscal and "fiscal_year" not in document.content["datasets"][dataset.name]:
-            wrong("'fiscal: true' needs 'fiscal_year: {starts: MM-DD}' at the dataset", "columns", "period")
-        has_quarters = rule.form == "quarter" or (rule.pattern is not None and "quarter" in rule.pattern)
-        if rule.is_fiscal and has_quarters and dataset.fiscal_starts not in ((1, 1), (4, 1), (7, 1), (10, 1)):
-            wrong("fiscal quarters need a fiscal year that starts with a quarter", "fiscal_year")
-    if dataset.value is not None:
-        for mark in dataset.value.marks:
-            if mark.lower is not None and mark.upper is not None and not 0 <= mark.lower <= mark.upper:
-                wrong(f"the bounds of '{mark.text}' are not in order", "columns", "value", "marks")
-        if dataset.value.has_corrections and dataset.duplicates != "sum":
-            wrong("corrections need 'duplicates: sum': a negative row means nothing alone", "columns", "value")
-        if dataset.value.thousands and dataset.value.thousands == dataset.value.decimal:
-            wrong("the thousands mark and the decimal mark are the same", "columns", "value")
-    if dataset.unpivot is not None:
-        _compiled(document, (*place, "unpivot", "columns"), dataset.unpivot.columns, (), problems)
-    for index, rule in enumerate(document.content["datasets"][dataset.name].get("exclude", ())):
-        if not EXCLUSION_KEYS & rule.keys():
-            wrong("says nothing to look for: needs 'in', 'blank' or 'where'", "exclude", index)
-        if ("in" in rule or "blank" in rule) and "column" not in rule:
-            wrong("'in' and 'blank' need a 'column'", "exclude", index)
-    for index, rule in enumerate(dataset.files):
-        file_place = ("files", index)
-        if rule.format.sheet is None and rule.format.type == "xlsx":
-            wrong("an xlsx file needs the name of its 'sheet'", *file_place)
-        if rule.issued_on.kind == "cell" and rule.format.type == "parquet":
-            wrong("a parquet file has no cells outside its columns to read the date of issue from", *file_place)
-        if rule.format.type == "parquet" and (rule.format.header_rows != (1,) or rule.format.split):
-            wrong("a parquet file has no header rows and no column that packs several", *file_place)
-    yield from problems
-    yield from _unknown_codes(document, dataset, maps)
-
-
-def _unknown_codes(
-    document: Document, dataset: Dataset, maps: Mapping[str, tuple[MapRow, ...]]
-) -> Iterator[DocumentProblem]:
-    """Codes that are in no code list: a slip that would otherwise end, unseen, under 'not mapped'."""
-    for column, rules in dataset.columns.items():
-        known = codes(column)
-        if not known or column == "unit" or (dataset.kind, column) == ("evidence", "measure"):
-            continue
-        for rule in rules:
-            given = [rule.constant, rule.otherwise, *rule.values.values()]
-            for code in dict.fromkeys(code for code in given if code and code not in known and code not in RESERVED):
-                place = ("datasets", dataset.name, "columns", column)
-                yield document.problem(place, _unknown(code, column, known))
-            for row in maps.get(rule.map_file or "", ()):
-                if row.code not in known and row.code not in RESERVED:
-                    file = document.file.parent / (rule.map_file or "")
-                    place = ("datasets", dataset.name, "columns", column, "map")
-                    yield document.problem(place, _unknown(row.code, column, known), file=file, line=row.line)
-
-
-def _unknown(code: str, column: str, known: frozenset[str]) -> str:
-    close = difflib.get_close_matches(code, known, 1)
-    advice = f"; did you mean '{close[0]}'?" if close else ""
-    few = f" Known: {', '.join(sorted(known))}" if len(known) <= 12 else ""
-    return f"'{code}' is no code of {column}{advice}{few}"

@@ -39,7 +39,9 @@ class Format:
     decimal: str = "."
     header_rows: tuple[int, ...] = (1,)
     fill_labels_right: bool = False
+    fill_labels_down: tuple[str, ...] = ()
     sheet: str | None = None
+    sheets: str | None = None
     stop_at: tuple[str, str] | None = None
     split: Split | None = None
 
@@ -97,15 +99,17 @@ class ColumnRule:
 class PeriodRule:
     sources: tuple[str, ...] = ()
     constant: str | None = None
-    form: str | None = None
+    forms: tuple[str, ...] = ()
     pattern: str | None = None
     is_fiscal: bool = False
+    languages: tuple[str, ...] = ()
     where: Where = ()
 
     @property
     def frequency(self) -> str:
-        if self.form:
-            return {"year": "A", "quarter": "Q", "month": "M"}[self.form]
+        """The finest frequency the rule can give."""
+        if self.forms:
+            return max(({"year": "A", "quarter": "Q", "month": "M"}[form] for form in self.forms), key="AQM".index)
         groups = re.compile(self.pattern or "").groupindex
         return "M" if "month" in groups else "Q" if "quarter" in groups else "A"
 
@@ -138,9 +142,13 @@ class Exclusion:
     reason: str
     column: str | None = None
     labels: tuple[str, ...] = ()
+    starts_with: tuple[str, ...] = ()
+    ends_with: tuple[str, ...] = ()
     is_blank: bool = False
     where: Where = ()
     labels_file: str | None = None
+    is_of_other_rows: bool = False
+    """The rows where `where` does not hold: those that `only` leaves to another dataset."""
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,10 @@ from submissions.contract_model import (
     Dataset,
     Exclusion,
     FileRule,
+    PeriodRule,
     Where,
 )
-from submissions.periods import issue_of_label, parse
+from submissions.periods import form_of, issue_of_label, parse
 from submissions.problems import Refusal
 from submissions.reading import Reading
 
@@ -94,9 +95,13 @@ def _names_used(dataset: Dataset, rule: FileRule) -> list[str]:
 
 def exclusion_condition(exclusion: Exclusion, found: Layout, parameters: Parameters) -> str:
     tests = [_where_condition(exclusion.where, found, parameters)] if exclusion.where else []
+    if exclusion.is_of_other_rows:
+        return f"NOT coalesce({tests[0]}, false)"
     if exclusion.column is not None:
         column = found.expression(exclusion.column)
         choices = [f"list_contains({parameters.bind(list(exclusion.labels))}, {column})"] if exclusion.labels else []
+        choices += [f"starts_with({column}, {parameters.bind(text)})" for text in exclusion.starts_with]
+        choices += [f"ends_with({column}, {parameters.bind(text)})" for text in exclusion.ends_with]
         choices += [f"{column} = ''"] if exclusion.is_blank else []
         tests += [f"({' OR '.join(choices)})"] if choices else ["false"]
     return " AND ".join(tests)
@@ -116,8 +121,10 @@ def cells_query(dataset: Dataset, found: Layout, rule: FileRule, parameters: Par
     Besides our dimensions and statuses: row_id, exclusion, is_hostile, is_total_<n>, period_rule, period_text,
     value_text, issue_text. Texts that a contract leaves out are empty.
     """
-    made = ""
+    made = absent = ""
     if found.unpivoted:
+        # a sheet of several may lack a column of the others: what it does not have is no figure, not an empty one
+        absent = " WHERE u_value IS NOT NULL"
         labels = parameters.bind([name for _, name in found.unpivoted])
         values = ", ".join(f"c{index}" for index, _ in found.unpivoted)
         groups = [
@@ -141,7 +148,7 @@ def cells_query(dataset: Dataset, found: Layout, rule: FileRule, parameters: Par
         SELECT row_id, exclusion, is_hostile, {"".join(f"{check}, " for check in checks)}
                {period_rule} AS period_rule, {period_text} AS period_text, {value} AS value_text,
                {issue} AS issue_text, {", ".join(columns)}
-        FROM (SELECT *{made} FROM source JOIN texts USING (row_id, line) WHERE NOT is_ragged)
+        FROM (SELECT *{made} FROM source JOIN texts USING (row_id, line) WHERE NOT is_ragged){absent}
         """
 
 
@@ -191,16 +198,27 @@ def make_period_texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, f
     distinct = connection.execute(
         f"SELECT DISTINCT period_rule, period_text FROM ({cells}) WHERE period_rule IS NOT NULL", parameters
     ).fetchall()
-    rows = []
+    rows: list[tuple] = []
+    unread: list[str] = []
     for number, text in distinct:
         period = parse(text, dataset.periods[number], dataset)
         if period is not None:
             rows.append((number, text, period.code, period.start, period.frequency))
+        elif _is_of_header(dataset.periods[number], dataset):
+            unread.append(text)
+    if unread:
+        form = form_of(dataset.periods[0])
+        raise Refusal("F-period-names", f"expected {form}", columns=tuple(sorted(unread)), count=len(unread))
     connection.execute(
         "CREATE OR REPLACE TABLE period_texts "
         "(period_rule INTEGER, period_text VARCHAR, period VARCHAR, period_start DATE, frequency VARCHAR)"
     )
     insert_rows(connection, "period_texts", rows)
+
+
+def _is_of_header(rule: PeriodRule, dataset: Dataset) -> bool:
+    """Whether the rule reads nothing but the names of the columns that `unpivot` turns into rows."""
+    return dataset.unpivot is not None and rule.sources == (dataset.unpivot.name,)
 
 
 def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from submissions.contract import Dataset, FileRule, IssueRule, PeriodRule, trimmed
+from submissions.period_names import named_period
 from submissions.problems import Refusal
 from submissions.reading import Reading
 
@@ -25,6 +26,16 @@ _FORMS = {
         (re.compile(rf"{_YEAR}[ /-]?[Mm]?(\d{{2}})"), ("year", "month")),
         (re.compile(rf"{_YEAR}[ /-][Mm]?(\d{{1,2}})(?:\.0+)?"), ("year", "month")),
     ],
+}
+# Fiscal years name both their years (2019/20), or the one that `named_after` says (FY2020).
+_BOTH = r"(?:FY ?)?(?P<year>\d{4})[/-](?P<next_year>\d{4}|\d{2})"
+_FISCAL = {
+    "year": [re.compile(_BOTH), re.compile(r"FY ?(?P<year>\d{4})")],
+    "quarter": [
+        re.compile(rf"[QqTt](?P<quarter>[1-4])[ /-]*{_BOTH}"),
+        re.compile(rf"{_BOTH}[ /-]*[QqTt](?P<quarter>[1-4])"),
+    ],
+    "month": [],
 }
 
 
@@ -52,7 +63,8 @@ def parse(text: str, rule: PeriodRule, dataset: Dataset) -> Period | None:
     if (month is not None and not 1 <= month <= 12) or (quarter is not None and not 1 <= quarter <= 4):
         return None
     first_month, first_day = dataset.fiscal_starts if rule.is_fiscal else (1, 1)
-    if rule.is_fiscal and dataset.fiscal_named_after == "end" and (first_month, first_day) != (1, 1):
+    names_one_year = "next_year" not in parts
+    if rule.is_fiscal and names_one_year and dataset.fiscal_named_after == "end" and (first_month, first_day) != (1, 1):
         year -= 1
     if month is not None:
         if rule.is_fiscal and month < first_month:
@@ -67,16 +79,45 @@ def parse(text: str, rule: PeriodRule, dataset: Dataset) -> Period | None:
 
 def _parts(text: str, rule: PeriodRule) -> dict[str, int] | None:
     """Year, quarter and month as numbers; None when the text, or one of the named groups, is not there."""
-    if rule.form:
-        for pattern, names in _FORMS[rule.form]:
-            match = pattern.fullmatch(text) if text.isascii() else None
-            if match:
-                return dict(zip(names, map(int, match.groups()), strict=True))
-        return None
+    if rule.forms:
+        found = (_parts_of_form(text, form, rule) for form in rule.forms)
+        return next((parts for parts in found if parts and 1 <= parts.get("month", 1) <= 12), None)
     match = re.compile(rule.pattern or "").fullmatch(text)
     if match is None or not all(value and value.isascii() and value.isdigit() for value in match.groupdict().values()):
         return None
     return {name: int(value) for name, value in match.groupdict().items()}
+
+
+def _parts_of_form(text: str, form: str, rule: PeriodRule) -> dict[str, int] | None:
+    plain = text.replace("\u2013", "-")
+    for pattern, names in _FORMS[form] if plain.isascii() else ():
+        match = pattern.fullmatch(plain)
+        if match:
+            return dict(zip(names, map(int, match.groups()), strict=True))
+    for pattern in _FISCAL[form] if rule.is_fiscal and plain.isascii() else ():
+        match = pattern.fullmatch(plain)
+        found = {name: int(digits) for name, digits in match.groupdict().items()} if match else {}
+        following = found.get("year", 0) + 1
+        if match and found.get("next_year", following) in (following, following % 100):
+            return found
+    if rule.languages and form != "year":
+        parts = named_period(text, form, rule.languages)
+        # a double year is a fiscal one; where the rule does not say so, it means something else
+        return parts if parts and (rule.is_fiscal or "next_year" not in parts) else None
+    return None
+
+
+def form_of(rule: PeriodRule) -> str:
+    """What a period rule expects, in words and with an example."""
+    if not rule.forms:
+        return "a period that fits the declared pattern"
+    example = {
+        "year": "a fiscal year (2023/24)" if rule.is_fiscal else "a year (2023)",
+        "quarter": "a quarter (2023-Q2)",
+        "month": "a month (2023-04)",
+    }
+    named = f"; months and quarters may be named in {' or '.join(rule.languages)}" if rule.languages else ""
+    return " or ".join(example[form] for form in rule.forms) + named
 
 
 def day(text: str, date_format: str) -> date | None:

@@ -1,40 +1,35 @@
 """From a file to a table of text: the declared form, never a guess.
 
 `read` fills a DuckDB table `source` with one row a row of the file: row_id (1..), line (physical line, or row of the
-sheet), width (cells found), is_after_end, and the cells c0, c1, … as text, as written but for blanks at their ends.
+sheet), width (cells found), is_after_end, more (cells beyond the header), broken (the code of a line that could not be
+read), part (which sheet), and the cells c0, c1, … as text, as written but for blanks at their ends.
 Column names are positional, so nothing a partner writes becomes an identifier. What cannot be read is a Refusal.
 """
 
 from __future__ import annotations
 
-import csv
 import itertools
 import re
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from submissions.contract import Format, trimmed
 from submissions.contract_model import Split
 from submissions.problems import Refusal
+from submissions.reading_json_lines import json_lines
+from submissions.reading_text import delimited_records
+from submissions.reading_workbook import check_archive, number_text, sheets_of
+from submissions.records import BATCH_ROWS, BLANKS, MAXIMUM_COLUMNS, MAXIMUM_UNPACKED_BYTES, BrokenRow, Record
 
 if TYPE_CHECKING:
     import duckdb
 
 Progress = Callable[[int], None]
-Record = tuple[int, Sequence[str]]
 
-BATCH_ROWS = 50_000
-MAXIMUM_COLUMNS = 2_000
-MAXIMUM_CELL_CHARACTERS = 32_768
-MAXIMUM_UNPACKED_BYTES = 2_000_000_000
-MAXIMUM_UNPACKED_RATIO = 150
-RATIO_MATTERS_ABOVE_BYTES = 50_000_000
-MAXIMUM_ARCHIVE_MEMBERS = 10_000
 COMPACT_ABOVE_BYTES = 100_000_000
+FIXED = ("row_id", "line", "width", "more", "broken", "part")
 
 
 @dataclass(frozen=True)
@@ -69,28 +64,102 @@ def read(path: Path, form: Format, connection: duckdb.DuckDBPyConnection, progre
     """Reads one file into the table `source`. Raises Refusal when the file as a whole cannot be used."""
     if form.type == "parquet":
         return _read_parquet(path, form, connection, progress)
-    records = _sheet_records(path, form) if form.type == "xlsx" else _text_records(path, form)
     preamble: dict[int, tuple[str, ...]] = {}
-    last = form.header_rows[-1]
-    first_data: Record | None = None
-    for record in records:
-        if record[0] > last:
-            first_data = record
-            break
-        preamble[record[0]] = tuple(record[1])
-    header = _header([preamble.get(number, ()) for number in form.header_rows], form)
-    if not any(header):
-        raise Refusal("F-header-missing", "the declared header rows are empty", lines=form.header_rows)
-    rest: Iterable[Record] = itertools.chain((first_data,), records) if first_data is not None else ()
-    if form.split is not None:
-        header, rest = _split(header, rest, form.split)
+    if form.type == "jsonl":
+        header, records = json_lines(path, form)
+        if form.split is not None:
+            header, records = _split(header, records, form.split)
+        parts = [records]
+    elif form.type == "xlsx":
+        header, parts, preamble = _sheets(path, form)
+    else:
+        header, records, preamble = _table(delimited_records(path, form), form)
+        parts = [records]
     if len(header) > MAXIMUM_COLUMNS:
         raise Refusal("F-too-large", f"{len(header):,} columns, at most {MAXIMUM_COLUMNS:,}")
-    rows = _fill(connection, header, rest, progress)
+    rows = _fill(connection, header, parts, progress)
     compact(connection)
     reading = Reading(header, rows, preamble)
     _mark_end(reading, form, connection)
     return reading
+
+
+def _table(
+    records: Iterator[Record], form: Format, sheet: str = ""
+) -> tuple[tuple[str, ...], Iterable[Record], dict[int, tuple[str, ...]]]:
+    """Header, records below it, and the lines up to it. `sheet` names the sheet in a refusal where there are several."""
+    preamble: dict[int, tuple[str, ...]] = {}
+    first_data: Record | None = None
+    for record in records:
+        if record[0] > form.header_rows[-1]:
+            first_data = record
+            break
+        preamble[record[0]] = tuple(cell or "" for cell in record[1])
+    header = _header([preamble.get(number, ()) for number in form.header_rows], form)
+    if not any(header):
+        where = f" in the sheet '{sheet}'" if sheet else ""
+        raise Refusal("F-header-missing", f"the declared header rows are empty{where}", lines=form.header_rows)
+    rest: Iterable[Record] = itertools.chain((first_data,), records) if first_data is not None else ()
+    if form.split is not None:
+        header, rest = _split(header, rest, form.split)
+    if form.fill_labels_down:
+        rest = _filled_down(header, rest, form.fill_labels_down)
+    return header, rest, preamble
+
+
+def _sheets(path: Path, form: Format) -> tuple[tuple[str, ...], list[Iterable[Record]], dict[int, tuple[str, ...]]]:
+    """One table from all declared sheets: columns in order of first sight, then what the sheet's name says.
+
+    A cell of a column that a sheet does not have is None: it is no cell of that sheet, and `unpivot` makes no row of it.
+    """
+    sheets = sheets_of(path, form)
+    if form.sheets is None:
+        header, records, preamble = _table(sheets[0].records, form)
+        return header, [records], preamble
+    tables = [(sheet, *_table(sheet.records, form, sheet.name)[:2]) for sheet in sheets]
+    columns: dict[tuple[str, int], int] = {}
+    positions = []
+    for _, header, _ in tables:
+        # a name that stands twice stays twice, so that it is refused only where the contract reads it
+        places = [(name, header[:index].count(name)) for index, name in enumerate(header)]
+        positions.append([columns.setdefault(place, len(columns)) for place in places])
+    width = len(columns)
+    parts = [
+        _placed(records, places, width, tuple(sheet.groups.values()))
+        for (sheet, _, records), places in zip(tables, positions, strict=True)
+    ]
+    return (*(name for name, _ in columns), *sheets[0].groups), parts, {}
+
+
+def _placed(records: Iterable[Record], positions: Sequence[int], width: int, said: tuple[str, ...]) -> Iterator[Record]:
+    """Records of one sheet in the columns of all, with the texts of the sheet's name at their end."""
+    for line, row in records:
+        placed: list[str | None] = [None] * width
+        for position, cell in zip(positions, [*row, *[""] * len(positions)], strict=False):
+            placed[position] = cell
+        yield line, [*placed, *said, *row[len(positions) :]]
+
+
+def _filled_down(header: Sequence[str], records: Iterable[Record], columns: Sequence[str]) -> Iterator[Record]:
+    """Records in which an empty label takes the one above it. A new label of an earlier column ends those after it."""
+    missing = tuple(name for name in columns if name not in header)
+    if missing:
+        raise Refusal("F-header-missing", f"the header has {len(header)} columns", columns=missing, count=len(missing))
+    positions = [header.index(name) for name in columns]
+    return _carried(records, positions)
+
+
+def _carried(records: Iterable[Record], positions: Sequence[int]) -> Iterator[Record]:
+    labels = [""] * len(positions)
+    for line, row in records:
+        filled = list(row)
+        for index, position in enumerate(positions):
+            label = trimmed(filled[position] or "") if position < len(filled) else ""
+            if label:
+                labels[index:] = [label, *[""] * (len(positions) - index - 1)]
+            elif position < len(filled):
+                filled[position] = labels[index]
+        yield line, filled
 
 
 def _header(rows: Sequence[Sequence[str]], form: Format) -> tuple[str, ...]:
@@ -116,7 +185,10 @@ def _split(header: Sequence[str], records: Iterable[Record], split: Split) -> tu
 
     def apart() -> Iterator[Record]:
         for line, row in records:
-            parts = row[position].split(split.delimiter) if position < len(row) else []
+            if isinstance(row, BrokenRow):
+                yield line, row
+                continue
+            parts = (row[position] or "").split(split.delimiter) if position < len(row) else []
             if len(parts) == len(split.into):
                 yield line, [*row[:position], *parts, *row[position + 1 :]]
             else:
@@ -126,18 +198,23 @@ def _split(header: Sequence[str], records: Iterable[Record], split: Split) -> tu
 
 
 def _fill(
-    connection: duckdb.DuckDBPyConnection, header: Sequence[str], records: Iterable[Record], progress: Progress | None
+    connection: duckdb.DuckDBPyConnection,
+    header: Sequence[str],
+    parts: Sequence[Iterable[Record]],
+    progress: Progress | None,
 ) -> int:
+    """Fills `source` from the records of all parts (sheets). Returns the number of rows."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     width = len(header)
     names = [f"c{index}" for index in range(width)]
     _create(connection, width)
-    records = iter(records)
+    records = ((part, line, row) for part, of_part in enumerate(parts) for line, row in of_part)
     row_id = 0
     while batch := list(itertools.islice(records, BATCH_ROWS)):
-        lines, rows = zip(*batch, strict=True)
+        part, lines, rows = zip(*batch, strict=True)
+        broken = [row.code if isinstance(row, BrokenRow) else None for row in rows]
         widths = [len(row) for row in rows]
         more = None
         if min(widths) != width or max(widths) != width:
@@ -153,9 +230,11 @@ def _fill(
                 pa.array(lines, pa.int64()),
                 pa.array(widths, pa.int32()),
                 pa.array(more or [None] * len(rows), pa.string()),
+                pa.array(broken, pa.string()),
+                pa.array(part, pa.int32()),
                 *columns,
             ],
-            names=["row_id", "line", "width", "more", *names],
+            names=[*FIXED, *names],
         )
         connection.register("batch", table)
         _insert(connection, width)
@@ -170,17 +249,18 @@ def _create(connection: duckdb.DuckDBPyConnection, width: int) -> None:
     columns = ", ".join(f"c{index} VARCHAR" for index in range(width))
     connection.execute(
         "CREATE OR REPLACE TABLE source "
-        f"(row_id BIGINT, line BIGINT, width INTEGER, is_after_end BOOLEAN, more VARCHAR, {columns})"
+        "(row_id BIGINT, line BIGINT, width INTEGER, is_after_end BOOLEAN, more VARCHAR, broken VARCHAR, part INTEGER, "
+        f"{columns})"
     )
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, width: int) -> None:
     cells = ", ".join(f"c{index}" for index in range(width))
-    connection.execute(f"INSERT INTO source SELECT row_id, line, width, false, more, {cells} FROM batch")
+    connection.execute(f"INSERT INTO source SELECT row_id, line, width, false, more, broken, part, {cells} FROM batch")
 
 
-def _joined(cells: Sequence[str]) -> str | None:
-    return "\x1f".join(cells) if any(trimmed(cell) for cell in cells) else None
+def _joined(cells: Sequence[str | None]) -> str | None:
+    return "\x1f".join(cell or "" for cell in cells) if any(trimmed(cell or "") for cell in cells) else None
 
 
 def _mark_end(reading: Reading, form: Format, connection: duckdb.DuckDBPyConnection) -> None:
@@ -191,7 +271,8 @@ def _mark_end(reading: Reading, form: Format, connection: duckdb.DuckDBPyConnect
     connection.execute(
         f"""
         UPDATE source SET is_after_end = true
-        WHERE row_id >= (SELECT min(row_id) FROM source WHERE starts_with(c{position}, $start))
+        FROM (SELECT part, min(row_id) AS first FROM source WHERE starts_with(c{position}, $start) GROUP BY part) AS ends
+        WHERE source.part = ends.part AND row_id >= ends.first
         """,
         {"start": start},
     )
@@ -202,139 +283,6 @@ def compact(connection: duckdb.DuckDBPyConnection) -> None:
     row = connection.execute("SELECT coalesce(sum(memory_usage_bytes), 0) FROM duckdb_memory()").fetchone()
     if row is not None and row[0] > COMPACT_ABOVE_BYTES:
         connection.execute("CHECKPOINT")
-
-
-BLANKS = " \t\r\n\u00a0\u2000\u2001\u2002\u2003\u2007\u2009\u202f\u3000\ufeff"
-
-# --- csv and tsv ----------------------------------------------------------------------------------------------------
-
-
-def _text_records(path: Path, form: Format) -> Iterator[Record]:
-    encoding = "utf-8-sig" if form.encoding == "utf-8" else form.encoding
-    _refuse_binary(path, encoding)
-    csv.field_size_limit(MAXIMUM_CELL_CHARACTERS)
-    line = 1
-    with path.open(encoding=encoding, errors="strict", newline="") as stream:
-        reader = csv.reader(stream, delimiter=form.delimiter, quotechar=form.quote, strict=True)
-        try:
-            for row in reader:
-                if row and (row[0] or any(row)):
-                    yield line, row
-                line = reader.line_num + 1
-        except UnicodeDecodeError as error:
-            raise _encoding_refusal(path, encoding) from error
-        except csv.Error as error:
-            if "field larger" in str(error):
-                raise Refusal(
-                    "F-too-large", f"a cell of over {MAXIMUM_CELL_CHARACTERS:,} characters", lines=(line,)
-                ) from error
-            raise Refusal("F-quoting", str(error), lines=(line,)) from error
-
-
-def _refuse_binary(path: Path, encoding: str) -> None:
-    with path.open("rb") as stream:
-        start = stream.read(8)
-    if not start:
-        raise Refusal("F-empty", "0 bytes")
-    if start.startswith((b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0", b"%PDF", b"\x1f\x8b", b"\x89PNG", b"\x7fELF")):
-        raise Refusal("F-type", "the content is not text")
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")) and not encoding.startswith("utf-16"):
-        raise Refusal("F-encoding", f"the file begins with the mark of UTF-16, declared is {encoding}", lines=(1,))
-
-
-def _encoding_refusal(path: Path, encoding: str) -> Refusal:
-    """Finds the first byte that is not text in the declared encoding, reading in steps that keep the count."""
-    import codecs
-
-    decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
-    newline = "\n".encode(encoding.removesuffix("-sig"))[-1:] if not encoding.startswith("utf-16") else b"\n"
-    offset = lines = 0
-    with path.open("rb") as stream:
-        while block := stream.read(65_536):
-            pending = len(decoder.getstate()[0])
-            try:
-                decoder.decode(block)
-            except UnicodeDecodeError as error:
-                within = max(error.start - pending, 0)
-                lines += block[:within].count(newline)
-                byte = offset - pending + error.start + 1
-                return Refusal(
-                    "F-encoding", f"byte {byte:,} is not {encoding.removesuffix('-sig')}", lines=(lines + 1,)
-                )
-            offset += len(block)
-            lines += block.count(newline)
-    return Refusal("F-encoding", f"the file ends inside a character of {encoding}", lines=(lines + 1,))
-
-
-# --- xlsx -----------------------------------------------------------------------------------------------------------
-
-
-def _sheet_records(path: Path, form: Format) -> Iterator[Record]:
-    import python_calamine
-
-    check_archive(path)
-    try:
-        workbook = python_calamine.CalamineWorkbook.from_path(str(path))
-    except Exception as error:  # the reader has many error types, and each means that the bytes are no workbook
-        raise Refusal("F-type", "the content is not an xlsx workbook") from error
-    if form.sheet not in workbook.sheet_names:
-        raise Refusal("F-sheet", f"the workbook has {len(workbook.sheet_names)} sheets, none of that name")
-    try:
-        rows = workbook.get_sheet_by_name(form.sheet).to_python(skip_empty_area=False)
-    except Exception as error:
-        raise Refusal("F-type", "the sheet cannot be read") from error
-    for number, row in enumerate(rows, start=1):
-        cells = [_cell_text(cell, form.decimal) for cell in row]
-        if any(cells):
-            if max(map(len, cells)) > MAXIMUM_CELL_CHARACTERS:
-                raise Refusal("F-too-large", f"a cell of over {MAXIMUM_CELL_CHARACTERS:,} characters", lines=(number,))
-            yield number, cells
-
-
-def check_archive(path: Path) -> None:
-    """Refuses an xlsx file whose members unpack to too much, before anything unpacks them."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise Refusal(
-            "F-empty" if path.stat().st_size == 0 else "F-type", "the content is not an xlsx workbook"
-        ) from error
-    if len(members) > MAXIMUM_ARCHIVE_MEMBERS:
-        raise Refusal("F-too-large", f"{len(members):,} members in the workbook")
-    unpacked = sum(member.file_size for member in members)
-    packed = max(sum(member.compress_size for member in members), 1)
-    if unpacked > MAXIMUM_UNPACKED_BYTES:
-        raise Refusal("F-too-large", f"{unpacked:,} bytes unpacked, at most {MAXIMUM_UNPACKED_BYTES:,}")
-    if unpacked > RATIO_MATTERS_ABOVE_BYTES and unpacked / packed > MAXIMUM_UNPACKED_RATIO:
-        raise Refusal("F-too-large", f"unpacks to {unpacked / packed:,.0f} times its size")
-
-
-def _cell_text(cell: Any, decimal: str) -> str:
-    """A typed cell as the text a person would type in the contract's form."""
-    if isinstance(cell, str):
-        return cell
-    if isinstance(cell, bool):
-        return "TRUE" if cell else "FALSE"
-    if isinstance(cell, float | int):
-        return number_text(cell, decimal)
-    if isinstance(cell, datetime):
-        return cell.date().isoformat() if cell.time() == time() else cell.isoformat(sep=" ", timespec="seconds")
-    if isinstance(cell, date | time):
-        return cell.isoformat()
-    if isinstance(cell, timedelta):
-        return str(cell)
-    return "" if cell is None else str(cell)
-
-
-def number_text(number: float, decimal: str = ".") -> str:
-    """A number without exponent or trailing zeros where it has at most 15 digits; otherwise as Python writes it."""
-    if isinstance(number, int):
-        return str(number)
-    if number.is_integer() and abs(number) < 1e15:
-        return str(int(number))
-    text = repr(number)
-    return text.replace(".", decimal) if "e" not in text else text
 
 
 # --- parquet --------------------------------------------------------------------------------------------------------
@@ -368,9 +316,10 @@ def _read_parquet(
             cells = [_column_text(batch.column(index), form.decimal) for index in range(len(header))]
             row_ids = pa.array(range(rows + 1, rows + batch.num_rows + 1), pa.int64())
             width = pa.array([len(header)] * batch.num_rows, pa.int32())
-            more = pa.nulls(batch.num_rows, pa.string())
-            fixed = ["row_id", "line", "width", "more"]
-            connection.register("batch", pa.table([row_ids, row_ids, width, more, *cells], names=[*fixed, *names]))
+            none = pa.nulls(batch.num_rows, pa.string())
+            part = pa.array([0] * batch.num_rows, pa.int32())
+            fixed = [row_ids, row_ids, width, none, none, part]
+            connection.register("batch", pa.table([*fixed, *cells], names=[*FIXED, *names]))
             _insert(connection, len(header))
             connection.unregister("batch")
             rows += batch.num_rows

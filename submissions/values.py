@@ -122,8 +122,9 @@ def _number(dataset: Dataset, parameters: Parameters) -> tuple[str, str, str]:
     marks = [f"WHEN {parameters.bind(entry.text)} THEN {index}" for index, entry in enumerate(rule.marks)]
     mark = f"CASE value_text {' '.join(marks)} END" if marks else "NULL::INTEGER"
     point = re.escape(rule.decimal)
-    # a blank between thousands may be any of the blanks that typesetters use
-    thousands = r"[ \x{00A0}\x{2009}\x{202F}]" if rule.thousands == " " else re.escape(rule.thousands)
+    # a blank or apostrophe between thousands may be any of those that typesetters use
+    alike = {" ": r"[ \x{00A0}\x{2007}\x{2009}\x{202F}]", "'": r"['\x{2019}]"}
+    thousands = alike.get(rule.thousands, re.escape(rule.thousands))
     whole = rf"(\d{{1,3}}({thousands}\d{{3}})+|\d+)" if rule.thousands else r"\d+"
     is_number = f"regexp_matches(value_text, {parameters.bind(rf'^[+-]?{whole}({point}[0-9]+)?$')})"
     digits = f"regexp_replace(value_text, {parameters.bind(thousands)}, '', 'g')" if rule.thousands else "value_text"

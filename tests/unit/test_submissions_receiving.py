@@ -418,6 +418,10 @@ FILES: dict[str, tuple[dict, str | bytes]] = {
 }
 ELSEWHERE = {
     "F-sheet": "test_submissions_reading",
+    "F-period-names": "test_columns_that_are_no_periods_are_named",
+    "R-json": "test_submissions_json_lines",
+    "R-json-nested": "test_submissions_json_lines",
+    "R-json-key-twice": "test_submissions_json_lines",
     "F-contract": "test_a_broken_contract_refuses_its_files_and_no_others",
     "F-not-readable": "test_a_file_that_cannot_be_opened_is_refused",
     "F-expectations": "test_a_batch_that_fails_its_suite_is_refused",

@@ -223,7 +223,7 @@ def dataset_of(tmp_path: Path, **keys: object):
     ),
 )
 def test_months_come_back(tmp_path: Path, year: int, month: int, form: str) -> None:
-    found = parse(form.format(y=year, m=month), PeriodRule(form="month"), dataset_of(tmp_path))
+    found = parse(form.format(y=year, m=month), PeriodRule(forms=("month",)), dataset_of(tmp_path))
     assert found is not None
     assert (found.code, found.start, found.frequency) == (f"{year}-{month:02}", date(year, month, 1), "M")
 
@@ -237,7 +237,7 @@ def test_months_come_back(tmp_path: Path, year: int, month: int, form: str) -> N
     ),
 )
 def test_quarters_come_back(tmp_path: Path, year: int, quarter: int, form: str) -> None:
-    found = parse(form.format(y=year, q=quarter), PeriodRule(form="quarter"), dataset_of(tmp_path))
+    found = parse(form.format(y=year, q=quarter), PeriodRule(forms=("quarter",)), dataset_of(tmp_path))
     assert found is not None
     assert (found.code, found.start, found.frequency) == (f"{year}-Q{quarter}", date(year, 3 * quarter - 2, 1), "Q")
 
@@ -247,7 +247,7 @@ def test_quarters_come_back(tmp_path: Path, year: int, quarter: int, form: str) 
 def test_a_text_is_a_period_only_in_its_own_form(tmp_path: Path, text: str) -> None:
     dataset = dataset_of(tmp_path)
     for form in ("year", "quarter", "month"):
-        found = parse(text, PeriodRule(form=form), dataset)
+        found = parse(text, PeriodRule(forms=(form,)), dataset)
         if found is None:
             continue
         digits = "".join(character for character in text if character.isdigit())
@@ -299,7 +299,7 @@ def test_a_fiscal_year_is_coded_by_the_calendar_year_of_its_first_day(
 )
 def test_what_is_no_period_is_none(tmp_path: Path, text: str) -> None:
     dataset = dataset_of(tmp_path)
-    assert all(parse(text, PeriodRule(form=form), dataset) is None for form in ("year", "quarter", "month"))
+    assert all(parse(text, PeriodRule(forms=(form,)), dataset) is None for form in ("year", "quarter", "month"))
 
 
 @pytest.mark.parametrize(
