@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -24,6 +24,8 @@ MINIMUM_ROWS_NEAR_UNIQUE = 20
 NEAR_UNIQUE_SHARE = 0.9
 MINIMUM_ROWS_PATTERN = 5
 LONG_TEXT_WORDS = 8
+ROWS_LOOKED_AT_TOGETHER = 100_000
+BEYOND = -1
 
 
 @cache
@@ -92,7 +94,8 @@ def screen(
     roles = Roles(frozenset(dimensions), frozenset(values), frozenset(periods), is_cases)
     harmless = frozenset(cleared)
     columns = {position: f"c{position}" for position, name in enumerate(reading.header) if name not in harmless}
-    profiles = {position: _profile(connection, column) for position, column in columns.items()}
+    profiles = _profiles(connection, {**columns, BEYOND: "more"}, reading.rows)
+    beyond = profiles.pop(BEYOND)
     finest = max((profiles[position].distinct for position in roles.dimensions & profiles.keys()), default=0)
     findings = []
     for position, profile in profiles.items():
@@ -100,7 +103,6 @@ def screen(
         reason = _reason(name, profile, position, roles, finest) if profile.filled else None
         if reason:
             findings.append(Finding(position, displayed(name, 40) or f"column {position + 1}", reason))
-    beyond = _profile(connection, "more")
     if beyond.content:
         findings.append(Finding(len(reading.header), "cells beyond the header", beyond.content))
     return findings
@@ -121,23 +123,36 @@ class _Profile:
     long_texts: int
 
 
-def _profile(connection: duckdb.DuckDBPyConnection, column: str) -> _Profile:
+def _profiles(connection: duckdb.DuckDBPyConnection, columns: Mapping[int, str], rows: int) -> dict[int, _Profile]:
+    """Profiles of columns by position. Planning costs more than looking at a small file, so one query looks at all of its
+    columns; of a large file one column at a time is held."""
+    found = dict.fromkeys(columns, _Profile(0, 0, None, 0, 0, 0, 0, 0, 0))
+    together = [list(columns)] if rows <= ROWS_LOOKED_AT_TOGETHER else [[position] for position in columns]
+    for positions in together:
+        found |= _profiles_together(connection, {position: columns[position] for position in positions})
+    return found
+
+
+def _profiles_together(connection: duckdb.DuckDBPyConnection, columns: Mapping[int, str]) -> dict[int, _Profile]:
+    """Profiles of the columns that hold any text."""
     contents = [f"coalesce(bool_or(regexp_matches(text, $content_{index})), false)" for index in range(len(_CONTENTS))]
-    row = connection.execute(
+    texts = " UNION ALL ".join(
+        f"SELECT {position} AS position, {column} AS text, count(*) AS number FROM source WHERE {column} <> '' GROUP BY 2"
+        for position, column in columns.items()
+    )
+    rows = connection.execute(
         f"""
-        WITH texts AS (
-            SELECT {column} AS text, count(*) AS number FROM source WHERE {column} <> '' GROUP BY 1
-        )
-        SELECT coalesce(sum(number), 0), count(*),
+        WITH texts AS ({texts})
+        SELECT position, (list(text) FILTER (regexp_matches(text, $iban)))[:1000],
+               coalesce(sum(number), 0), count(*),
                coalesce(sum(number) FILTER (regexp_matches(text, $identity)), 0),
                coalesce(sum(number) FILTER (regexp_matches(text, $full_date)), 0),
                count(*) FILTER (regexp_matches(text, $full_date)),
                coalesce(sum(number) FILTER (regexp_matches(text, $coordinate)), 0),
                coalesce(sum(number) FILTER (regexp_matches(text, $number)), 0),
                coalesce(sum(number) FILTER (len(string_split_regex(text, '\\s+')) > {LONG_TEXT_WORDS}), 0),
-               (list(text) FILTER (regexp_matches(text, $iban)))[:1000],
                {", ".join(contents)}
-        FROM texts
+        FROM texts GROUP BY position
         """,
         {
             "identity": _IDENTITY,
@@ -147,16 +162,15 @@ def _profile(connection: duckdb.DuckDBPyConnection, column: str) -> _Profile:
             "iban": _IBAN,
             **{f"content_{index}": pattern for index, (_, pattern) in enumerate(_CONTENTS)},
         },
-    ).fetchone()
-    assert row is not None
-    filled, distinct, identities, dates, distinct_dates, coordinates, numbers, long_texts = (
-        int(value) for value in row[:8]
-    )
-    reasons = [reason for (reason, _), found in zip(_CONTENTS, row[9:], strict=True) if found]
-    if any(_is_iban(text) for text in row[8] or ()):
-        reasons.append("bank account numbers")
-    content = reasons[0] if reasons else None
-    return _Profile(filled, distinct, content, identities, dates, distinct_dates, coordinates, numbers, long_texts)
+    ).fetchall()
+    found = {}
+    for position, iban_like, *rest in rows:
+        filled, distinct, *forms = (int(count) for count in rest[:8])
+        reasons = [reason for (reason, _), has_it in zip(_CONTENTS, rest[8:], strict=True) if has_it]
+        if any(_is_iban(text) for text in iban_like or ()):
+            reasons.append("bank account numbers")
+        found[position] = _Profile(filled, distinct, reasons[0] if reasons else None, *forms)
+    return found
 
 
 def _reason(name: str, profile: _Profile, position: int, roles: Roles, finest: int) -> str | None:

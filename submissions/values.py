@@ -25,11 +25,17 @@ _GAPS = "('O', 'L', 'M', 'Q')"
 
 @dataclass(frozen=True)
 class ValueColumns:
-    """Comma-separated SQL columns, in three steps that build on each other, and cases that give a problem's code."""
+    """Comma-separated SQL columns, in steps that build on each other, and cases that give a problem's code.
+
+    A column that another is made from stands in an earlier step: in one step DuckDB would write it out at each use, and
+    plan for longer than it works.
+    """
 
     read: str
     stated: str
-    statuses: str
+    obs_status: str
+    conf_status: str
+    reasons: str
     problems: tuple[str, ...]
 
 
@@ -55,16 +61,18 @@ def value_columns(contract: Contract, dataset: Dataset, parameters: Parameters) 
         {_of_mark([entry.lower for entry in marks], parameters)} AS low,
         {_of_mark([entry.upper for entry in marks], parameters)} AS high,
         {_of_mark([entry.missing_reason for entry in marks], parameters, "VARCHAR")} AS mark_reason"""
-    statuses = f"""
+    obs_status = f"""
         CASE WHEN coalesce(number, low) IS NULL THEN 'none'
              WHEN mark IS NULL OR (low = high AND mark_reason IS NULL) THEN 'exact' ELSE 'interval' END AS value_state,
-        coalesce(given_obs_status, {obs_of_reason}, 'A') AS obs_status_code,
+        coalesce(given_obs_status, {obs_of_reason}, 'A') AS obs_status_code"""
+    conf_status = f"""
         coalesce(given_conf_status, {conf_of_reason}, CASE WHEN obs_status_code = 'Q' THEN 'C'
-                 WHEN value_state = 'interval' AND obs_status_code <> 'E' THEN 'C' END, 'F') AS conf_status_code,
+                 WHEN value_state = 'interval' AND obs_status_code <> 'E' THEN 'C' END, 'F') AS conf_status_code"""
+    reasons_of_state = f"""
         {reason} AS state_reason, coalesce(mark_reason, state_reason) AS missing_reason,
         list_contains({parameters.bind(sorted(keys))}, {combination}) AS status_is_allowed,
         mark IS NULL AND value_text = '' AND coalesce(given_obs_status IN {_GAPS}, false) AS is_stated_gap"""
-    return ValueColumns(read, stated, statuses, _problems(contract, dataset))
+    return ValueColumns(read, stated, obs_status, conf_status, reasons_of_state, _problems(contract, dataset))
 
 
 def make_value_texts(
@@ -81,7 +89,9 @@ def make_value_texts(
         WITH distinct_texts AS (SELECT DISTINCT value_text, obs_status, conf_status FROM ({cells})),
         read AS (SELECT *, {columns.read} FROM distinct_texts),
         stated AS (SELECT *, {columns.stated} FROM read),
-        statuses AS (SELECT *, {columns.statuses} FROM stated)
+        observed AS (SELECT *, {columns.obs_status} FROM stated),
+        confidential AS (SELECT *, {columns.conf_status} FROM observed),
+        statuses AS (SELECT *, {columns.reasons} FROM confidential)
         SELECT value_text, obs_status, conf_status, missing_reason, obs_status_code, conf_status_code,
                CASE WHEN mark IS NULL THEN number::DECIMAL(20, 4) WHEN value_state = 'exact' THEN low END AS value,
                CASE WHEN mark IS NULL THEN number::DECIMAL(20, 4) ELSE low END AS lower,

@@ -41,7 +41,9 @@ def parsed(found: Contract, texts: list[str]) -> list[Decimal | None]:
         f"""
         WITH read AS (SELECT *, {columns.read} FROM cells),
         stated AS (SELECT *, {columns.stated} FROM read),
-        statuses AS (SELECT *, {columns.statuses} FROM stated)
+        observed AS (SELECT *, {columns.obs_status} FROM stated),
+        confidential AS (SELECT *, {columns.conf_status} FROM observed),
+        statuses AS (SELECT *, {columns.reasons} FROM confidential)
         SELECT CASE WHEN {columns.problems[0]} IS NULL THEN number END FROM statuses ORDER BY id
         """,
         parameters,
