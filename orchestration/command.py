@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from orchestration.command_contract import contract
 from orchestration.command_operations import back_fill, doctor, ui
 from orchestration.command_options import AREAS, AS_JSON, CONTRACTS, HOME, TIMINGS
 from orchestration.printing import print_run
@@ -385,7 +386,7 @@ def explain(
         print_explanations(found)
 
 
-for command in (back_fill, doctor, ui):
+for command in (back_fill, contract, doctor, ui):
     main.add_command(command)
 
 if __name__ == "__main__":

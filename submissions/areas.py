@@ -125,6 +125,20 @@ def find(roots: Iterable[Path], given: Iterable[Path] = ()) -> list[AreaSet]:
     return [found[name] for name in sorted(found)]
 
 
+def known_members(roots: Iterable[Path]) -> list[dict[str, str]]:
+    """Members (area_code, area_name, area_level, parent_code, …, area_set) of all sets that list them in a CSV."""
+    sets = [area_set for area_set in find(roots) if "members" in area_set.document.content]
+    return [{**member, "area_set": each.name} for each in sets for member in _members(each, None)]
+
+
+def known_members_of(file: Path) -> list[dict[str, str]]:
+    """The members that one set lists. Raises DocumentError with what is wrong in it or in its CSV files."""
+    document = read(file, "area_set.schema.json")
+    area_set = AreaSet(document.content["area_set"], document, (), ())
+    _changes(area_set)
+    return _members(area_set, None)
+
+
 def boundaries(home: Home, limit: int | None = None) -> dict[str, Path]:
     """The GeoParquet file of each area set at a ledger position; sets without any boundary are left out."""
     recorded = state(Ledger.of(home).entries(limit)).areas

@@ -6,7 +6,7 @@ line. The result is plain frozen data (contract_model); nothing here opens a par
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from submissions.contract_language import dataset_of, digest_of, maps_of
@@ -30,7 +30,7 @@ from submissions.contract_model import (
 from submissions.contract_questions import questions
 from submissions.errors import WaymarkError
 from submissions.home import Home
-from submissions.marked_yaml import DocumentError, DocumentProblem, read
+from submissions.marked_yaml import Document, DocumentError, DocumentProblem, dotted, read
 
 __all__ = [
     "DEFAULT_MEMBERS",
@@ -104,7 +104,7 @@ def load(file: Path, folder_name: str | None = None) -> Contract:
         file = file / "contract.yml"
     document = read(file, "contract.schema.json")
     content = document.content
-    problems: list[DocumentProblem] = []
+    problems: list[DocumentProblem] = list(_unconfirmed(document))
     if content["partner"] != (folder_name or file.parent.name):
         problems.append(document.problem(("partner",), f"differs from the name of its folder, '{file.parent.name}'"))
     maps = maps_of(document, problems)
@@ -133,6 +133,21 @@ def load(file: Path, folder_name: str | None = None) -> Contract:
             [("contract.yml", file.read_bytes()), *((name, (file.parent / name).read_bytes()) for name in names)]
         ),
     )
+
+
+def _unconfirmed(document: Document) -> Iterator[DocumentProblem]:
+    """A problem a guess that nobody has confirmed: nothing is read under a guess."""
+    places = {dotted(place): place for place in document.lines}
+    for index, entry in enumerate(document.content.get("to_confirm", ())):
+        entry_line = document.line("to_confirm", index)
+        place = places.get(entry["key"])
+        cure = f"look at it, then delete the entry in line {entry_line} of to_confirm"
+        if place is None:
+            yield document.problem(
+                ("to_confirm", index), f"there is no key '{entry['key']}' (any more): delete the entry"
+            )
+        else:
+            yield document.problem(place, f"is a guess that is not confirmed ({entry['reason']}): {cure}")
 
 
 def _length(text: str | None, units: Mapping[str, int]) -> int | None:

@@ -109,7 +109,11 @@ def _map_rows(
                 wrong(line, "valid_from and valid_to are dates as YYYY-MM-DD or empty")
                 continue
             if is_map and not row["code"].strip():
-                wrong(line, f"the label '{row['source']}' has no code")
+                wrong(
+                    line,
+                    f"the label '{row['source']}' has no code: write it, or delete the line "
+                    "(its rows are then kept as not mapped)",
+                )
                 continue
             entry = MapRow(
                 trimmed(row["source"]), row.get("code", "").strip(), valid_from, valid_to, row.get("note", ""), line

@@ -38,6 +38,9 @@ def questions(
     def wrong(message: str, *inner: str | int) -> None:
         problems.append(document.problem((*place, *inner), message))
 
+    known_sources = codes("source_type")
+    if dataset.source_type not in known_sources:
+        wrong(unknown_code(dataset.source_type, "source_type", known_sources), "source_type")
     for column in ("measure", "area"):
         if column not in dataset.columns:
             wrong(f"the column '{column}' is missing", "columns")
@@ -151,16 +154,16 @@ def _unknown_codes(
             given = [rule.constant, rule.otherwise, *rule.values.values()]
             for code in dict.fromkeys(code for code in given if code and code not in known and code not in RESERVED):
                 place = ("datasets", dataset.name, "columns", column)
-                yield document.problem(place, _unknown(code, column, known))
+                yield document.problem(place, unknown_code(code, column, known))
             for row in maps.get(rule.map_file or "", ()):
                 if row.code not in known and row.code not in RESERVED:
                     file = document.file.parent / (rule.map_file or "")
                     place = ("datasets", dataset.name, "columns", column, "map")
-                    yield document.problem(place, _unknown(row.code, column, known), file=file, line=row.line)
+                    yield document.problem(place, unknown_code(row.code, column, known), file=file, line=row.line)
 
 
-def _unknown(code: str, column: str, known: frozenset[str]) -> str:
+def unknown_code(code: str, column: str, known: frozenset[str]) -> str:
     close = difflib.get_close_matches(code, known, 1)
     advice = f"; did you mean '{close[0]}'?" if close else ""
-    few = f" Known: {', '.join(sorted(known))}" if len(known) <= 12 else ""
+    few = f" Known: {', '.join(sorted(known))}" if len(known) <= 16 else ""
     return f"'{code}' is no code of {column}{advice}{few}"

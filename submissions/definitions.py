@@ -35,7 +35,7 @@ def record(home: Home, roots: Iterable[Path]) -> None:
     ledger = Ledger.of(home)
     recorded = state(ledger.entries()).definitions
     roots = own_roots(roots, home)
-    contents = {table: _together(table, roots) for table in TABLES}
+    contents = {table: rows(table, roots) for table in TABLES}
     if recorded is None and not any(content.count(b"\n") > 1 for content in contents.values()):
         return
     digest = hashlib.sha256(b"\0".join(contents[table] for table in TABLES)).hexdigest()
@@ -53,7 +53,8 @@ def snapshot(home: Home, limit: int | None = None) -> Path | None:
     return home.lake / "reference" / "definitions" / digest if digest else None
 
 
-def _together(table: str, roots: list[Path]) -> bytes:
+def rows(table: str, roots: Iterable[Path]) -> bytes:
+    """The rows of one table from all roots as one CSV. Raises WaymarkError for unknown columns or ragged rows."""
     wanted = columns(table)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

@@ -201,8 +201,13 @@ def _branch(value: Any, branches: list[dict], root: dict) -> dict:
 def _schema_problems(document: Document, schema: dict) -> Iterator[DocumentProblem]:
     from jsonschema import Draft202012Validator
 
-    for error in Draft202012Validator(schema).iter_errors(document.content):
-        yield from _explained(document, error, schema)
+    # one error a missing key, each of which lists them all: what is said once is enough
+    problems = (
+        problem
+        for error in Draft202012Validator(schema).iter_errors(document.content)
+        for problem in _explained(document, error, schema)
+    )
+    yield from dict.fromkeys(problems)
 
 
 def _explained(document: Document, error: Any, root: dict) -> Iterator[DocumentProblem]:
@@ -228,11 +233,16 @@ def _explained(document: Document, error: Any, root: dict) -> Iterator[DocumentP
     if error.validator == "required":
         for key in error.validator_value:
             if key not in value:
-                yield document.problem(place, f"the key '{key}' is missing")
+                close = difflib.get_close_matches(key, list(value), 1, 0.75)
+                known = error.schema.get("properties", {})
+                slip = f" ('{close[0]}' stands there)" if close and close[0] not in known else ""
+                yield document.problem(place, f"the key '{key}' is missing{slip}{_allowed(known.get(key, {}), root)}")
         return
     if error.validator == "enum":
-        allowed = ", ".join(str(item) for item in error.validator_value)
-        message = f"'{_short(value)}' is not allowed; one of: {allowed}"
+        allowed = [str(item) for item in error.validator_value]
+        close = difflib.get_close_matches(str(value), allowed, 1)
+        advice = f"; did you mean '{close[0]}'? One of: " if close else "; one of: "
+        message = f"'{_short(value)}' is not allowed{advice}{', '.join(allowed)}"
     elif error.validator == "pattern":
         expected = error.schema.get("x-expected", f"text that matches {error.validator_value}")
         message = f"'{_short(value)}' is not {expected}"
@@ -250,6 +260,14 @@ def _explained(document: Document, error: Any, root: dict) -> Iterator[DocumentP
     else:
         message = error.message
     yield document.problem(place, message)
+
+
+def _allowed(schema: dict, root: dict) -> str:
+    """What a missing key may say, where that is short."""
+    schema = _resolved(schema, root)
+    if "enum" in schema:
+        return f"; one of: {', '.join(str(item) for item in schema['enum'])}"
+    return f"; {schema['x-expected']}" if "x-expected" in schema else ""
 
 
 def _short(value: Any) -> str:
