@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -43,6 +44,11 @@ run_monitoring:
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
+event_log_storage:
+  module: orchestration.event_records
+  class: EventRecords
+  config:
+    base_dir: {events}
 retention:
   sensor:
     purge_after_days: 30
@@ -242,8 +248,10 @@ def prepare_instance_folder(home: Home) -> Path:
     folder = home.logs / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "dagster.yaml"
-    if not settings.exists() or settings.read_text(encoding="utf-8") != DAGSTER_SETTINGS:
-        write_whole(settings, DAGSTER_SETTINGS.encode())
+    # the library's own place for them, named because a class of one's own has to be told; JSON quotes it for YAML
+    content = DAGSTER_SETTINGS.format(events=json.dumps(str((folder / "history" / "runs").resolve())))
+    if not settings.exists() or settings.read_text(encoding="utf-8") != content:
+        write_whole(settings, content.encode())
     return folder
 
 
