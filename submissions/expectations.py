@@ -8,6 +8,7 @@ own, so that loading and validating cost no time while the next file is read.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def rules(dataset: Dataset) -> list[Rule]:
         Rule(
             "the key is unique",
             "ExpectCompoundColumnsToBeUnique",
-            {"column_list": ["issue", *KEY]},
+            {"column_list": ["batch", "issue", *KEY]},
             f"count(*) OVER (PARTITION BY {', '.join(('issue', *KEY))}) > 1",
             {},
         ),
@@ -127,7 +128,7 @@ def run(
     if rows > profile_above:
         found = _validate_counts(_name(contract, dataset), _failing(connection, suite))
     else:
-        frame = connection.execute(f"SELECT *, {_COMPUTED} FROM observations").df()
+        frame = connection.execute(f"SELECT *, 0 AS batch, {_COMPUTED} FROM observations").df()
         found = _validate(_name(contract, dataset), frame, [(rule.expectation, rule.arguments) for rule in suite])
     return _results(suite, rows, found)
 
@@ -147,14 +148,15 @@ def begin(
 
     suite, rows, name = rules(dataset), _rows(connection), _name(contract, dataset)
     if rows > profile_above:
-        waiting = validation_process.submit({"name": name, "failing": _failing(connection, suite)}, outcomes)
+        waiting = validation_process.submit({"rows": 1, "name": name, "failing": _failing(connection, suite)}, outcomes)
         return lambda: _results(suite, rows, waiting())
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{os.getpid()}-{next(_numbers)}.parquet"
     target = str(file).replace("'", "''")
     connection.execute(f"COPY (SELECT *, {_COMPUTED} FROM observations) TO '{target}' (FORMAT parquet)")
     expectations = [(rule.expectation, rule.arguments) for rule in suite]
-    waiting = validation_process.submit({"name": name, "file": str(file), "expectations": expectations}, outcomes)
+    task = {"rows": rows, "name": name, "file": str(file), "expectations": expectations}
+    waiting = validation_process.submit(task, outcomes)
 
     def results() -> tuple[Result, ...]:
         try:
@@ -169,11 +171,37 @@ def outcomes(task: Mapping[str, Any]) -> list[bool]:
     """What `begin` hands over, done: name with file and expectations, or with how many rows fail each rule."""
     if "failing" in task:
         return _validate_counts(task["name"], task["failing"])
+    return _validate(task["name"], _frame([task["file"]]), task["expectations"])
+
+
+def outcomes_of_all(tasks: Sequence[Mapping[str, Any]]) -> list[list[bool]]:
+    """`outcomes` of several tasks. Batches under one suite are validated as one: where all of it holds, it holds for each
+    of them (every rule looks at a row, or at the rows of a batch); where not, each is validated for itself."""
+    found: list[list[bool] | None] = [None] * len(tasks)
+    groups: dict[str, list[int]] = {}
+    for index, task in enumerate(tasks):
+        groups.setdefault(json.dumps(task.get("expectations", index)), []).append(index)
+    for indexes in groups.values():
+        if len(indexes) > 1:
+            first = tasks[indexes[0]]
+            frame = _frame([tasks[index]["file"] for index in indexes])
+            together = _validate(first["name"], frame, first["expectations"])
+            if all(together):
+                for index in indexes:
+                    found[index] = together
+    return [outcomes(task) if known is None else known for task, known in zip(tasks, found, strict=True)]
+
+
+def _frame(files: Sequence[str]) -> Any:
+    """The rows of batches; `batch` tells them apart."""
     import duckdb
 
     with duckdb.connect() as connection:
-        frame = connection.execute("SELECT * FROM read_parquet(?)", [task["file"]]).df()
-    return _validate(task["name"], frame, task["expectations"])
+        return connection.execute(
+            "SELECT * EXCLUDE (filename), list_position($files, filename) AS batch "
+            "FROM read_parquet($files, filename = true)",
+            {"files": list(files)},
+        ).df()
 
 
 def prepare() -> None:
