@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -73,3 +75,96 @@ def _print(report, is_wanted: bool) -> None:
         click.echo(f"  {printable(str(problem))}")
     for note in report.notes:
         click.echo(f"  note: {printable(note)}")
+
+
+_ASKED = {
+    "name": "Name of the partner, as readers see it",
+    "title": "Title of the table",
+    "measure": "What is counted (a code of the seed `measures`)",
+    "period_basis": "What puts a figure into its period (detection, registration, decision, offence)",
+    "area_role": "What the area is (detection, exploitation, recruitment, court, reporting body, residence)",
+    "replaces": "What a new file replaces (whole_dataset, periods, periods_x_areas, keys)",
+    "audience": "Most open audience that the partner allows (restricted, public)",
+    "minimum_cell": "Smallest count that may be shown",
+    "issued_on": "Day on which the publisher put the figures out (YYYY-MM-DD; empty: where the sample says so)",
+}
+
+
+@contract.command()
+@click.argument("partner")
+@click.option("--sample", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A file of the partner.")
+@click.option(
+    "--home",
+    "home_path",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="WAYMARK_HOME",
+    help="Write into the contracts of this home.",
+)
+@click.option("--contracts", type=click.Path(path_type=Path, file_okay=False), help="Write into this contracts folder.")
+@click.option("--name", help=_ASKED["name"] + ".")
+@click.option("--dataset", help="Name of the dataset: lower-case, with _ between words; by default figures.")
+@click.option("--title", help=_ASKED["title"] + ".")
+@click.option("--measure", help=_ASKED["measure"] + ".")
+@click.option("--counting-unit", help="persons, cases, offences, decisions, …; by default that of the measure.")
+@click.option("--period-basis", help=_ASKED["period_basis"] + ".")
+@click.option("--area-role", help=_ASKED["area_role"] + ".")
+@click.option("--replaces", help=_ASKED["replaces"] + ".")
+@click.option("--audience", type=click.Choice(["restricted", "public"]), help=_ASKED["audience"] + ".")
+@click.option("--minimum-cell", type=click.IntRange(min=1), help=_ASKED["minimum_cell"] + ".")
+@click.option(
+    "--issued-on", metavar="YYYY-MM-DD", help="The one day of issue of all files; by default where the sample says so."
+)
+@click.option("--licence", help="On what terms the figures are given.")
+@click.option("--legal-basis", help="On what ground the figures are exchanged.")
+@click.option("--sheet", help="The sheet of a workbook.")
+@click.option("--ask/--no-ask", default=None, help="Ask for what no option gives; by default at a terminal.")
+def new(
+    partner: str, sample: Path, home_path: Path | None, contracts: Path | None, ask: bool | None, **given: Any
+) -> None:
+    """Look at a sample file of PARTNER and propose a contract, every guess marked for confirmation.
+
+    Nothing is loaded from a guess: the contract is refused until each entry of its to_confirm is deleted.
+    """
+    from orchestration.progress import printable
+    from submissions.contract_writing import write_proposal
+    from submissions.errors import WaymarkError
+    from submissions.home import Home
+    from submissions.proposal import Answers, propose
+
+    if (contracts is None) == (home_path is None):
+        raise WaymarkError("where shall the contract stand?", hint="Give --home DIR or --contracts DIR, one of them.")
+    root = contracts if contracts is not None else Path(str(home_path)) / "contracts"
+    file = root / "partners" / partner / "contract.yml"
+    if re.fullmatch(r"[a-z0-9_]+", partner) and file.exists():
+        raise WaymarkError(
+            f"{file} exists already, and nothing is overwritten", hint="Mend it by hand, or move it away."
+        )
+    if ask if ask is not None else sys.stdin.isatty():
+        given = _asked(given)
+    if home_path is not None:
+        Home.open(home_path, create=True)
+    known = (root,) if contracts is not None and root.is_dir() else ()
+    proposal = propose(partner, sample, Answers(**given), _roots(known, home_path))
+    for warning in proposal.warnings:
+        click.echo(f"warning: {printable(warning)}", err=True)
+    for path in write_proposal(proposal, root):
+        click.echo(f"wrote {path}")
+    blanks = sum(1 for rows in proposal.maps.values() for _, code, _ in rows if not code)
+    click.echo(f"{len(proposal.guesses)} guesses to confirm, {blanks} labels without a code")
+    for note in proposal.notes:
+        click.echo(f"note: {printable(note)}")
+    where = f"--home {home_path}" if home_path is not None else f"--contracts {contracts}"
+    click.echo("next:")
+    click.echo(f"  look at {file}: mend each line marked `# guess`, and delete its entry under to_confirm")
+    click.echo(f"  waymark contract check {partner} {where}")
+    click.echo(f"  waymark check {sample} --partner {partner} {where}")
+
+
+def _asked(given: dict[str, Any]) -> dict[str, Any]:
+    """Answers from the terminal for what no option gave; an empty answer stays a guess."""
+    answers = dict(given)
+    for key, question in _ASKED.items():
+        if answers[key] is None:
+            text = click.prompt(question, default="", show_default=False, err=True).strip()
+            answers[key] = (int(text) if text.isdigit() else None) if key == "minimum_cell" else text or None
+    return answers

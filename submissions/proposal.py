@@ -1,0 +1,448 @@
+"""A contract proposed from a sample file: its content, its maps, and the reason for every guess in it.
+
+Nothing is loaded from a guess: each stands in `to_confirm`, and a contract with an entry there is refused everywhere.
+What the caller answered is no guess.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from submissions import areas
+from submissions.contract_model import trimmed
+from submissions.country_names import country_codes, resolve
+from submissions.errors import WaymarkError
+from submissions.fields import codes, seed
+from submissions.marked_yaml import Place
+from submissions.period_names import folded_period
+from submissions.problems import Refusal
+from submissions.sample_columns import Exclusion, Meaning, columns_of, exclusions_of, meaning_of
+from submissions.sample_form import DATE_FORMS, NUMBER, SampleForm, form_of_sample
+from submissions.sample_words import begins_with_total, code_of_label, is_period_label, is_total
+
+PARTNER_ID = re.compile(
+    r"([a-z]{3})_(police|prosecution|court|ngo|immigration|labour|fiu|hotline|health|stat|io)_[a-z0-9_]+"
+)
+DATASET = re.compile(r"[a-z][a-z0-9_]*")
+NO_DATE = "1900-01-01"
+_DAYS = (
+    (r"\d{4}-\d{2}-\d{2}", "%Y-%m-%d"), (r"\d{2}\.\d{2}\.\d{4}", "%d.%m.%Y"), (r"\d{2}/\d{2}/\d{4}", "%d/%m/%Y"),
+    (r"(?:19|20)\d{6}", "%Y%m%d"), (r"\d{4}_\d{2}_\d{2}", "%Y_%m_%d"), (r"\d{4}-\d{2}(?!\d)", "%Y-%m"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the caller knows; None is guessed and marked."""
+
+    name: str | None = None
+    dataset: str | None = None
+    title: str | None = None
+    measure: str | None = None
+    counting_unit: str | None = None
+    period_basis: str | None = None
+    area_role: str | None = None
+    replaces: str | None = None
+    audience: str | None = None
+    minimum_cell: int | None = None
+    issued_on: str | None = None
+    legal_basis: str | None = None
+    licence: str | None = None
+    sheet: str | None = None
+
+
+@dataclass
+class Proposal:
+    """`content` is the contract; `guesses` are reasons by place; `maps` are rows (source, code, note) by file name."""
+
+    content: dict[str, Any]
+    guesses: dict[Place, str] = field(default_factory=dict)
+    maps: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def put(self, place: Place, value: Any, reason: str | None = None) -> None:
+        """Sets a value; a reason makes it a guess."""
+        inner: Any = self.content
+        for key in place[:-1]:
+            inner = inner[key] if isinstance(inner, list) else inner.setdefault(key, {})
+        if isinstance(inner, list):
+            inner.append(value)
+        else:
+            inner[place[-1]] = value
+        if reason:
+            self.guesses[place] = reason
+
+
+def propose(partner: str, path: Path, answers: Answers, roots: Sequence[Path]) -> Proposal:
+    """Looks at a sample and proposes a contract. Raises WaymarkError for an id, a name or a file that cannot be used."""
+    match = PARTNER_ID.fullmatch(partner)
+    if match is None:
+        raise WaymarkError(
+            f"'{partner}' is no id of a partner",
+            hint="An id is <iso3, int or eur>_<sector>_<short name> in lower case, such as qma_police_national.",
+        )
+    name = answers.dataset or "figures"
+    if not DATASET.fullmatch(name):
+        raise WaymarkError(
+            f"'{name}' is no name of a dataset", hint="Lower-case letters, digits and _, a letter first."
+        )
+    form = form_of_sample(path, answers.sheet)
+    known = _areas(roots, match[1].upper())
+    meaning, exclusions, personal = _looked_at(path, form, known)
+    proposal = Proposal({"partner": partner})
+    _partner(proposal, answers, match[2])
+    dataset: Place = ("datasets", name)
+    _dataset(proposal, dataset, answers, match[2])
+    _form(proposal, dataset, form, path, answers)
+    _unpivot(proposal, dataset, meaning)
+    _exclusions(proposal, dataset, exclusions)
+    _columns(proposal, dataset, answers, meaning, match[1].upper(), known, form)
+    proposal.warnings += [
+        f"the column '{column}' looks like personal data ({reason}): it is left out, and a file that holds it is refused"
+        for column, reason in personal
+    ]
+    if personal:
+        proposal.warnings.append("ask the partner for a file without it; statistics are taken, never persons")
+    if meaning.unread:
+        proposal.notes.append(
+            "columns that are not read: "
+            + ", ".join(meaning.unread)
+            + " (if one of them splits the figures, add it under columns, or exclude all but its total)"
+        )
+    proposal.notes += form.notes
+    return proposal
+
+
+def _looked_at(
+    path: Path, form: SampleForm, known: dict[str, str]
+) -> tuple[Meaning, list[Exclusion], list[tuple[str, str]]]:
+    """The sample read under its proposed form: what its columns mean, rows that are totals, personal data (column, why)."""
+    import duckdb
+
+    from submissions.reading import read
+    from submissions.screening import screen
+
+    connection = duckdb.connect()
+    try:
+        reading = read(path, form.format(), connection)
+    except Refusal as refusal:
+        raise WaymarkError(f"{path.name} cannot be read as {form.keys}: {refusal.problem}") from refusal
+    if not reading.rows:
+        raise WaymarkError(f"{path.name} holds no rows", hint="Give a file of the partner with rows to --sample.")
+    columns = columns_of(connection, reading)
+    issue = "issue" if "sheets" in form.keys else None
+    meaning = meaning_of(connection, columns, form, known, frozenset(), issue)
+    periods = {column.position for role, column in meaning.roles.items() if role.startswith("period")}
+    findings = screen(
+        connection,
+        reading,
+        dimensions={column.position for column in meaning.roles.values()} - periods,
+        values={column.position for column in meaning.figures},
+        periods=periods | {column.position for column in columns if column.name == issue},
+    )
+    personal = frozenset(finding.position for finding in findings)
+    if findings:
+        meaning = meaning_of(connection, columns, form, known, personal, issue)
+    exclusions = exclusions_of(meaning)
+    if exclusions:
+        # what is left out says nothing about the labels of the rows that are read
+        meaning = meaning_of(connection, columns_of(connection, reading, exclusions), form, known, personal, issue)
+    return meaning, exclusions, [(finding.column, finding.reason) for finding in findings]
+
+
+def _areas(roots: Iterable[Path], country: str) -> dict[str, str]:
+    """Codes of known areas by folded name and by code; a name that two areas share is left out.
+
+    A partner of a country is looked for among the areas of its country first, where there are any.
+    """
+    members = areas.known_members(roots)
+    own = [member for member in members if member["area_code"].startswith(country) and member["area_code"] != country]
+    by_name: dict[str, set[str]] = {}
+    for member in own or members:
+        by_name.setdefault(folded_period(member["area_name"]), set()).add(member["area_code"])
+    found = {name: next(iter(of_name)) for name, of_name in by_name.items() if len(of_name) == 1 and name}
+    return found | {member["area_code"]: member["area_code"] for member in own or members}
+
+
+# --- who and what ----------------------------------------------------------------------------------------------------
+
+
+def _partner(proposal: Proposal, answers: Answers, sector: str) -> None:
+    partner = proposal.content["partner"]
+    proposal.put(("name",), answers.name or partner, None if answers.name else "the name shown to readers")
+    proposal.put(("sector",), sector)
+    for key in ("licence", "legal_basis"):
+        if getattr(answers, key):
+            proposal.put((key,), getattr(answers, key))
+    proposal.put(
+        ("audience",), answers.audience or "restricted", None if answers.audience else "what does the partner allow?"
+    )
+    proposal.put(
+        ("minimum_cell",),
+        11 if answers.minimum_cell is None else answers.minimum_cell,
+        "the smallest count that may be shown" if answers.minimum_cell is None else None,
+    )
+
+
+def _dataset(proposal: Proposal, place: Place, answers: Answers, sector: str) -> None:
+    measure = answers.measure or "victims_detected"
+    unit = next((row["unit_kind"] for row in seed("measures") if row["measure"] == measure), "persons")
+    proposal.put((*place, "title"), answers.title or place[1], None if answers.title else "the title shown to readers")
+    proposal.put((*place, "source_type"), sector)
+    is_given = answers.counting_unit or (answers.measure and unit != "currency")
+    proposal.put(
+        (*place, "counting_unit"), answers.counting_unit or unit, None if is_given else "what is one of the figures?"
+    )
+    proposal.put(
+        (*place, "period_basis"),
+        answers.period_basis or "detection",
+        None
+        if answers.period_basis
+        else "what puts a figure into its period: detection, registration, decision, offence?",
+    )
+    proposal.put(
+        (*place, "replaces"),
+        answers.replaces or "whole_dataset",
+        None if answers.replaces else "what a new file replaces: whole_dataset, periods, periods_x_areas or keys?",
+    )
+
+
+# --- form and date of issue ------------------------------------------------------------------------------------------
+
+
+def _form(proposal: Proposal, place: Place, form: SampleForm, path: Path, answers: Answers) -> None:
+    for key, value in form.keys.items():
+        proposal.put((*place, "format", key), value, form.guesses.get(key))
+    pattern = re.sub(r"\d+", "*", re.sub(r"[\[\]?*\x00-\x1f\x7f-\x9f]", "?", path.name))
+    pattern = re.sub(r"\*(?:[-_.]?\*)+", "*", pattern)
+    proposal.put((*place, "files"), [{"pattern": pattern}])
+    proposal.guesses[(*place, "files", 0, "pattern")] = "the name of the sample with any digits"
+    issued, reason = _issued_on(form, path, answers)
+    proposal.put((*place, "issued_on"), issued, reason)
+
+
+def _issued_on(form: SampleForm, path: Path, answers: Answers) -> tuple[Any, str | None]:
+    if answers.issued_on:
+        return answers.issued_on, None
+    if "sheets" in form.keys:
+        group = re.search(r"\(\?P<issue>((?:\\d|-)+)\)", form.keys["sheets"])
+        length = len(group[1].replace("\\d", "0")) if group else 7
+        rule = {"column": "issue", "date_format": DATE_FORMS.get(length, "%Y-%m")}
+        return rule | ({"approximate": True} if length < 10 else {}), "the date in the name of the sheet"
+    for shape, date_format in _DAYS:
+        found = re.search(rf"(?<!\d){shape}(?!\d)", path.name)
+        if found:
+            before = re.escape(path.name[: found.start()]).replace("\\-", "-")
+            before = re.sub(r"\d+", r"\\d+", before)
+            return {
+                "file_name": f"{before}(?P<date>{shape})",
+                "date_format": date_format,
+            }, "the date in the file's name"
+    for line, row in form.preamble if form.keys["type"] in ("csv", "tsv", "xlsx") else ():
+        for position, cell in enumerate(row[:26]):
+            for shape, date_format in _DAYS:
+                found = re.search(rf"(?<![\d.]){shape}(?![\d.])", cell)
+                if found and not is_period_label(cell):
+                    before, after = (text.replace("%", "%%") for text in (cell[: found.start()], cell[found.end() :]))
+                    rule = {"cell": f"{chr(ord('A') + position)}{line}", "date_format": f"{before}{date_format}{after}"}
+                    return rule, "a date stands in this cell"
+    return NO_DATE, "no date was found: write the day on which the publisher put the figures out"
+
+
+# --- columns ---------------------------------------------------------------------------------------------------------
+
+
+def _unpivot(proposal: Proposal, place: Place, meaning: Meaning) -> None:
+    if meaning.unpivot is None:
+        return
+    number = len(meaning.figures)
+    proposal.put(
+        (*place, "unpivot"),
+        {"columns": meaning.unpivot, "into": {"name": "heading", "value": "figure"}},
+        f"{number} columns of figures are read as rows",
+    )
+
+
+def _exclusions(proposal: Proposal, place: Place, exclusions: Sequence[Exclusion]) -> None:
+    rules = [
+        {"column": each.column}
+        | ({"in": list(each.labels)} if each.labels else {"starts_with": list(each.starts_with)})
+        | {"reason": each.reason}
+        for each in exclusions
+    ]
+    if rules:
+        proposal.put((*place, "exclude"), rules)
+        for index, rule in enumerate(rules):
+            proposal.guesses[(*place, "exclude", index)] = (
+                f"rows named {', '.join(rule.get('in', rule.get('starts_with')))}"
+            )
+
+
+def _columns(
+    proposal: Proposal,
+    place: Place,
+    answers: Answers,
+    meaning: Meaning,
+    country: str,
+    known: dict[str, str],
+    form: SampleForm,
+) -> None:
+    inner: Place = (*place, "columns")
+    proposal.put(
+        (*inner, "measure"),
+        {"constant": answers.measure or "victims_detected"},
+        None if answers.measure else "what is counted; the measures stand in the seed `measures`",
+    )
+    _area(proposal, inner, meaning, country, known)
+    proposal.put(
+        (*inner, "area_role"),
+        {"constant": answers.area_role or "detection"},
+        None if answers.area_role else "what the area is: detection, exploitation, recruitment, court, reporting body?",
+    )
+    for role in ("sex", "age", "exploitation"):
+        if role == meaning.group_role:
+            source = "group" if "(?P<group>" in (meaning.unpivot or "") else "heading"
+            _mapped(proposal, inner, role, source, meaning.group_labels, "from the header")
+        elif role in meaning.roles:
+            column = meaning.roles[role]
+            _mapped(proposal, inner, role, column.name, column.texts, meaning.why[role], bool(column.blanks))
+    if meaning.group_labels and meaning.group_role is None and len(meaning.group_labels) > 1:
+        proposal.notes.append(
+            "the headers also say: " + ", ".join(meaning.group_labels) + "; the group is not read yet"
+        )
+    if "counterpart_area" in meaning.roles:
+        _counterpart(proposal, inner, meaning)
+    _period(proposal, place, meaning)
+    _value(proposal, inner, meaning, form)
+
+
+def _area(proposal: Proposal, inner: Place, meaning: Meaning, country: str, known: dict[str, str]) -> None:
+    column = meaning.roles.get("area")
+    if column is None:
+        code = country if country not in ("INT", "EUR") else "_U"
+        proposal.put((*inner, "area"), {"constant": code}, "no column of areas was found")
+        return
+    labels = [label for label in column.texts if not is_total(label) and not begins_with_total(label)]
+    rows = [
+        (label, known.get(label) or known.get(folded_period(label), ""), "")
+        for label in sorted(labels, key=folded_period)
+    ]
+    found = sum(1 for _, code, _ in rows if code)
+    proposal.maps["map_area.csv"] = rows
+    proposal.put((*inner, "area"), {"from": column.name, "map": "map_area.csv"})
+    proposal.guesses[(*inner, "area", "from")] = meaning.why["area"]
+    proposal.guesses[(*inner, "area", "map")] = (
+        f"{found} of {len(rows)} labels have the name of a known area; look through the map"
+    )
+
+
+def _mapped(
+    proposal: Proposal, inner: Place, role: str, source: str, labels: Sequence[str], why: str, has_blanks: bool = False
+) -> None:
+    rows = [(label, code_of_label(role, label, codes(role)), "") for label in sorted(labels, key=folded_period)]
+    if has_blanks:
+        rows.insert(0, ("", "", "cells without a label"))
+    found = sum(1 for _, code, _ in rows if code)
+    file = f"map_{role}.csv"
+    proposal.maps[file] = rows
+    proposal.put((*inner, role), {"from": source, "map": file})
+    proposal.guesses[(*inner, role, "from")] = why
+    proposal.guesses[(*inner, role, "map")] = (
+        f"{found} of {len(rows)} labels have a word that is known; look through the map"
+    )
+
+
+def _counterpart(proposal: Proposal, inner: Place, meaning: Meaning) -> None:
+    column = meaning.roles["counterpart_area"]
+    left = [label for label in column.texts if resolve(label) is None]
+    rule: dict[str, Any] = {"from": column.name, "library": "country_names"}
+    if left or column.blanks:
+        rows = [(label, _counterpart_code(label), "") for label in sorted(left, key=folded_period)]
+        proposal.maps["map_counterpart_area.csv"] = [("", "", "cells without a label")] * bool(column.blanks) + rows
+        rule = {"from": column.name, "map": "map_counterpart_area.csv", "library": "country_names"}
+    proposal.put((*inner, "counterpart_area"), rule)
+    proposal.guesses[(*inner, "counterpart_area", "from")] = meaning.why["counterpart_area"]
+    totals = [label for label in column.texts if is_total(label)]
+    roles: Any = {"constant": "citizenship"}
+    if totals:
+        roles = [{"constant": "_Z", "where": {column.name: totals}}, roles]
+    proposal.put((*inner, "counterpart_role"), roles, "citizenship, recruitment, repatriation or asset location?")
+
+
+def _counterpart_code(label: str) -> str:
+    code = code_of_label("counterpart_area", label, ())
+    return code or (label if label in country_codes().values() else "")
+
+
+def _period(proposal: Proposal, place: Place, meaning: Meaning) -> None:
+    rule = meaning.period
+    if rule is None:
+        proposal.put(
+            (*place, "columns", "period"), {"constant": "1900", "as": "year"}, "no column of periods was found"
+        )
+        return
+    sources: Any = list(rule.sources)
+    if not sources:
+        sources = ["period" if "(?P<period>" in (meaning.unpivot or "") else "heading"]
+    content: dict[str, Any] = {"from": sources[0] if len(sources) == 1 else sources}
+    content["as"] = rule.forms[0] if len(rule.forms) == 1 else list(rule.forms)
+    reason = "all its texts are read so"
+    if rule.languages:
+        content["language"] = rule.languages[0]
+        reason = "months or quarters are named in this language"
+    if rule.is_fiscal:
+        content["fiscal"] = True
+        proposal.put((*place, "fiscal_year"), {"starts": "04-01"}, "years such as 2019/20: on which day do they begin?")
+    proposal.put((*place, "columns", "period"), content, reason)
+
+
+def _value(proposal: Proposal, inner: Place, meaning: Meaning, form: SampleForm) -> None:
+    source = "figure" if meaning.unpivot else meaning.figures[0].name if meaning.figures else None
+    if source is None:
+        raise WaymarkError(
+            "the sample has no column of figures",
+            hint="A file with a row a person or case needs `kind: cases`; see docs/reference/contract-language.md.",
+        )
+    place = (*inner, "value")
+    proposal.put((*place, "from"), source, None if meaning.unpivot else "it holds numbers")
+    texts = list(dict.fromkeys(label for column in meaning.figures for label in column.texts))
+    thousands = _thousands(texts, form.keys.get("decimal", "."))
+    if thousands:
+        proposal.put((*place, "thousands"), thousands, "numbers such as 1" + thousands + "234 stand in the sample")
+    marks = [text for text in texts if not NUMBER.fullmatch(text)]
+    if any(column.blanks for column in meaning.figures):
+        marks.insert(0, "")
+    for text in marks[:20]:
+        meaning_of_mark, reason = _mark(text)
+        proposal.put((*place, "marks", text), meaning_of_mark, reason)
+    if len(marks) > 20:
+        proposal.warnings.append(
+            f"{len(marks) - 20:,} more texts stand among the figures: is this the column of figures?"
+        )
+
+
+def _thousands(texts: Sequence[str], decimal: str) -> str | None:
+    for mark, shape in ((" ", "[ \u00a0\u2007\u2009\u202f]"), ("'", "['\u2019]"), (",", ","), (".", r"\.")):
+        if mark != decimal and any(re.fullmatch(rf"[+-]?\d{{1,3}}({shape}\d{{3}})+([.,]\d+)?", text) for text in texts):
+            return mark
+    return None
+
+
+def _mark(text: str) -> tuple[Any, str]:
+    below = re.fullmatch(r"([<≤])\s*(\d{1,6})", text)
+    if below:
+        most = int(below[2]) - (below[1] == "<")
+        return [0, most], "bounds of a small count; is zero shown as 0 elsewhere? then [1, …]"
+    folded = trimmed(text).casefold()
+    if folded in ("*", "c", "x", "s"):
+        return {"suppressed": [1, 4]}, "hidden by the publisher: what are its bounds?"
+    if folded in ("-", "\u2013", "\u2014"):
+        return {"missing": "not_reported"}, "zero (then 0), or not reported?"
+    if folded in ("z", "."):
+        return {"missing": "not_applicable"}, "what does the mark mean?"
+    return {"missing": "not_reported"}, "what does an empty cell mean?" if not text else "what does the mark mean?"

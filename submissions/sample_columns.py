@@ -1,0 +1,338 @@
+"""What the columns of a sample probably mean: which are figures, which name a period, an area, a sex, and which persons.
+
+The sample is read whole, by the reader that will read the partner's files, under the form proposed for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from submissions.contract_model import PeriodRule, trimmed
+from submissions.country_names import resolve
+from submissions.fields import codes
+from submissions.period_names import folded_period
+from submissions.sample_form import NUMBER, SampleForm, escaped, is_figure, shape_of
+from submissions.sample_words import begins_with_total, code_of_label, is_total, role_of_header, rule_for
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from submissions.reading import Reading
+
+LABELS = 2_000
+MOST_FIGURES = 0.6
+CODED = ("sex", "age", "exploitation")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the sample: its labels, most frequent first, and what its header's words point to."""
+
+    position: int
+    name: str
+    labels: tuple[tuple[str, int], ...]
+    blanks: int
+
+    @property
+    def texts(self) -> list[str]:
+        return [label for label, _ in self.labels]
+
+    @property
+    def rows(self) -> int:
+        return sum(number for _, number in self.labels)
+
+    @property
+    def is_of_figures(self) -> bool:
+        figures = sum(number for label, number in self.labels if is_figure(label))
+        return bool(self.rows) and figures >= MOST_FIGURES * self.rows and any(NUMBER.fullmatch(x) for x in self.texts)
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Rows that are totals of other rows, by the labels of a column or by how these begin."""
+
+    column: str
+    labels: tuple[str, ...]
+    starts_with: tuple[str, ...]
+    reason: str
+
+
+@dataclass
+class Meaning:
+    """What was made of the columns. `roles` are our columns by name; texts of `why` say what each rests on."""
+
+    roles: dict[str, Column] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    period: PeriodRule | None = None
+    figures: list[Column] = field(default_factory=list)
+    """The column of figures, or all those that `unpivot` turns into rows."""
+    unpivot: str | None = None
+    """A pattern of their names, with the groups `period` and `group` where the names say more than one thing."""
+    group_role: str | None = None
+    group_labels: tuple[str, ...] = ()
+    unread: list[str] = field(default_factory=list)
+    outer_areas: list[Column] = field(default_factory=list)
+
+
+def columns_of(
+    connection: duckdb.DuckDBPyConnection, reading: Reading, exclusions: Sequence[Exclusion] = ()
+) -> list[Column]:
+    """The columns of the table `source`, without the rows below the declared end and those that exclusions leave out."""
+    found = []
+    positions = {name: f"c{index}" for index, name in enumerate(reading.header)}
+    parameters: dict[str, object] = {}
+    left_out = ["is_after_end"]
+    for index, each in enumerate(exclusions):
+        column = positions[each.column]
+        parameters |= {f"labels_{index}": list(each.labels), f"starts_{index}": list(each.starts_with)}
+        left_out.append(f"coalesce(list_contains($labels_{index}, {column}), false)")
+        left_out.append(
+            f"coalesce(len(list_filter($starts_{index}::VARCHAR[], start -> starts_with({column}, start))) > 0, false)"
+        )
+    taken = f"NOT ({' OR '.join(left_out)})"
+    for position, name in enumerate(reading.header):
+        rows = connection.execute(
+            f"SELECT c{position}, count(*) FROM source WHERE {taken} AND c{position} <> '' "
+            f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {LABELS}",
+            parameters,
+        ).fetchall()
+        blanks = connection.execute(
+            f"SELECT count(*) FROM source WHERE {taken} AND coalesce(c{position}, 'absent') = ''", parameters
+        ).fetchone()
+        found.append(Column(position, name, tuple(rows), blanks[0] if blanks else 0))
+    return found
+
+
+def meaning_of(
+    connection: duckdb.DuckDBPyConnection,
+    columns: Sequence[Column],
+    form: SampleForm,
+    areas: dict[str, str],
+    personal: frozenset[int],
+    issue_column: str | None,
+) -> Meaning:
+    """Proposes a role for every column that is not personal. `areas` are codes by folded name and by code."""
+    meaning = Meaning()
+    usable = [
+        column
+        for column in columns
+        if column.position not in personal and column.name and column.rows and column.name != issue_column
+    ]
+    figures = [column for column in usable if column.is_of_figures and rule_for(column.texts) is None]
+    _find_figures(figures, form, meaning)
+    rest = [column for column in usable if column not in meaning.figures]
+    if meaning.period is None:
+        _find_period(connection, rest, meaning)
+    rest = [column for column in rest if column not in meaning.roles.values()]
+    _find_dimensions(rest, areas, meaning)
+    used = {*(column.name for column in meaning.roles.values()), *(column.name for column in meaning.figures)}
+    used |= {column.name for column in meaning.outer_areas}
+    meaning.unread = [column.name for column in usable if column.name not in used]
+    return meaning
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+
+def _find_figures(figures: Sequence[Column], form: SampleForm, meaning: Meaning) -> None:
+    if _wide_by_period(figures, form, meaning) or _wide_by_members(figures, form, meaning):
+        return
+    named = [column for column in figures if role_of_header(column.name) == "value"]
+    if figures:
+        meaning.figures = [(named or list(figures))[-1]]
+
+
+def _levels(column: Column, form: SampleForm) -> list[str]:
+    """The labels of a column's header rows, upper ones first."""
+    if column.position < len(form.levels[0]) if form.levels else False:
+        return [trimmed(level[column.position]) for level in form.levels]
+    return [column.name]
+
+
+def _wide_by_period(figures: Sequence[Column], form: SampleForm, meaning: Meaning) -> bool:
+    """Columns whose names, or one row of whose headers, are periods; what else the names say becomes a group."""
+    depth = len(form.levels) or 1
+    for choice in [tuple(range(depth)), *((index,) for index in range(depth))]:
+        named = [
+            (column, " ".join(filter(None, (_levels(column, form)[index] for index in choice)))) for column in figures
+        ]
+        of_period = [(column, text) for column, text in named if text and rule_for([text])]
+        rule = rule_for([text for _, text in of_period])
+        if len(of_period) < 2 or rule is None or len({text for _, text in of_period}) < 2:
+            continue
+        others = [
+            [label for index, label in enumerate(_levels(column, form)) if index not in choice and label]
+            for column, _ in of_period
+        ]
+        groups = [" ".join(labels) for labels in others]
+        meaning.figures, meaning.period = [column for column, _ in of_period], rule
+        period = _shapes([text for _, text in of_period], figures, meaning.figures)
+        if not any(groups):
+            meaning.unpivot = period
+            return True
+        alternatives = "|".join(dict.fromkeys(map(escaped, groups)))
+        is_above = choice[0] == 0
+        parts = [f"(?P<period>{period})", f"(?P<group>{alternatives})"]
+        meaning.unpivot = " ".join(parts if is_above else reversed(parts))
+        meaning.group_labels = tuple(dict.fromkeys(groups))
+        meaning.group_role = _role_of_members(meaning.group_labels)
+        if not all(re.fullmatch(meaning.unpivot, column.name) for column in meaning.figures):
+            meaning.unpivot = "|".join(escaped(column.name) for column in meaning.figures)
+        return True
+    return False
+
+
+def _wide_by_members(figures: Sequence[Column], form: SampleForm, meaning: Meaning) -> bool:
+    """Columns whose names, or one row of whose headers, are the members of one dimension, such as women and men."""
+    depth = len(form.levels) or 1
+    for role in CODED:
+        for level in range(depth):
+            labels = {column.name: _levels(column, form)[level] for column in figures}
+            members = [column for column in figures if code_of_label(role, labels[column.name], codes(role))]
+            specific = {labels[column.name] for column in members if not is_total(labels[column.name])}
+            others = {_without(_levels(column, form), level) for column in members}
+            if len(specific) < 2 or len(others) > 1:
+                continue
+            meaning.figures, meaning.group_role = members, role
+            meaning.group_labels = tuple(dict.fromkeys(labels[column.name] for column in members))
+            alternatives = "|".join(map(escaped, meaning.group_labels))
+            before, after = (_without(_levels(members[0], form), level, part) for part in (-1, 1))
+            group = f"(?P<group>{alternatives})" if before or after else alternatives
+            meaning.unpivot = " ".join(filter(None, (escaped(before), group, escaped(after))))
+            return True
+    return False
+
+
+def _without(labels: Sequence[str], level: int, part: int = 0) -> str:
+    """The other labels of a header: all of them, or those above (-1) or below (1) the level."""
+    above, below = labels[:level], labels[level + 1 :]
+    return " ".join(filter(None, [*above, *below] if not part else above if part < 0 else below))
+
+
+def _role_of_members(labels: Sequence[str]) -> str | None:
+    for role in CODED:
+        if any(code_of_label(role, label, codes(role)) not in ("", "_T", "_U") for label in labels):
+            return role
+    return None
+
+
+def _shapes(texts: Sequence[str], figures: Sequence[Column], chosen: Sequence[Column]) -> str:
+    """A pattern that also takes next year's columns; the names themselves where it would take other columns as well."""
+
+    pattern = "|".join(dict.fromkeys(map(shape_of, texts)))
+    others = [column.name for column in figures if column not in chosen]
+    if any(re.search(pattern, name) for name in others):
+        return "|".join(dict.fromkeys(map(escaped, texts)))
+    return pattern
+
+
+# --- periods ---------------------------------------------------------------------------------------------------------
+
+
+def _find_period(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], meaning: Meaning) -> None:
+    """One column whose every label is a period, or a year and another column that together are a finer one."""
+    whole = [(column, rule) for column in columns if (rule := rule_for(_parts(column)))]
+    years = [column for column, rule in whole if rule.forms == ("year",)]
+    for year in years:
+        for part in columns:
+            if part is year or (role_of_header(part.name) != "period" and len(part.texts) > 12):
+                continue
+            pairs = connection.execute(
+                f"SELECT DISTINCT c{part.position} || ' ' || c{year.position} FROM source WHERE NOT is_after_end "
+                f"AND c{part.position} <> '' AND c{year.position} <> '' LIMIT {LABELS}"
+            ).fetchall()
+            pairs = [(text,) for (text,) in pairs if not is_total(text.rsplit(" ", 1)[0])]
+            backwards = [" ".join(reversed(text.rsplit(" ", 1))) for (text,) in pairs]
+            for texts, order in (([text for (text,) in pairs], (part, year)), (backwards, (year, part))):
+                rule = rule_for(texts)
+                if rule is not None and rule.forms != ("year",):
+                    meaning.period = PeriodRule(
+                        tuple(column.name for column in order),
+                        forms=rule.forms, is_fiscal=rule.is_fiscal, languages=rule.languages,
+                    )  # fmt: skip
+                    meaning.roles |= {"period": order[0], "period_2": order[1]}
+                    return
+    named = [pair for pair in whole if role_of_header(pair[0].name) == "period"]
+    for column, rule in (named or whole)[:1]:
+        meaning.period = PeriodRule(
+            (column.name,), forms=rule.forms, is_fiscal=rule.is_fiscal, languages=rule.languages
+        )
+        meaning.roles["period"] = column
+
+
+def _parts(column: Column) -> list[str]:
+    return [label for label in column.texts if not is_total(label)]
+
+
+def exclusions_of(meaning: Meaning) -> list[Exclusion]:
+    """Totals over areas and periods: their parts are read, and both together would count twice."""
+    found = []
+    periods = [column for role, column in meaning.roles.items() if role.startswith("period")]
+    of_areas = [meaning.roles["area"], *meaning.outer_areas] if "area" in meaning.roles else []
+    for columns, what in ((of_areas, "areas"), (periods, "periods")):
+        for column in columns:
+            totals = tuple(label for label in column.texts if is_total(label))
+            beginnings = tuple(sorted({word + " " for label in column.texts if (word := begins_with_total(label))}))
+            if totals:
+                found.append(Exclusion(column.name, totals, (), f"total of the {what}"))
+            if beginnings:
+                found.append(Exclusion(column.name, (), beginnings, f"sub-total of {what}"))
+    return found
+
+
+# --- dimensions ------------------------------------------------------------------------------------------------------
+
+
+def _find_dimensions(columns: Sequence[Column], areas: dict[str, str], meaning: Meaning) -> None:
+    candidates: list[tuple[float, str, Column, str]] = []
+    for column in columns:
+        labels = [label for label in column.texts if not is_total(label) and not begins_with_total(label)]
+        if not labels or column.is_of_figures:
+            continue
+        by_header = role_of_header(column.name)
+        for role in CODED:
+            known = codes(role)
+            share = _share(labels, [bool(code_of_label(role, label, known)) for label in labels])
+            if share > 0.5 or by_header == role:
+                candidates.append((share + 2 * (by_header == role), role, column, _why(share, by_header == role)))
+        in_sets = _share(labels, [folded_period(label) in areas or label in areas for label in labels])
+        countries = _share(labels, [resolve(label) is not None for label in labels])
+        if by_header == "counterpart_area" or (countries > 0.6 and by_header != "area" and in_sets <= countries):
+            is_named = by_header == "counterpart_area"
+            candidates.append((countries + 2 * is_named, "counterpart_area", column, _why(countries, is_named)))
+        if by_header == "area" or in_sets > 0.6:
+            candidates.append((in_sets + 2 * (by_header == "area"), "area", column, _why(in_sets, by_header == "area")))
+    taken: set[str] = set()
+    for _, role, column, why in sorted(candidates, key=lambda each: (-each[0], each[2].position)):
+        if column.name in taken:
+            continue
+        if role in meaning.roles:
+            if role == "area":
+                taken.add(column.name)
+                meaning.outer_areas.append(column)
+            continue
+        taken.add(column.name)
+        meaning.roles[role], meaning.why[role] = column, why
+    _finest_area(meaning)
+
+
+def _finest_area(meaning: Meaning) -> None:
+    """Of several columns of areas the one with most labels is read: the others are what it is part of."""
+    if not meaning.outer_areas:
+        return
+    together = sorted([meaning.roles["area"], *meaning.outer_areas], key=lambda column: len(column.labels))
+    if together[-1] is not meaning.roles["area"]:
+        meaning.why["area"] = "the finest of several columns of areas"
+    meaning.roles["area"], meaning.outer_areas = together[-1], together[:-1]
+
+
+def _share(labels: Sequence[str], hits: Sequence[bool]) -> float:
+    return sum(hits) / len(labels)
+
+
+def _why(share: float, is_named: bool) -> str:
+    known = f"{share:.0%} of its labels are known"
+    return f"by its header; {known}" if is_named else known

@@ -1,0 +1,115 @@
+"""What words of headers and labels usually mean, in many languages (sample_words.csv), and labels that name a period.
+
+Only `waymark contract new` looks here, and only to propose: no file is ever read by these words.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+from types import SimpleNamespace
+from typing import Any
+
+from submissions.contract_model import PeriodRule
+from submissions.country_names import LANGUAGES
+from submissions.period_names import folded_period
+
+_AGES = re.compile(r"(\d{1,2}) ?(?:-|–|to|do|bis|a|à) ?(\d{1,2})")
+_AGES_OPEN = re.compile(r"(?:from |od |ab )?(\d{1,2}) ?(?:\+|and over|or over|or older|i wiecej|et plus|und alter)")
+
+
+@cache
+def _words() -> dict[tuple[str, str], frozenset[str]]:
+    text = resources.files("submissions").joinpath("sample_words.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines(), strict=True)
+    return {(row["role"], row["code"]): frozenset(row["words"].split("|")) for row in rows}
+
+
+def role_of_header(name: str) -> str | None:
+    """The one of our columns that a header's words point to: all of it, or else its first or last word."""
+    folded = folded_period(name)
+    roles = {role: words for (role, code), words in _words().items() if not code}
+    for role, words in roles.items():
+        if folded in words:
+            return role
+    parts = folded.split()
+    for part in (parts[:1] + parts[-1:]) if parts else ():
+        for role, words in roles.items():
+            if part in words:
+                return role
+    return None
+
+
+def is_total(label: str) -> bool:
+    return folded_period(label) in _words()["total", "_T"]
+
+
+def begins_with_total(label: str) -> str | None:
+    """The word for a total with which a longer label begins, as it is written."""
+    first = re.match(r"[^\W\d_]+(?:-[^\W\d_]+)?", label)
+    if (
+        first
+        and first.end() < len(label)
+        and folded_period(first[0]) in {*_words()["total", "_T"], "sub total", "subtotal"}
+    ):
+        return first[0]
+    return None
+
+
+def code_of_label(role: str, label: str, known: Iterable[str]) -> str:
+    """The code that a label certainly has, or nothing."""
+    folded = folded_period(label)
+    for code in ("_T", "_U"):
+        if folded in _words()[("total" if code == "_T" else "unknown"), code]:
+            return code
+    for (of_role, code), words in _words().items():
+        if of_role == role and code and folded in words:
+            return code
+    if role == "age":
+        closed, opened = (
+            _AGES.fullmatch(label.casefold()),
+            _AGES_OPEN.fullmatch(folded_period(label) if "+" not in label else label),
+        )
+        code = f"{int(closed[1])}-{int(closed[2])}" if closed else f"{int(opened[1])}+" if opened else ""
+        return code if code in set(known) else ""
+    return label if label in set(known) and role != "area" else ""
+
+
+# --- periods ---------------------------------------------------------------------------------------------------------
+
+# what parse needs of a dataset: which fiscal year it is does not matter for whether a text is read
+_ANY_YEAR: Any = SimpleNamespace(fiscal_starts=(4, 1), fiscal_named_after="start")
+
+
+@cache
+def is_period_label(text: str) -> bool:
+    """Whether a text names a year, quarter or month, in any language known here."""
+    return bool(text) and any(re.finditer(r"\d{4}", text)) and rule_for([text]) is not None
+
+
+def rule_for(texts: Iterable[str]) -> PeriodRule | None:
+    """The simplest rule under which every text is a period; its sources are left empty. None when there is none."""
+    from submissions.periods import parse
+
+    distinct = tuple(dict.fromkeys(texts))
+    if not distinct or not all(re.search(r"\d{4}", text) for text in distinct):
+        return None
+
+    def reads(rule: PeriodRule) -> bool:
+        return all(parse(text, rule, _ANY_YEAR) for text in distinct)
+
+    kinds = (("year",), ("quarter",), ("month",), ("year", "quarter"), ("year", "month"), ("year", "quarter", "month"))
+    for forms in kinds:
+        if reads(PeriodRule(forms=forms)):
+            return PeriodRule(forms=forms)
+    for forms in kinds:
+        if reads(PeriodRule(forms=forms, is_fiscal=True)):
+            return PeriodRule(forms=forms, is_fiscal=True)
+    for language in LANGUAGES:
+        for forms in kinds[1:]:
+            if reads(PeriodRule(forms=forms, languages=(language,))):
+                return PeriodRule(forms=forms, languages=(language,))
+    return None
