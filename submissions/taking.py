@@ -292,7 +292,7 @@ def _write_part(connection: duckdb.DuckDBPyConnection, home: Home, examined: Exa
         )
         header = [examined.reading.header[position] for position in positions]
         write_whole(folder / "header.json", json.dumps(header, ensure_ascii=False).encode())
-    _write_receipt(folder, part)
+    _write_receipt(home, folder, part)
 
 
 def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, file: Path) -> None:
@@ -307,7 +307,11 @@ def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, file: Path)
     sync_folder(file.parent)
 
 
-def _write_receipt(folder: Path, receipt: Receipt) -> None:
+def _write_receipt(home: Home, folder: Path, receipt: Receipt) -> None:
+    from submissions import receipt_page
+
+    page = receipt_page.page(receipt, is_invented=home.kind == "demonstration")
+    write_whole(folder / "receipt.html", page.encode())
     write_whole(folder / "receipt.json", receipt.as_json().encode())
     write_whole(folder / "receipt.txt", receipt.as_text().encode())
 
@@ -352,7 +356,7 @@ def _refuse(books: Books, sent: Sent, problems: Sequence[Problem], rows: int = 0
         submission_id=refusal_id,
         file_sha256=sent.digest,
     )
-    _write_receipt(books.home.quarantine / refusal_id, receipt)
+    _write_receipt(books.home, books.home.quarantine / refusal_id, receipt)
     books.append(
         [
             {

@@ -63,6 +63,6 @@ def metadata(home: Home, known: State, entry: Entry) -> dict[str, Any]:
         "problems": dg.MetadataValue.md(
             "\n".join(f"- `{code}`: {count:,} rows" for code, count in entry["warnings"].items()) or "none"
         ),
-        "receipt": dg.MetadataValue.path(str(home.quarantine / identifier / "receipt.txt")),
+        "receipt": dg.MetadataValue.path(str(home.quarantine / identifier / "receipt.html")),
         "lake_file": dg.MetadataValue.path(str(lake_file(home, entry["partner_id"], identifier))),
     }

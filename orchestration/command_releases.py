@@ -1,0 +1,154 @@
+"""Commands about what was released: `waymark release list|show|diff|verify`, `waymark explain`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestration.command_options import AS_JSON, HOME
+from submissions.errors import WaymarkError
+
+
+@click.group()
+def release() -> None:
+    """List, show, compare and verify releases."""
+
+
+def _manifests(home_path: Path, audience: str | None) -> list[dict[str, Any]]:
+    from orchestration.releases import releases
+    from submissions.home import Home
+
+    found = releases(Home.open(home_path), [audience] if audience else ["restricted", "public"])
+    if not found:
+        raise WaymarkError(f"{home_path} holds no release yet", hint=f"waymark run --home {home_path}")
+    return found
+
+
+def _one(home_path: Path, identifier: str, audience: str | None) -> dict[str, Any]:
+    found = _manifests(home_path, audience)
+    chosen = [
+        each for each in found if (each["is_latest"] if identifier == "latest" else each["release_id"] == identifier)
+    ]
+    if not chosen:
+        raise WaymarkError(
+            f"no release is called {identifier!r}", hint=f"`waymark release list --home {home_path}` lists them"
+        )
+    if len(chosen) > 1 and audience is None:
+        raise WaymarkError(
+            f"{identifier!r} names a release of each audience", hint="add --audience restricted or --audience public"
+        )
+    return chosen[0]
+
+
+AUDIENCE = click.option("--audience", type=click.Choice(["restricted", "public"]), help="Only this audience's.")
+
+
+@release.command(name="list")
+@HOME
+@AUDIENCE
+@AS_JSON
+def list_releases(home_path: Path, audience: str | None, as_json: bool) -> None:
+    """List the releases of a home."""
+    from orchestration.printing import table
+
+    rows = [
+        {
+            "audience": each["audience"],
+            "release": each["release_id"],
+            "as_of": each["provenance"]["as_of"],
+            "ledger": each["provenance"]["ledger_position"],
+            "files": len(each["core"]) + len(each["renderings"]),
+            "latest": "latest" if each["is_latest"] else "",
+        }
+        for each in _manifests(home_path, audience)
+    ]
+    click.echo(json.dumps(rows, indent=1) if as_json else table(rows))
+
+
+@release.command()
+@click.argument("identifier", default="latest")
+@HOME
+@AUDIENCE
+@AS_JSON
+def show(identifier: str, home_path: Path, audience: str | None, as_json: bool) -> None:
+    """What a release holds and what it was made from."""
+    from orchestration.printing import print_release
+
+    manifest = _one(home_path, identifier, audience)
+    if as_json:
+        click.echo(json.dumps(manifest, indent=1, ensure_ascii=False))
+    else:
+        print_release(manifest)
+
+
+@release.command()
+@click.argument("first")
+@click.argument("second")
+@HOME
+@AUDIENCE
+@AS_JSON
+def diff(first: str, second: str, home_path: Path, audience: str | None, as_json: bool) -> None:
+    """Compare the tables of two releases. Exit 0 equal, 1 different."""
+    from orchestration.printing import table
+    from orchestration.releases import difference
+
+    rows = difference(
+        Path(_one(home_path, first, audience)["folder"]), Path(_one(home_path, second, audience)["folder"])
+    )
+    changed = [row for row in rows if row["added"] or row["removed"]]
+    click.echo(json.dumps(rows, indent=1) if as_json else table(rows))
+    sys.exit(1 if changed else 0)
+
+
+@release.command()
+@click.argument("identifier", default="latest")
+@HOME
+@AUDIENCE
+def verify(identifier: str, home_path: Path, audience: str | None) -> None:
+    """Check every file of a release against its manifest. Exit 0 when all agree, 2 otherwise."""
+    from orchestration.releases import verify_files
+
+    manifest = _one(home_path, identifier, audience)
+    problems = verify_files(Path(manifest["folder"]))
+    if problems:
+        raise WaymarkError(
+            f"{len(problems)} files of {manifest['release_id']} disagree with the manifest:\n"
+            + "\n".join(problems[:20]),
+            hint="remove the release folder and run again to make it anew",
+        )
+    click.echo(
+        f"{manifest['release_id']} ({manifest['audience']}): "
+        f"{len(manifest['core']) + len(manifest['renderings'])} files agree with the manifest"
+    )
+
+
+@click.command()
+@click.argument("area")
+@click.argument("period")
+@click.option("--measure", help="Such as victims_detected; all by default.")
+@HOME
+@click.option("--audience", type=click.Choice(["restricted", "public"]), default="restricted", show_default=True)
+@click.option("--release", "identifier", default="latest", show_default=True)
+@AS_JSON
+def explain(
+    area: str, period: str, measure: str | None, home_path: Path, audience: str, identifier: str, as_json: bool
+) -> None:
+    """Take the figures of an area and period back to where they came from."""
+    from orchestration.printing import print_explanations
+    from orchestration.releases import explain as explain_figures
+
+    manifest = _one(home_path, identifier, audience)
+    found = explain_figures(manifest, area, period, measure)
+    if not found:
+        raise WaymarkError(
+            f"{manifest['release_id']} has no figure for area {area!r}, period {period!r}",
+            hint="areas and periods are those of tables/observations.csv",
+        )
+    if as_json:
+        click.echo(json.dumps(found, indent=1, ensure_ascii=False, default=str))
+    else:
+        print_explanations(found)
