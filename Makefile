@@ -6,8 +6,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := submissions disclosure geo trends reports orchestration demonstration
-# several whole demonstration runs each: with the campaigns, not with every test
-LONG_WALKS := tests/pipeline/test_reproducible.py tests/pipeline/test_ledger_and_dates.py tests/pipeline/test_operations_interface.py
+# waits for daemons and sensors for minutes: with the campaigns, not with every test
+LONG_WALKS := tests/pipeline/test_operations_interface.py
 # in processes of their own: dbt keeps one adapter a process, and a browser's session keeps an event loop running
 APART := tests/dbt tests/browser
 HOME_DEMONSTRATION ?= home-demonstration
