@@ -270,7 +270,7 @@ def trends(site: Site) -> dict[str, Any]:
                 "total": len(members),
             }
         )
-    return {"sections": sections}
+    return {"sections": sections, "alerts": pages_signals.alerts(site), "nowcasts": pages_signals.nowcasts(site)}
 
 
 def _trend_summary(members: list[Series], words: Any) -> str:

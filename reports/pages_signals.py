@@ -1,42 +1,269 @@
-"""Sections that ask a question rather than answer one: clusters found by the scan."""
+"""Sections that ask a question rather than answer one: alerts, reports still coming in, clusters found by the scans."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from markupsafe import Markup
 
-from reports import maps
-from reports.words import name_order, number, period_label, probability
+from reports import maps, palette
+from reports.drawings import Line, Point, line_chart
+from reports.series import Series
+from reports.words import (
+    interval,
+    joined,
+    name_order,
+    number,
+    percent,
+    period_label,
+    period_position,
+    probability,
+)
 
 if TYPE_CHECKING:
     from reports.pages import Site
 
 
+CHARTS, ROWS, NAMES, YEARS_DRAWN = 24, 600, 12, 6
+
+
+def alerts(site: Site) -> dict[str, Any] | None:
+    """Newest counts that are out of line with their own past, by measure and name; and what was not judged, by reason.
+
+    None where the release holds no table of alerts.
+    """
+    table = site.published.table("alerts")
+    if table.empty:
+        return None
+    words = site.published.words
+    judged = table[table["eligibility"] == "assessed"]
+    found = _in_order(table[table["is_alarm"].astype(bool)])
+    drawn = [series for each in found["series_id"].unique() if (series := site.book.by_id.get(each))]
+    areas = found["area_code"].nunique()
+    newest = str(table["period"].max())
+    summary = f"{number(len(judged))} counts of {number(judged['series_id'].nunique())} series, "
+    summary += f"up to {period_label(newest)}, were held against the past of their series"
+    summary += (
+        f"; {number(len(found))} in {number(areas)} area{'s' if areas != 1 else ''} stand above it."
+        if areas
+        else "; none stands above it."
+    )
+    left_out = table[table["eligibility"] != "assessed"]
+    return {
+        "summary": summary,
+        "charts": [_alert_chart(site, series, table) for series in drawn[:CHARTS]],
+        "chart_note": f"Drawn: the first {CHARTS} of {len(drawn)} series with an alert." if len(drawn) > CHARTS else "",
+        "rows": [
+            {
+                "code": row["area_code"],
+                "name": row["area_name"],
+                "what": _what(words, row),
+                "period": period_label(row["period"]),
+                "value": number(row["value"]),
+                "expected": number(row["expected_count"], 1),
+                "limit": number(row["limit_upper"], 1),
+                "q": probability(row["q_bh"]),
+                "q_strict": probability(row["q_by"]),
+                "method": words.label("method", row["method"]),
+            }
+            for row in found.head(ROWS).to_dict("records")
+        ],
+        "total": len(found),
+        "count": number(len(table)),
+        "unjudged_count": number(len(left_out)),
+        "unjudged": _by_reason(words, left_out),
+        "facts": site.provenance(table["source"].unique(), newest, "tables/alerts.csv"),
+    }
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """By measure, name, form and period: no league table."""
+    order = maps.MEASURE_ORDER
+    rank = rows["measure"].map(lambda measure: order.index(measure) if measure in order else len(order))
+    keys = rows.assign(_rank=rank, _name=rows["area_name"].map(name_order), _is_part=rows["exploitation"] != "_T")
+    by = ["_rank", "measure", "_name", "area_code", "_is_part", "exploitation", "series_id", "period"]
+    return rows.loc[keys.sort_values(by, kind="stable").index]
+
+
+def _what(words: Any, row: dict[str, Any]) -> str:
+    return words.measure(row["measure"], row["exploitation"])
+
+
+def _by_reason(words: Any, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """How many were not judged for each reason, the most frequent first, and whose they are."""
+    said = [words.reason(row.eligibility, row.eligibility_reason) for row in rows.itertuples()]
+    parts = []
+    for reason, members in rows.assign(said=said).groupby("said", sort=True):
+        named = _named(members.drop_duplicates("area_code"))
+        more = max(len(named) - NAMES, 0)
+        parts.append(
+            {
+                "reason": f"{reason[:1].upper()}{reason[1:]}",
+                "count": number(len(members)),
+                "areas": named[:NAMES],
+                "more": more,
+            }
+        )
+    return sorted(parts, key=lambda part: (-int(part["count"].replace(",", "")), part["reason"]))
+
+
+def _newest_points(site: Site, series: Series) -> list[Point]:
+    points = site.book.points(series)
+    return [point for point in points if point.position > points[-1].position - YEARS_DRAWN]
+
+
+def _alert_chart(site: Site, series: Series, table: pd.DataFrame) -> dict[str, Any]:
+    words = site.published.words
+    mine = table[(table["series_id"] == series.key["series_id"]) & (table["eligibility"] == "assessed")]
+    mine = mine.sort_values("period")
+    expected, limit = (
+        [
+            Point(period_position(period), value, f"{period_label(period)}: {said} {number(value, 1)}")
+            for period, value in zip(mine["period"], mine[column], strict=True)
+        ]
+        for column, said in (("expected_count", "expected"), ("limit_upper", "limit"))
+    )
+    name = f"{words.measure(series.key['measure'], series.key['exploitation'])}, {series.key['area_name']}"
+    lines = [
+        Line(_newest_points(site, series), "figures"),
+        Line(expected, "expected", palette.MUTED, dashed=True),
+        Line(limit, "limit", palette.HIGH, dashed=True),
+    ]
+    above = mine[mine["is_alarm"].astype(bool)]
+    said = [
+        f"{period_label(row.period)}: {number(row.value)} where {number(row.expected_count, 1)} are expected"
+        for row in above.itertuples()
+    ]
+    return {
+        "code": series.key["area_code"],
+        "name": series.key["area_name"],
+        "svg": Markup(line_chart(lines, site.book.marks(series), f"{name}, newest counts against the past")),
+        "text": f"{words.measure(series.key['measure'], series.key['exploitation'])}. {'; '.join(said)}.",
+    }
+
+
+def nowcasts(site: Site) -> dict[str, Any] | None:
+    """What is reported of periods whose reports are still coming in, and what is to be expected; None without any."""
+    table = site.published.table("nowcasts")
+    if table.empty:
+        return None
+    words = site.published.words
+    known = table[(table["eligibility"] == "assessed") & (table["completeness_share"].round(3) != 1)]
+    open_ = table[table["is_incomplete"].astype(bool)]
+    refused = table[table["eligibility"] != "assessed"]
+    if known.empty and open_.empty:
+        return None
+    by_source = {
+        source: [period_label(period) for period in sorted(rows["period"].unique())]
+        for source, rows in open_.groupby("source", sort=True)
+    }
+    summary = "; ".join(
+        f"{site.published.source_name(source)}: {joined(periods)}" for source, periods in by_source.items()
+    )
+    summary = (
+        f"Incomplete beyond what may be compared: {summary}." if summary else "No period is too incomplete to compare."
+    )
+    drawn = [
+        series for each in _in_order(known)["series_id"].unique()
+        if (series := site.book.by_id.get(each)) and each in set(open_["series_id"])
+    ]  # fmt: skip
+    drawn.sort(key=lambda series: site.book.level_rank(series.key["area_level"]))
+    reasons = (
+        []
+        if len(known)
+        else sorted({words.reason("", reason).removeprefix(": ") for reason in refused["eligibility_reason"]})
+    )
+    shown = _in_order(known)
+    return {
+        "summary": summary,
+        "charts": [_nowcast_chart(site, series, known) for series in drawn[:CHARTS]],
+        "chart_note": f"Drawn: {CHARTS} of {len(drawn)} series, whole countries first." if len(drawn) > CHARTS else "",
+        "rows": [
+            {
+                "code": row["area_code"],
+                "name": row["area_name"],
+                "what": _what(words, row),
+                "period": period_label(row["period"]),
+                "value": number(row["value"]),
+                "expected": number(row["expected_count"], 1),
+                "interval": interval(row["low_count"], row["high_count"]),
+                "complete": percent(row["completeness_share"]),
+                "source_complete": percent(row["reporting_completeness_share"]),
+            }
+            for row in shown.head(ROWS).to_dict("records")
+        ],
+        "total": len(shown),
+        "reason": joined(reasons),
+        "facts": site.provenance(
+            (known if len(known) else open_)["source"].unique(), str(table["period"].max()), "tables/nowcasts.csv"
+        ),
+    }
+
+
+def _nowcast_chart(site: Site, series: Series, table: pd.DataFrame) -> dict[str, Any]:
+    words = site.published.words
+    mine = table[table["series_id"] == series.key["series_id"]].sort_values("period")
+    labels = [
+        f"{period_label(row.period)}: {number(row.expected_count)} to be expected ({interval(row.low_count, row.high_count)}), "
+        f"{percent(row.completeness_share)} reported"
+        for row in mine.itertuples()
+    ]
+    positions = [period_position(period) for period in mine["period"]]
+    expected = [Point(*each) for each in zip(positions, mine["expected_count"], labels, strict=True)]
+    bounds = [
+        Point(position, None, label, low, high)
+        for position, label, low, high in zip(positions, labels, mine["low_count"], mine["high_count"], strict=True)
+    ]
+    colour = palette.LINES[1]
+    lines = [
+        Line(_newest_points(site, series), "reported"),
+        Line(bounds, "95 % limits", colour),
+        Line(expected, "expected", colour, dashed=True),
+    ]
+    name = f"{words.measure(series.key['measure'], series.key['exploitation'])}, {series.key['area_name']}"
+    return {
+        "code": series.key["area_code"],
+        "name": series.key["area_name"],
+        "svg": Markup(line_chart(lines, site.book.marks(series), f"{name}, reported and expected")),
+        "text": f"{words.measure(series.key['measure'], series.key['exploitation'])}. {labels[-1]}.",
+    }
+
+
 def clusters(site: Site) -> dict[str, Any] | None:
     """The clusters of each scanned map, maps of totals first; the maps and areas that were not scanned, with the reason.
 
-    None where the release holds no table of clusters.
+    `scans` holds one entry a method: in space alone, and in space and time. None where the release has no such table.
     """
     table = site.published.table("clusters")
     if table.empty:
         return None
+    scans = {}
+    for method, name in (("circular_scan", "in_space"), ("space_time_prospective", "in_time")):
+        rows = table[table["method"] == method]
+        if len(rows):
+            scans[name] = _scan(site, rows)
+    return {"permutations": number(table["permutations"].iloc[0]), "in_space": None, "in_time": None, **scans}
+
+
+def _scan(site: Site, table: pd.DataFrame) -> dict[str, Any]:
     words = site.published.words
     scanned, refused = [], []
     for _, rows in sorted(table.groupby("map_id", sort=True), key=lambda item: _map_order(item[1].iloc[0])):
         first = rows.iloc[0]
+        start, end = rows["period_first"].min(), rows["period_last"].max()
         title = f"{words.measure(first['measure'], first['exploitation'])}, "
         title += f"{words.label('area_level', first['area_level']).lower()}"
-        title += f", {words.label('source_type', first['source_type']).lower()}, {period_label(first['period_first'])}"
+        title += f", {words.label('source_type', first['source_type']).lower()}, {period_label(start)}"
+        title += f" to {period_label(end)}" if end != start else ""
         if (rows["eligibility"] == "assessed").any():
-            scanned.append({"title": title, "clusters": _found(rows), "left_out": _left_out(rows)})
+            scanned.append({"title": title, "clusters": _found(rows), "left_out": _left_out(words, rows)})
         else:
             reasons = rows["eligibility_reason"].value_counts()
             refused.append({"title": title, "reason": str(sorted(reasons[reasons == reasons.max()].index)[0])})
     return {
         "maps": scanned,
         "refused": refused,
-        "permutations": number(table["permutations"].iloc[0]),
         "facts": site.provenance(table["source"].unique(), str(table["period_last"].max()), "tables/clusters.csv"),
     }
 
@@ -57,6 +284,7 @@ def _found(rows: pd.DataFrame) -> list[dict[str, Any]]:
             {
                 "centre": (centre["area_code"], centre["area_name"]),
                 "areas": _named(members),
+                "since": period_label(first["period_first"]),
                 "radius": number(first["radius_km"], 0),
                 "cases": number(first["cases_count"]),
                 "expected": number(first["expected_count"]),
@@ -67,11 +295,11 @@ def _found(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return sorted(found, key=lambda cluster: (name_order(cluster["centre"][1]), cluster["centre"][0]))
 
 
-def _left_out(rows: pd.DataFrame) -> list[dict[str, Any]]:
+def _left_out(words: Any, rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Areas of a scanned map that were not in the scan, by reason."""
     return [
         {
-            "reason": str(reason),
+            "reason": words.reason("", reason).removeprefix(": "),
             "areas": _named(members),
         }
         for reason, members in rows[rows["eligibility"] != "assessed"].groupby("eligibility_reason", sort=True)

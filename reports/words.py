@@ -118,7 +118,15 @@ LABELS: dict[str, dict[str, str]] = {
         "restatement": "Restated figures",
     },
     "frequency": {"A": "yearly", "Q": "quarterly", "M": "monthly"},
-    "method": {"getis_ord_star": "Getis-Ord Gi*", "funnel": "Funnel", "mann_kendall": "Mann-Kendall"},
+    "method": {
+        "getis_ord_star": "Getis-Ord Gi*",
+        "funnel": "Funnel",
+        "mann_kendall": "Mann-Kendall",
+        "farrington_flexible": "Farrington flexible",
+        "ears_c2": "EARS C2 (short past)",
+        "chain_ladder": "Chain ladder",
+        "space_time_prospective": "Space-time scan",
+    },
     "verdict": {
         "equal": "adds up",
         "over": "parts exceed the total",
@@ -147,6 +155,8 @@ REASONS = {
     "no_values": "there are no figures",
     "all_zero": "every figure is zero",
     "all_equal": "every figure is the same",
+    "incomplete_reporting": "reports of this period are still coming in",
+    "vintages_not_protected": "the difference of two issues can be a small count, so a public release holds no nowcast",
 }
 
 

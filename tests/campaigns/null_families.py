@@ -5,7 +5,7 @@
 An invented region of three countries, each cut into squares, sends Poisson counts whose rates are the same everywhere
 and for ever; only the populations differ. Files, contracts and boundaries are written like any partner's, one run takes
 them to releases, and the releases' own tables are read. A claim is `rose` or `fell` in the table of trends, `hot` or
-`cold` in the table of hotspots, a cluster in the table of clusters, any class of change over time. A family is one
+`cold` in the table of hotspots, a cluster in the table of clusters, an alarm, any class of change over time. A family is one
 question shown together (its `family_id` or `map_id`): a map of one period, a map's areas over all periods, or a set of
 trends. With control at 5 %, at most 5 % of such families may
 hold a claim, whatever their size.
@@ -174,9 +174,14 @@ def families(releases: Path, audience: str) -> pd.DataFrame:
                 family_id, count(p), {claimed.format("assessment in ('hot', 'cold')")}
             from read_parquet('{tables}/hotspots.parquet') where method <> 'funnel' group by all
             union all
-            select '{audience}', 'clusters, residents ' || case left(area_code, 3) {residents} end,
+            select '{audience}', case method when 'circular_scan' then 'clusters' else 'clusters in time' end
+                    || ', residents ' || case left(area_code, 3) {residents} end,
                 map_id, count(*) filter (where eligibility = 'assessed'), count(cluster_id) > 0, count(cluster_id) > 0
             from read_parquet('{tables}/clusters.parquet') where area_level <> 'country' group by all
+            union all
+            select '{audience}', 'alerts of quarters' || case when area_level = 'country' then ', countries' else '' end,
+                family_id, count(p), {claimed.format("is_alarm")}
+            from read_parquet('{tables}/alerts.parquet') group by all
             union all
             select '{audience}', 'classes of change' || case when exploitation <> '_T' then ', by form' else '' end,
                 concat_ws('|', left(area_code, 3), measure, exploitation, dataset, length(period)),

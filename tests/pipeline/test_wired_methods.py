@@ -1,4 +1,4 @@
-"""The scan against the planted truth of the demonstration, read from the published tables of the restricted release."""
+"""Alerts, nowcasts and scans against the planted truth of the demonstration, read from the published tables."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def police_map(home, truth: dict, audience: str = "restricted") -> pd.DataFrame:
     found = clusters[
         (clusters["measure"] == truth["measure"]) & (clusters["exploitation"] == "_T")
         & (clusters["area_level"] == "admin1") & (clusters["source_type"] == "police")
+        & (clusters["method"] == "circular_scan")
     ]  # fmt: skip
     assert found["map_id"].nunique() == 1
     return found
@@ -106,3 +107,175 @@ def test_a_public_cluster_around_a_hidden_area_shows_no_sums(demonstration_home,
             assert figures.sum() == members["cases_count"].iloc[0]
     assert hidden
     assert public["cases_count"].notna().sum() < open_["cases_count"].notna().sum()
+
+
+# ---- alerts
+
+
+def touched_since(truth: dict, period: str) -> set[str]:
+    """Areas whose rate was raised in the year of `period` against the years before: the jump, and a group that is new."""
+    year = period[:4]
+    raised = set(truth["jump"]["areas"]) if period >= truth["jump"]["from"] else set()
+    for cluster in truth["clusters"]:
+        ratios = cluster["rate_ratio_by_year"]
+        if ratios[year] >= 2 * ratios[str(int(year) - 1)]:
+            raised |= {*cluster["areas"], *cluster["surroundings"]}
+    return raised
+
+
+def test_the_planted_jump_raises_alerts_within_two_periods(demonstration_home, truth: dict) -> None:
+    alerts = table(demonstration_home, "alerts")
+    mine = alerts[(alerts["measure"] == truth["measure"]) & (alerts["frequency"] == "Q")]
+    planted = truth["jump"]
+    first = mine[mine["is_alarm"] & (mine["period"] >= planted["from"]) & mine["area_code"].isin(planted["areas"])]
+    since = first.groupby("area_code")["period"].min()
+    assert set(since.index) == set(planted["areas"])
+    assert (since <= "2024-Q4").all(), "the first period of the jump or the one after it"
+    assert not mine[(mine["period"] < planted["from"]) & mine["area_code"].isin(planted["areas"])]["is_alarm"].any()
+    jumped = mine[mine["area_code"].isin(planted["areas"]) & (mine["period"] >= planted["from"])]
+    assert jumped["is_alarm"].all()
+    assert (jumped["value"] / jumped["expected_count"] > planted["ratio"] / 2).all()
+
+
+def test_alerts_are_where_something_was_planted(demonstration_home, truth: dict) -> None:
+    alerts = table(demonstration_home, "alerts")
+    areas = alerts[(alerts["measure"] == truth["measure"]) & (alerts["area_level"] == "admin1")]
+    alarms = areas[areas["is_alarm"]]
+    right = [row.area_code in touched_since(truth, row.period) for row in alarms.itertuples()]
+    sudden = next(cluster for cluster in truth["clusters"] if cluster["category"] == "new")
+    judged = areas[
+        areas["area_code"].isin([*sudden["areas"], *truth["jump"]["areas"]]) & (areas["eligibility"] == "assessed")
+    ]
+    judged = judged[[row.area_code in touched_since(truth, row.period) for row in judged.itertuples()]]
+    print(
+        f"alerts: precision {sum(right) / len(right):.3f} of {len(right)}, recall {judged['is_alarm'].mean():.3f} of {len(judged)}"
+    )
+    quiet = areas[(areas["eligibility"] == "assessed") & ~areas["area_code"].isin(touched_since(truth, "2024-Q4"))]
+    print(f"alerts elsewhere: {int(quiet['is_alarm'].sum())} of {len(quiet)} counts judged")
+    assert sum(right) / len(right) >= 0.9
+    assert judged["is_alarm"].mean() >= 0.7
+    assert quiet["is_alarm"].mean() <= 0.01
+
+
+def test_a_new_law_and_a_late_partner_are_no_alerts(demonstration_home, truth: dict) -> None:
+    alerts = table(demonstration_home, "alerts")
+    changed = alerts[alerts["area_code"].str.startswith(truth["law_change"]["country"])]
+    assert len(changed)
+    assert not changed["is_alarm"].any()
+    for partner in (truth["late_partner"], truth["stopped_partner"]):
+        after = alerts[(alerts["source"] == partner["partner_id"]) & (alerts["period"] > partner["last_quarterly"])]
+        assert len(after)
+        assert set(after["eligibility"]) == {"not_assessed"}
+    slow = alerts[alerts["source"] == truth["reporting_delays"]["partner_id"]]
+    newest = slow[slow["period"] == "2024-Q4"]
+    assert set(newest["eligibility_reason"]) == {"incomplete_reporting"}
+    assert set(slow[slow["period"] == "2024-Q1"]["eligibility"]) == {"assessed"}
+
+
+@pytest.mark.parametrize("audience", ["restricted", "public"])
+def test_alerts_stand_on_the_trends_page(demonstration_home, audience: str) -> None:
+    alerts = table(demonstration_home, "alerts", audience)
+    text = page(demonstration_home, "trends", audience)
+    section = text[text.index('id="alerts"') : text.index('id="nowcasts"')]
+    assert alerts["is_alarm"].any()
+    assert all(name in section for name in alerts[alerts["is_alarm"]]["area_name"])
+    assert "no finding" in section
+    assert 'id="alerts"' in page(demonstration_home, "methods", audience)
+
+
+def test_public_alerts_come_from_figures_that_are_shown(demonstration_home) -> None:
+    series = table(demonstration_home, "series", "public").set_index(["series_id", "period"])["value"].astype(float)
+    alerts = table(demonstration_home, "alerts", "public").set_index(["series_id", "period"])
+    shown = series.reindex(alerts.index)
+    pd.testing.assert_series_equal(alerts["value"], shown, check_names=False)
+    assert alerts.loc[shown.isna(), ["expected_count", "limit_upper", "p"]].isna().all(axis=None)
+
+
+# ---- nowcasts
+
+
+def test_nowcasts_of_the_slow_partner_cover_the_final_figures(demonstration_home, truth: dict) -> None:
+    planted = truth["reporting_delays"]
+    rows = table(demonstration_home, "nowcasts")
+    mine = rows[
+        (rows["area_code"] == planted["country"])
+        & (rows["source"] == planted["partner_id"])
+        & (rows["frequency"] == "Q")
+    ]
+    assert len(mine) == 8
+    final = mine["period"].map(planted["final"])
+    error = (mine["expected_count"] / final - 1).set_axis(mine["period"])
+    before = (mine["value"] / final - 1).set_axis(mine["period"])
+    print("nowcast against the final figure:", error.round(3).to_dict(), "reported:", before.round(3).to_dict())
+    assert ((mine["low_count"] <= final) & (final <= mine["high_count"])).all()
+    assert error.abs().max() <= 0.08
+    assert error.abs().sum() < before.abs().sum() / 2
+    shares = planted["completeness_by_quarters_of_delay"]
+    newest = mine.sort_values("period", ascending=False)["completeness_share"].to_numpy()[: len(shares)]
+    assert newest.tolist() == pytest.approx(shares, abs=0.04)
+
+
+def test_incomplete_periods_are_in_no_test(demonstration_home, truth: dict) -> None:
+    planted = truth["reporting_delays"]
+    hotspots = table(demonstration_home, "hotspots")
+    mine = hotspots[(hotspots["source"] == planted["partner_id"]) & (hotspots["measure"] == truth["measure"])]
+    for period in ("2024", "2024-Q3", "2024-Q4"):
+        rows = mine[mine["period"] == period]
+        assert len(rows)
+        assert set(rows["eligibility_reason"]) == {"incomplete_reporting"}
+        assert rows["value"].notna().all(), "shown, not tested"
+    trends = table(demonstration_home, "trends")
+    trend = trends[(trends["source"] == planted["partner_id"]) & (trends["area_code"] == planted["country"])]
+    assert set(trend[trend["frequency"] == "Q"]["last_period"]) == {"2024-Q2"}
+    assert set(trend[trend["frequency"] == "A"]["last_period"]) == {"2023"}
+    clusters = table(demonstration_home, "clusters")
+    left_out = clusters[
+        (clusters["source"] == planted["partner_id"]) & clusters["period_last"].isin(["2024", "2024-Q4"])
+    ]
+    assert set(left_out["eligibility"]) == {"not_assessed"}
+
+
+def test_a_public_release_holds_no_nowcast_and_names_what_is_incomplete(demonstration_home, truth: dict) -> None:
+    rows = table(demonstration_home, "nowcasts", "public")
+    figures = [name for name in rows if name.endswith(("_count", "_share", "value")) and name != "vintages_count"]
+    assert len(figures) == 7
+    assert rows[figures].isna().all(axis=None)
+    text = page(demonstration_home, "trends", "public")
+    section = text[text.index('id="nowcasts"') :]
+    assert "2024 Q3" in section
+    assert "can be a small count" in section
+    open_ = page(demonstration_home, "trends")
+    assert "95 % limits" in open_[open_.index('id="nowcasts"') :]
+
+
+# ---- clusters in time
+
+
+@pytest.mark.parametrize("audience", ["restricted", "public"])
+def test_what_is_new_is_a_cluster_in_time(demonstration_home, truth: dict, audience: str) -> None:
+    """The group that is hot only now and the two areas of the jump; not the groups that were always hot."""
+    clusters = table(demonstration_home, "clusters", audience)
+    scan = clusters[(clusters["method"] == "space_time_prospective") & (clusters["area_level"] == "admin1")]
+    assert scan["map_id"].nunique() == 1
+    inside = set(scan.loc[scan["cluster_id"].notna(), "area_code"])
+    scanned = set(scan.loc[scan["eligibility"] == "assessed", "area_code"])
+    sudden = next(cluster for cluster in truth["clusters"] if cluster["category"] == "new")
+    new = {*sudden["areas"], *truth["jump"]["areas"]} & scanned
+    rising = [cluster for cluster in truth["clusters"] if cluster["category"] in ("new", "intensifying")]
+    near = {area for each in rising for area in [*each["areas"], *each["surroundings"]]} | set(truth["jump"]["areas"])
+    print(
+        f"clusters in time, {audience}: recall {len(new & inside)} of {len(new)}, precision {len(inside & near)} of {len(inside)}"
+    )
+    assert (scan["period_last"] == "2024-Q4").all()
+    assert len(inside & near) / len(inside) >= 0.6
+    if audience == "restricted":
+        assert len(new & inside) / len(new) >= 0.8
+        jump = scan[scan["area_code"].isin(truth["jump"]["areas"])]
+        assert set(jump["period_first"]) == {truth["jump"]["from"]}
+        steady = {area for each in truth["clusters"] if each["category"] == "persistent" for area in each["areas"]}
+        assert not steady & inside
+    slow = scan[scan["source"] == truth["reporting_delays"]["partner_id"]]
+    assert set(slow["eligibility"]) == {"not_assessed"}
+    if inside:
+        text = page(demonstration_home, "hotspots", audience)
+        assert "Clusters now" in text[text.index('id="clusters-in-time"') :]

@@ -38,7 +38,7 @@ def cells(
             "parent_code": "QMA", "region_code": "QM", "measure": "victims_detected", "exploitation": "_T", "reporter": "_T",
             "source": "qma_police_example", "dataset": "victims", "source_type": "police", "frequency": "A", "period": str(2010 + year),
             "period_start": pd.Timestamp(2010 + year, 1, 1), "value": float(counts[area, year]), "population_count": population,
-            **columns,
+            "is_incomplete": False, **columns,
         }
         for area in range(SIDE * SIDE)
         for year in range(years)

@@ -1,6 +1,6 @@
 """Analytics as assets: each reads what this audience may see, calls a pure library, and fills one table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dagster as dg
@@ -9,7 +9,8 @@ import pandas as pd
 
 from orchestration import progress
 from orchestration.building import Build
-from orchestration.defs.analytics import clusters, corridors, hotspots, rates, trends
+from orchestration.defs.analytics import alerts, clusters, corridors, hotspots, nowcasts, rates, trends
+from orchestration.defs.analytics.completeness import masked
 from orchestration.defs.resources import AUDIENCE_PARTITIONS, Warehouse
 from orchestration.defs.warehouse.dbt import POOL
 from orchestration.defs.warehouse.lake import fill
@@ -32,21 +33,72 @@ def read_rates(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFr
     return rates.compute(connection.execute(query).df(), parameters())
 
 
+def read_incomplete(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Source, measure, frequency and period whose reports are still coming in."""
+    return connection.execute("select * from analytics.incomplete_periods order by all").df()
+
+
+def read_nowcasts(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
+    vintages = connection.execute(
+        """
+        select vintages.*, series.series_id
+        from int_vintages as vintages
+        inner join (
+            select distinct series_id, source, dataset, measure, area_code, area_role, reporter, unit, frequency
+            from fct_series
+            where offence = '_T' and exploitation = '_T' and sex = '_T' and age = '_T' and counterpart_area = '_T'
+                and detail = '_T' and derivation in ('published', 'sum_of_parts')
+        ) as series using (source, dataset, measure, area_code, area_role, reporter, unit, frequency)
+        where measure <> 'population' and not regexp_full_match(unit, '[A-Z]{3}')
+        order by series_id, period, issued_on
+        """
+    ).df()
+    yearly = connection.execute(
+        "select distinct source, measure, period, issued_on from fct_cells where frequency = 'A' order by all"
+    ).df()
+    found = nowcasts.compute(vintages, yearly, parameters(), build.audience)
+    fill(connection, "analytics.incomplete_periods", found.incomplete)
+    return found.rows
+
+
+def read_alerts(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
+    # the chosen series of each area: an alternative source would count the same people twice in one family
+    series = connection.execute(
+        """
+        select * from fct_series
+        where is_selected and frequency in ('Q', 'M') and derivation not in ('chain_linked', 'sum_of_reporting')
+            and not regexp_full_match(unit, '[A-Z]{3}')
+        order by series_id, period
+        """
+    ).df()
+    breaks, parents = read_breaks(connection)
+    return alerts.compute(series, breaks, parents, read_incomplete(connection), build.as_of, parameters())
+
+
+def read_breaks(connection: duckdb.DuckDBPyConnection) -> tuple[pd.DataFrame, dict[str, str | None]]:
+    """The breaks of areas, and the area above each area."""
+    breaks = connection.execute(
+        "select area_code, measure, dimension, break_on, kind from fct_breaks order by all"
+    ).df()
+    return breaks, dict(connection.execute("select area_code, parent_code from dim_areas").fetchall())
+
+
 def read_trends(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
     # an index has no level of its own: its panel is tested, not the index
     series = connection.execute(
         "select * from fct_series where derivation <> 'chain_linked' order by series_id, period"
     ).df()
-    breaks = connection.execute(
-        "select area_code, measure, dimension, break_on, kind from fct_breaks order by all"
-    ).df()
-    parents = dict(connection.execute("select area_code, parent_code from dim_areas").fetchall())
+    series.loc[masked(series, read_incomplete(connection)), "value"] = None
+    breaks, parents = read_breaks(connection)
     return trends.compute(series, breaks, parents, parameters())
 
 
 def read_mapped_totals(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Totals of areas in the measures that are put on maps: one figure an area and period, chosen by precedence."""
-    return connection.execute(
+    """Totals of areas in the measures that are put on maps: one figure an area and period, chosen by precedence.
+
+    `is_incomplete` marks figures whose reporting is still coming in.
+    """
+    totals = connection.execute(
         f"""
         select * from ({CELLS})
         where area_set is not null and area_level not in ('world', 'region', 'subregion')
@@ -56,6 +108,7 @@ def read_mapped_totals(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         order by cell_id
         """
     ).df()
+    return totals.assign(is_incomplete=masked(totals, read_incomplete(connection)))
 
 
 def read_hotspots(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
@@ -70,7 +123,8 @@ def read_clusters(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.Dat
     from orchestration.defs.analytics.boundaries import shapes
 
     totals = read_mapped_totals(connection)
-    return clusters.compute(totals, shapes(build, sorted(totals["area_set"].unique())), parameters(), build.audience)
+    drawn = shapes(build, sorted(totals["area_set"].unique()))
+    return clusters.compute(totals, drawn, *read_breaks(connection), parameters(), build.audience)
 
 
 def read_corridors(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
@@ -86,11 +140,15 @@ def read_corridors(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.Da
 
 
 def _asset(
-    name: str, deps: list[str], description: str, read: Callable[[duckdb.DuckDBPyConnection, Build], pd.DataFrame]
+    name: str,
+    deps: list[str],
+    description: str,
+    read: Callable[[duckdb.DuckDBPyConnection, Build], pd.DataFrame],
+    after: Sequence[str] = (),
 ) -> dg.AssetsDefinition:
     @dg.asset(
         key=["analytics", name],
-        deps=[["protection", "cells"], *(["warehouse", dep] for dep in deps)],
+        deps=[["protection", "cells"], *(["warehouse", dep] for dep in deps), *(["analytics", dep] for dep in after)],
         partitions_def=AUDIENCE_PARTITIONS,
         group_name="analytics",
         owners=["team:statistics"],
@@ -120,22 +178,40 @@ ASSETS = [
         "rates", ["fct_cells"], "Rates per 100,000 with exact limits, of every cell with a denominator.", read_rates
     ),
     _asset(
+        "nowcasts",
+        ["fct_series", "fct_cells", "int_vintages"],
+        "What the newest periods will hold when all is reported, by chain ladder over the issues in the ledger; and which "
+        "periods of a source are incomplete.",
+        read_nowcasts,
+    ),
+    _asset(
+        "alerts",
+        ["fct_series", "fct_breaks", "dim_areas"],
+        "Newest quarters and months above their own past: Farrington flexible or EARS C2, with false discovery by family.",
+        read_alerts,
+        after=["nowcasts"],
+    ),
+    _asset(
         "trends",
         ["fct_series", "fct_breaks", "dim_areas"],
         "Mann-Kendall, Theil-Sen and the known-step model for every series, with false discovery by family.",
         read_trends,
+        after=["nowcasts"],
     ),
     _asset(
         "hotspots",
         ["fct_cells", "fct_series", "dim_areas", "dim_measures"],
         "Getis-Ord on standardised rates inside countries, a funnel for countries, classes of change over time.",
         read_hotspots,
+        after=["nowcasts"],
     ),
     _asset(
         "clusters",
-        ["fct_cells", "fct_series", "dim_areas", "dim_measures"],
-        "Circular scan of the newest full year of every map: groups of neighbours with more than an equal rate gives.",
+        ["fct_cells", "fct_series", "fct_breaks", "dim_areas", "dim_measures"],
+        "Circular scan of the newest full year of every map and space-time scan of its newest quarters: groups of "
+        "neighbours with more than an equal rate, or than their own past, gives.",
         read_clusters,
+        after=["nowcasts"],
     ),
     _asset("corridors", ["fct_cells"], "Flows between areas against quasi-independence.", read_corridors),
 ]

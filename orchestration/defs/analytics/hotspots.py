@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from orchestration.defs.analytics.completeness import INCOMPLETE
 from orchestration.defs.analytics.rounding import round_frame
 from orchestration.defs.analytics.series_grid import grid
 
@@ -41,7 +42,7 @@ def compute(cells: pd.DataFrame, boundaries: Mapping[str, Any], parameters: Mapp
 
     cells       annual or quarterly totals of areas as this audience may see them, one figure an area and period: the
                 columns of `GROUP`, area_code, region_code, source, dataset, period, period_start, value (NaN where
-                missing), population_count.
+                missing), population_count, is_incomplete (reports still coming in: shown, not tested).
     boundaries  area_set -> GeoDataFrame (area_code, geometry) of the areas that have a polygon.
     """
     from trends.tests import false_discovery
@@ -96,11 +97,13 @@ def _maps(
     population = grid(frame.assign(value=frame["population_count"]), "area_code", group["frequency"]).values
     on_map = table.keys.isin(shapes["area_code"])
     keys, values, exposure = table.keys[on_map], table.values[on_map], population[on_map]
+    is_open = grid(frame.assign(value=frame["is_incomplete"].astype(float)), "area_code", group["frequency"]).values
+    is_open = is_open[on_map] == 1
     n, t = values.shape
     if n == 0:
         return None
     origin = {name: _origin(frame, name, keys, t) for name in ("source", "dataset")}
-    usable = ~np.isnan(values) & ~np.isnan(exposure) & (exposure > 0)
+    usable = ~np.isnan(values) & ~np.isnan(exposure) & (exposure > 0) & ~is_open
     total = np.where(usable, values, 0).sum(axis=0)
     base = np.where(usable, exposure, 0).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -134,6 +137,7 @@ def _maps(
     missing = np.isnan(values)
     reasons[missing & enough] = "no figure that may be shown for this period"
     reasons[~missing & ~usable] = "no population within five years: no rate, so no test"
+    reasons[is_open & ~missing] = INCOMPLETE
     reasons[~assessed & (reasons == None)] = "too few neighbours report"  # noqa: E711 - elementwise
 
     kinds, kind_eligibility, kind_reason = (
@@ -234,10 +238,11 @@ def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any
     regions, periods = frame["region_code"].to_numpy(object), frame["period"].to_numpy(object)
     codes, sources, datasets = (frame[name].to_numpy(object) for name in ("area_code", "source", "dataset"))
     values, bases = frame["value"].to_numpy(float), frame["population_count"].to_numpy(float)
+    is_open = frame["is_incomplete"].to_numpy(bool)
     change = np.flatnonzero((regions[1:] != regions[:-1]) | (periods[1:] != periods[:-1])) + 1
     for start, stop in zip([0, *change], [*change, len(frame)], strict=True):
         value, base = values[start:stop], bases[start:stop]
-        usable = ~np.isnan(value) & (base > 0)
+        usable = ~np.isnan(value) & (base > 0) & ~is_open[start:stop]
         expected = np.full(len(value), np.nan)
         if usable.any():
             expected[usable] = base[usable] * value[usable].sum() / base[usable].sum()
@@ -245,6 +250,7 @@ def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any
         reason = np.full(len(value), None, dtype=object)
         reason[np.isnan(value)] = "no figure that may be shown for this period"
         reason[~np.isnan(value) & ~usable] = "no population within five years: no rate"
+        reason[~np.isnan(value) & is_open[start:stop]] = INCOMPLETE
         reason[usable & ~eligible] = f"fewer than {rules['minimum_expected_count']} expected at the region's rate"
         if eligible.sum() < rules["minimum_funnel_countries"]:
             reason[eligible] = f"fewer than {rules['minimum_funnel_countries']} countries of the region report"

@@ -26,6 +26,18 @@ BETWEEN = {
         limit_upper_998 DOUBLE, assessment VARCHAR, eligibility VARCHAR, eligibility_reason VARCHAR,
         emerging_category VARCHAR, emerging_q_bh DOUBLE, emerging_eligibility VARCHAR, emerging_reason VARCHAR,
         method_version VARCHAR""",
+    "analytics.alerts": """
+        series_id VARCHAR, period VARCHAR, period_start DATE, value DOUBLE, expected_count DOUBLE, limit_upper DOUBLE,
+        score DOUBLE, p DOUBLE, q_bh DOUBLE, q_by DOUBLE, is_alarm BOOLEAN, family_id VARCHAR, family_count INTEGER,
+        baseline_count INTEGER, eligibility VARCHAR, eligibility_reason VARCHAR, method VARCHAR, parameters VARCHAR,
+        method_version VARCHAR""",
+    "analytics.nowcasts": """
+        series_id VARCHAR, period VARCHAR, period_start DATE, value DOUBLE, expected_count DOUBLE, median_count DOUBLE,
+        low_count DOUBLE, high_count DOUBLE, completeness_share DOUBLE, reporting_completeness_share DOUBLE,
+        is_incomplete BOOLEAN, vintages_count INTEGER, eligibility VARCHAR, eligibility_reason VARCHAR, method VARCHAR,
+        parameters VARCHAR, method_version VARCHAR""",
+    "analytics.incomplete_periods": """
+        source VARCHAR, measure VARCHAR, frequency VARCHAR, period VARCHAR, completeness_share DOUBLE""",
     "analytics.clusters": """
         map_id VARCHAR, cluster_id VARCHAR, cluster_rank INTEGER, measure VARCHAR, exploitation VARCHAR,
         source_type VARCHAR, area_set VARCHAR, area_level VARCHAR, area_role VARCHAR, reporter VARCHAR, source VARCHAR,
