@@ -141,13 +141,13 @@ def _unconfirmed(document: Document) -> Iterator[DocumentProblem]:
     for index, entry in enumerate(document.content.get("to_confirm", ())):
         entry_line = document.line("to_confirm", index)
         place = places.get(entry["key"])
-        cure = f"look at it, then delete the entry in line {entry_line} of to_confirm"
+        cure = f"mend it where it is wrong, then delete line {entry_line} (to_confirm)"
         if place is None:
             yield document.problem(
                 ("to_confirm", index), f"there is no key '{entry['key']}' (any more): delete the entry"
             )
         else:
-            yield document.problem(place, f"is a guess that is not confirmed ({entry['reason']}): {cure}")
+            yield document.problem(place, f"a guess that is not confirmed ({entry['reason']}): {cure}")
 
 
 def _length(text: str | None, units: Mapping[str, int]) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -84,7 +85,7 @@ def _map_rows(
         text = file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return wrong(1, f"is not UTF-8 text (byte {error.start + 1})")
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     seen: dict[str, list[MapRow]] = {}
     try:
         header = [name.strip() for name in next(reader, [])]

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,17 @@ def write_proposal(proposal: Proposal, root: Path) -> list[Path]:
 
 def map_text(rows: list[tuple[str, str, str]]) -> str:
     """The CSV of a map; a label that a spreadsheet would take for a formula stays what it is, as the reader needs it."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("source", "code", "valid_from", "valid_to", "note"))
-    writer.writerows((source, code, "", "", note) for source, code, note in rows)
-    return stream.getvalue()
+    header = ("source", "code", "valid_from", "valid_to", "note")
+    return "".join(
+        _csv_line(row) + "\n" for row in (header, *((source, code, "", "", note) for source, code, note in rows))
+    )
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    """One line of CSV. The writer quotes what its own line end has, so both characters of a line end are in it."""
+    stream = io.StringIO(newline="")
+    csv.writer(stream, lineterminator="\r\n").writerow(cells)
+    return stream.getvalue().removesuffix("\r\n")
 
 
 def contract_text(proposal: Proposal) -> str:

@@ -334,6 +334,11 @@ def _area(proposal: Proposal, inner: Place, meaning: Meaning, country: str, know
     ]
     found = sum(1 for _, code, _ in rows if code)
     proposal.maps["map_area.csv"] = rows
+    if not found:
+        proposal.notes.append(
+            "no label is the name of a known area: where the areas have a set, put it into areas/ of the contracts "
+            "folder first, then propose again"
+        )
     proposal.put((*inner, "area"), {"from": column.name, "map": "map_area.csv"})
     proposal.guesses[(*inner, "area", "from")] = meaning.why["area"]
     proposal.guesses[(*inner, "area", "map")] = (

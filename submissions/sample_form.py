@@ -139,19 +139,23 @@ def _encoding(raw: bytes) -> tuple[str, str]:
 
 
 def _plausibility(raw: bytes, encoding: str) -> float:
-    """How much of what stands above ASCII is letters that fit the case of their neighbours."""
+    """How much of what stands above ASCII is letters that go with their neighbours, in case and in script."""
     text = raw.decode(encoding, errors="replace")
     score = 0.0
     for before, character, after in zip(" " + text, text, text[1:] + " ", strict=False):
         if character.isascii():
             continue
+        beside = [each for each in (before, after) if each.isalpha()]
         if character == "\N{REPLACEMENT CHARACTER}" or character < "\u00a0":
             score -= 3
-        elif character.isalpha():
-            is_odd = character.isupper() and (before.islower() or (after.islower() and before.isalpha()))
-            score += -1 if is_odd else 1 if before.isalpha() or after.isalpha() else 0
-        elif before.isalpha() and after.isalpha():
-            score -= 2
+        elif not character.isalpha():
+            score -= 2 if len(beside) == 2 else 0
+        elif beside:
+            is_odd_case = character.isupper() and (before.islower() or (after.islower() and before.isalpha()))
+            # Latin letters with accents stand among plain ones; letters of another script stand among their own
+            is_latin = character < "\u0250"
+            fits = any(each.isascii() for each in beside) if is_latin else not any(each.isascii() for each in beside)
+            score += -1 if is_odd_case else 1 if fits else -0.5
     return score
 
 

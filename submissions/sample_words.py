@@ -101,7 +101,10 @@ def rule_for(texts: Iterable[str]) -> PeriodRule | None:
     def reads(rule: PeriodRule) -> bool:
         return all(parse(text, rule, _ANY_YEAR) for text in distinct)
 
-    kinds = (("year",), ("quarter",), ("month",), ("year", "quarter"), ("year", "month"), ("year", "quarter", "month"))
+    kinds = (
+        *(("year",), ("quarter",), ("month",)),
+        *(("year", "quarter"), ("year", "month"), ("quarter", "month"), ("year", "quarter", "month")),
+    )
     for forms in kinds:
         if reads(PeriodRule(forms=forms)):
             return PeriodRule(forms=forms)

@@ -39,29 +39,43 @@ def women(region: int, month: int) -> int:
     return 1_000 * (region == 0) + 12 + 7 * region + 3 * month
 
 
-def write_polish(path: Path) -> Path:
-    """UTF-16, tabs, two header rows, months in Polish, the voivodeship only in the first of its rows, a decimal comma.
+def men(region: int, month: int) -> int:
+    return 20 + region + month
 
-    Each voivodeship has six months of 2023 by sex; a sum stands below them, and a note below the table.
+
+def write_polish(path: Path) -> Path:
+    """UTF-16, tabs, two header rows, months and quarters in Polish, the voivodeship only in the first of its rows.
+
+    Each voivodeship has six months of 2023 by sex and the two quarters they make; a sum stands below them, and a note
+    below the table. Thousands have a blank that does not break, shares a decimal comma; one count is hidden, one missing.
     """
     lines = [
         ["Ofiary ujawnione przez Straż Graniczną Tarnowii", "", "", "", ""],
         ["Stan na 2023-08-31", "", "", "", ""],
         [""],
-        ["Województwo", "Miesiąc", "Liczba ofiar", "", "Odsetek małoletnich"],
+        ["Województwo", "Okres", "Liczba ofiar", "", "Odsetek małoletnich"],
         ["", "", "kobiety", "mężczyźni", ""],
     ]
     for region, name in enumerate(REGIONS):
         for month, word in enumerate(MONTHS):
-            number = women(region, month)
-            shown = f"{number // 1000}\u00a0{number % 1000:03}" if number >= 1000 else str(number)
-            men = "<5" if (region, month) == (1, 2) else "-" if (region, month) == (2, 4) else str(20 + region + month)
-            lines.append([name if month == 0 else "", f"{word} 2023", shown, men, f"{10 + month},5"])
-        lines.append(["", "Razem", str(sum(women(region, month) for month in range(6))), "99", "12,5"])
+            hidden = {(1, 2): "<5", (2, 4): "-"}.get((region, month))
+            shown = hidden or _polish_number(men(region, month))
+            label = name if month == 0 else ""
+            lines.append([label, f"{word} 2023", _polish_number(women(region, month)), shown, f"{10 + month},5"])
+            if month % 3 == 2:
+                months = range(month - 2, month + 1)
+                counts = [sum(count(region, each) for each in months) for count in (women, men)]
+                quarter = "I" * (month // 3 + 1)
+                lines.append(["", f"{quarter} kwartał 2023", *map(_polish_number, counts), "11,5"])
+        lines.append(["", "Razem", _polish_number(sum(women(region, month) for month in range(6))), "99", "12,5"])
     lines += [[""], ["Uwaga: dane wstępne; znak „-” oznacza brak danych.", "", "", "", ""]]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes("\r\n".join("\t".join(line) for line in lines).encode("utf-16"))
     return path
+
+
+def _polish_number(number: int) -> str:
+    return f"{number:,}".replace(",", "\u00a0")
 
 
 def shelter_count(area: int, sex: int, year: int, issue: int) -> int:

@@ -85,10 +85,10 @@ def test_an_unconfirmed_guess_refuses_the_contract_everywhere(tmp_path: Path) ->
         problem = found[guess["key"]]
         assert guess["key"].rsplit(".", 1)[1] in lines[problem["line"] - 1]
         entry = next(number for number, line in enumerate(lines, 1) if guess["key"] in line)
-        assert f"delete the entry in line {entry} of to_confirm" in problem["message"]
+        assert f"delete line {entry} (to_confirm)" in problem["message"]
         assert guess["reason"] in problem["message"]
     path = write_file(tmp_path / "inbox")
-    with pytest.raises(DocumentError, match="is a guess that is not confirmed"):
+    with pytest.raises(DocumentError, match="a guess that is not confirmed"):
         check(path, PARTNER, root)
     with home.lock():
         received = receive(home, tmp_path / "inbox")
