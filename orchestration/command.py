@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from orchestration.command_contract import contract
-from orchestration.command_operations import back_fill, doctor, ui
+from orchestration.command_operations import back_fill, data_docs, doctor, ui
 from orchestration.command_options import AREAS, AS_JSON, CONTRACTS, HOME, TIMINGS
 from orchestration.command_partners import check, confirm, erase, submissions, withdraw
 from orchestration.command_releases import explain, release
@@ -158,7 +158,7 @@ def demo(home_path: Path, timings: bool, as_json: bool) -> None:
 
 
 for command in (
-    check, confirm, withdraw, erase, submissions, release, explain, back_fill, contract, doctor, ui,
+    check, confirm, withdraw, erase, submissions, release, explain, back_fill, contract, data_docs, doctor, ui,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -1,4 +1,4 @@
-"""Commands of those who run the house: `waymark back-fill`, `waymark doctor`, `waymark ui`."""
+"""Commands of those who run the house: `waymark back-fill`, `waymark doctor`, `waymark data-docs`, `waymark ui`."""
 
 from __future__ import annotations
 
@@ -80,6 +80,43 @@ def _request_of_home(home: Any, inbox: Path | None, contracts: tuple[Path, ...],
         contracts=tuple(path.resolve() for path in contracts),
         areas=tuple(path.resolve() for path in areas),
     )
+
+
+@click.command(name="data-docs")
+@HOME
+@click.option("--submission", "only", multiple=True, help="Look at this one only; pages of the others stay.")
+@click.option("--again", is_flag=True, help="Look again at batches whose page is still true.")
+@AS_JSON
+def data_docs(home_path: Path, only: tuple[str, ...], again: bool, as_json: bool) -> None:
+    """Write Great Expectations' Data Docs of all accepted batches. Exit 0 all hold, 1 an expectation fails."""
+    from orchestration import progress
+    from orchestration.holding import hold
+    from submissions import data_docs as documents
+    from submissions.home import Home
+
+    home = Home.open(home_path)
+    shown = progress.show(sys.stderr)
+
+    def waiting(holder: Any) -> None:
+        shown.line(f"waiting: the home is held by {holder or 'another process'}")
+
+    with hold(home, waiting), shown.step("data docs", "batches looked at"):
+        written = documents.write(home, only, shown.tick, again)
+    if as_json:
+        click.echo(json.dumps({**vars(written), "index": str(written.index)}, indent=1))
+    else:
+        click.echo(f"{written.batches} accepted batches, {written.looked_at} of them looked at now")
+        if written.unreadable:
+            click.echo(
+                f"{len(written.unreadable)} are left out: this version cannot read the contract that they were accepted "
+                f"under ({', '.join(written.unreadable[:5])}{' …' if len(written.unreadable) > 5 else ''})"
+            )
+        for identifier in written.failed:
+            click.echo(
+                f"an expectation fails in {identifier}: {written.index.parent / 'validations' / identifier}.html"
+            )
+        click.echo(f"  {written.index}")
+    sys.exit(1 if written.failed else 0)
 
 
 @click.command()

@@ -15,6 +15,7 @@ from orchestration.defs.protection.assets import cells
 from orchestration.defs.releases.assets import release_asset
 from orchestration.defs.resources import AUDIENCE_PARTITIONS, Warehouse
 from orchestration.defs.submissions.assets import inbox, lake_of_submissions, received
+from orchestration.defs.submissions.data_docs import data_docs
 from orchestration.defs.warehouse.dbt import warehouse_assets
 from orchestration.defs.warehouse.lake import lake
 
@@ -42,7 +43,7 @@ def definitions() -> dg.Definitions:
     first, second = before_audience(), for_audience()
     return dg.Definitions.merge(
         dg.Definitions(
-            assets=[inbox, *first, *second],
+            assets=[inbox, *following([data_docs]), *first, *second],
             asset_checks=[partners_on_time],
             sensors=[alerts_sensor, automation_sensor],
             resources={"warehouse": Warehouse.of_environment(os.environ)},

@@ -152,8 +152,7 @@ def begin(
         return lambda: _results(suite, rows, waiting())
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{os.getpid()}-{next(_numbers)}.parquet"
-    target = str(file).replace("'", "''")
-    connection.execute(f"COPY (SELECT *, {_COMPUTED} FROM observations) TO '{target}' (FORMAT parquet)")
+    connection.execute(f"COPY (SELECT *, {_COMPUTED} FROM observations) TO '{_quoted(file)}' (FORMAT parquet)")
     expectations = [(rule.expectation, rule.arguments) for rule in suite]
     task = {"rows": rows, "name": name, "file": str(file), "expectations": expectations}
     waiting = validation_process.submit(task, outcomes)
@@ -224,6 +223,10 @@ def _results(suite: Sequence[Rule], rows: int, found: Sequence[bool]) -> tuple[R
     return (("the batch is not empty", rows > 0), *named)
 
 
+def _quoted(file: Path) -> str:
+    return str(file).replace("'", "''")
+
+
 _numbers = count()
 _COMPUTED = (
     "((lower IS NOT NULL AND upper IS NOT NULL) OR missing_reason IS NOT NULL) AS is_explained, "
@@ -256,25 +259,67 @@ def _validate_counts(name: str, failing: Sequence[int]) -> list[bool]:
     return _validate(name, pd.DataFrame([failing], columns=columns), expectations)
 
 
-def _validate(name: str, frame: Any, expectations: Sequence[tuple[str, Mapping[str, Any]]]) -> list[bool]:
-    context = _context()
-    import great_expectations as gx
+def suite(name: str, dataset: Dataset) -> Any:
+    """The suite of a dataset as Great Expectations has it; each expectation's note is the name of its rule."""
+    return _suite(name, [(rule.expectation, {**rule.arguments, "notes": rule.name}) for rule in rules(dataset)])
+
+
+def results_of_file(
+    file: Path, name: str, dataset: Dataset, profile_above: int = PROFILE_ABOVE_ROWS
+) -> tuple[Any, list[str]]:
+    """Great Expectations' own result of a batch in the lake, with no observed value, and the rules' names in its order."""
+    import duckdb
+
+    found = rules(dataset)
+    with duckdb.connect() as connection:
+        # a file of the lake is one issue
+        connection.execute(
+            "CREATE VIEW observations AS SELECT *, NULL::DATE AS issue "
+            f"FROM read_parquet('{_quoted(file)}', hive_partitioning = false)"
+        )
+        if _rows(connection) > profile_above:
+            columns, failing = [f"rule_{index}" for index in range(len(found))], _failing(connection, found)
+            import pandas as pd
+
+            frame: Any = pd.DataFrame([failing], columns=columns)
+            expected = [
+                ("ExpectColumnMaxToBeBetween", {"column": column, "max_value": 0, "notes": rule.name})
+                for column, rule in zip(columns, found, strict=True)
+            ]
+        else:
+            frame = connection.execute(f"SELECT *, 0 AS batch, {_COMPUTED} FROM observations").df()
+            expected = [(rule.expectation, {**rule.arguments, "notes": rule.name}) for rule in found]
+    result = _batch(frame).validate(_suite(name, expected), result_format="BOOLEAN_ONLY")
+    return result, [str(each.expectation_config.notes) for each in result.results]
+
+
+def _validate(name: str, frame: Any, expected: Sequence[tuple[str, Mapping[str, Any]]]) -> list[bool]:
     import great_expectations.expectations as gxe
 
-    suite = gx.ExpectationSuite(
-        name=name, expectations=[getattr(gxe, kind)(**arguments) for kind, arguments in expectations]
-    )
-    asset = context.data_sources.get("batches").get_asset("batch")
-    batch = asset.get_batch_definition("whole").get_batch(batch_parameters={"dataframe": frame})
-    found = batch.validate(suite, result_format="BOOLEAN_ONLY")
+    found = _batch(frame).validate(_suite(name, expected), result_format="BOOLEAN_ONLY")
     outcomes = {
         _identity(result.expectation_config.type, result.expectation_config.kwargs): bool(result.success)
         for result in found.results
     }
     return [
         outcomes[_identity(_snake(kind), getattr(gxe, kind)(**arguments).configuration.kwargs)]
-        for kind, arguments in expectations
+        for kind, arguments in expected
     ]
+
+
+def _suite(name: str, expected: Sequence[tuple[str, Mapping[str, Any]]]) -> Any:
+    _context()
+    import great_expectations as gx
+    import great_expectations.expectations as gxe
+
+    return gx.ExpectationSuite(
+        name=name, expectations=[getattr(gxe, kind)(**arguments) for kind, arguments in expected]
+    )
+
+
+def _batch(frame: Any) -> Any:
+    asset = _context().data_sources.get("batches").get_asset("batch")
+    return asset.get_batch_definition("whole").get_batch(batch_parameters={"dataframe": frame})
 
 
 @cache

@@ -107,6 +107,7 @@ def received(context: dg.AssetExecutionContext, config: WhatToReceive, warehouse
             **built_from,
             "receipts": dg.MetadataValue.md(preview(request.home, report.receipts)),
             "receipts_folder": dg.MetadataValue.path(str(request.home.quarantine)),
+            "data_docs": _data_docs(request.home),
         },
         check_results=[
             dg.AssetCheckResult(passed=not unbalanced, check_name="rows_balance", metadata={"submissions": unbalanced}),
@@ -195,7 +196,8 @@ def preview(home: Home, receipts: Sequence[Receipt], limit: int = 50) -> str:
         numbers = (receipt.rows_in, receipt.rows_accepted, receipt.rows_quarantined, receipt.rows_excluded)
         codes = ", ".join(dict.fromkeys(problem.code for problem in receipt.problems))
         identifiers = [part.submission_id for part in (receipt.parts or (receipt,)) if part.submission_id]
-        folders = " ".join(f"`{home.quarantine / identifier}`" for identifier in identifiers[:3])
+        # a page each, for whoever reads it in a browser of this machine
+        folders = " ".join(f"`{home.quarantine / identifier / 'receipt.html'}`" for identifier in identifiers[:3])
         cells = [
             receipt.partner,
             receipt.dataset or "",
@@ -208,6 +210,14 @@ def preview(home: Home, receipts: Sequence[Receipt], limit: int = 50) -> str:
     if len(receipts) > limit:
         lines.append(f"\nand {len(receipts) - limit:,} more")
     return "\n".join(lines)
+
+
+def _data_docs(home: Home) -> dg.MetadataValue:
+    """Where Great Expectations' pages are, or how to get them."""
+    index = home.logs / "data-docs" / "index.html"
+    if index.is_file():
+        return dg.MetadataValue.url(index.as_uri())
+    return dg.MetadataValue.md(f"not written yet: `waymark data-docs --home {home.path}`, or materialise `data_docs`")
 
 
 def _identity(receipt: Receipt) -> str:
