@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from submissions import areas
-from submissions.contract_model import trimmed
 from submissions.country_names import country_codes, resolve
 from submissions.errors import WaymarkError
 from submissions.fields import codes, seed
@@ -21,18 +20,14 @@ from submissions.marked_yaml import Place
 from submissions.period_names import folded_period
 from submissions.problems import Refusal
 from submissions.sample_columns import Exclusion, Meaning, columns_of, exclusions_of, meaning_of
-from submissions.sample_form import DATE_FORMS, NUMBER, SampleForm, form_of_sample
-from submissions.sample_words import begins_with_total, code_of_label, is_period_label, is_total
+from submissions.sample_form import NUMBER, SampleForm, form_of_sample
+from submissions.sample_values import are_thousands_with_point, issue_of_sample, mark_of, thousands_of
+from submissions.sample_words import begins_with_total, code_of_label, is_total
 
 PARTNER_ID = re.compile(
     r"([a-z]{3})_(police|prosecution|court|ngo|immigration|labour|fiu|hotline|health|stat|io)_[a-z0-9_]+"
 )
 DATASET = re.compile(r"[a-z][a-z0-9_]*")
-NO_DATE = "1900-01-01"
-_DAYS = (
-    (r"\d{4}-\d{2}-\d{2}", "%Y-%m-%d"), (r"\d{2}\.\d{2}\.\d{4}", "%d.%m.%Y"), (r"\d{2}/\d{2}/\d{4}", "%d/%m/%Y"),
-    (r"(?:19|20)\d{6}", "%Y%m%d"), (r"\d{4}_\d{2}_\d{2}", "%Y_%m_%d"), (r"\d{4}-\d{2}(?!\d)", "%Y-%m"),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,7 +92,7 @@ def propose(partner: str, path: Path, answers: Answers, roots: Sequence[Path]) -
     proposal = Proposal({"partner": partner})
     _partner(proposal, answers, match[2])
     dataset: Place = ("datasets", name)
-    _dataset(proposal, dataset, answers, match[2])
+    _dataset(proposal, dataset, answers, match[2], not meaning.figures)
     _form(proposal, dataset, form, path, answers)
     _unpivot(proposal, dataset, meaning)
     _exclusions(proposal, dataset, exclusions)
@@ -144,6 +139,7 @@ def _looked_at(
         dimensions={column.position for column in meaning.roles.values()} - periods,
         values={column.position for column in meaning.figures},
         periods=periods | {column.position for column in columns if column.name == issue},
+        is_cases=not meaning.figures,
     )
     personal = frozenset(finding.position for finding in findings)
     if findings:
@@ -189,10 +185,12 @@ def _partner(proposal: Proposal, answers: Answers, sector: str) -> None:
     )
 
 
-def _dataset(proposal: Proposal, place: Place, answers: Answers, sector: str) -> None:
+def _dataset(proposal: Proposal, place: Place, answers: Answers, sector: str, is_of_cases: bool) -> None:
     measure = answers.measure or "victims_detected"
     unit = next((row["unit_kind"] for row in seed("measures") if row["measure"] == measure), "persons")
     proposal.put((*place, "title"), answers.title or place[1], None if answers.title else "the title shown to readers")
+    if is_of_cases:
+        proposal.put((*place, "kind"), "cases", "no column counts anything: is a row a person or case?")
     proposal.put((*place, "source_type"), sector)
     is_given = answers.counting_unit or (answers.measure and unit != "currency")
     proposal.put(
@@ -222,36 +220,8 @@ def _form(proposal: Proposal, place: Place, form: SampleForm, path: Path, answer
     pattern = re.sub(r"\*(?:[-_.]?\*)+", "*", pattern)
     proposal.put((*place, "files"), [{"pattern": pattern}])
     proposal.guesses[(*place, "files", 0, "pattern")] = "the name of the sample with any digits"
-    issued, reason = _issued_on(form, path, answers)
+    issued, reason = (answers.issued_on, None) if answers.issued_on else issue_of_sample(form, path)
     proposal.put((*place, "issued_on"), issued, reason)
-
-
-def _issued_on(form: SampleForm, path: Path, answers: Answers) -> tuple[Any, str | None]:
-    if answers.issued_on:
-        return answers.issued_on, None
-    if "sheets" in form.keys:
-        group = re.search(r"\(\?P<issue>((?:\\d|-)+)\)", form.keys["sheets"])
-        length = len(group[1].replace("\\d", "0")) if group else 7
-        rule = {"column": "issue", "date_format": DATE_FORMS.get(length, "%Y-%m")}
-        return rule | ({"approximate": True} if length < 10 else {}), "the date in the name of the sheet"
-    for shape, date_format in _DAYS:
-        found = re.search(rf"(?<!\d){shape}(?!\d)", path.name)
-        if found:
-            before = re.escape(path.name[: found.start()]).replace("\\-", "-")
-            before = re.sub(r"\d+", r"\\d+", before)
-            return {
-                "file_name": f"{before}(?P<date>{shape})",
-                "date_format": date_format,
-            }, "the date in the file's name"
-    for line, row in form.preamble if form.keys["type"] in ("csv", "tsv", "xlsx") else ():
-        for position, cell in enumerate(row[:26]):
-            for shape, date_format in _DAYS:
-                found = re.search(rf"(?<![\d.]){shape}(?![\d.])", cell)
-                if found and not is_period_label(cell):
-                    before, after = (text.replace("%", "%%") for text in (cell[: found.start()], cell[found.end() :]))
-                    rule = {"cell": f"{chr(ord('A') + position)}{line}", "date_format": f"{before}{date_format}{after}"}
-                    return rule, "a date stands in this cell"
-    return NO_DATE, "no date was found: write the day on which the publisher put the figures out"
 
 
 # --- columns ---------------------------------------------------------------------------------------------------------
@@ -372,6 +342,10 @@ def _counterpart(proposal: Proposal, inner: Place, meaning: Meaning) -> None:
         rule = {"from": column.name, "map": "map_counterpart_area.csv", "library": "country_names"}
     proposal.put((*inner, "counterpart_area"), rule)
     proposal.guesses[(*inner, "counterpart_area", "from")] = meaning.why["counterpart_area"]
+    if "map" in rule:
+        proposal.guesses[(*inner, "counterpart_area", "map")] = (
+            "labels that are no name of a country; look through the map"
+        )
     totals = [label for label in column.texts if is_total(label)]
     roles: Any = {"constant": "citizenship"}
     if totals:
@@ -407,47 +381,25 @@ def _period(proposal: Proposal, place: Place, meaning: Meaning) -> None:
 
 
 def _value(proposal: Proposal, inner: Place, meaning: Meaning, form: SampleForm) -> None:
-    source = "figure" if meaning.unpivot else meaning.figures[0].name if meaning.figures else None
-    if source is None:
-        raise WaymarkError(
-            "the sample has no column of figures",
-            hint="A file with a row a person or case needs `kind: cases`; see docs/reference/contract-language.md.",
-        )
+    if not meaning.figures:
+        return
+    source = "figure" if meaning.unpivot else meaning.figures[0].name
     place = (*inner, "value")
     proposal.put((*place, "from"), source, None if meaning.unpivot else "it holds numbers")
     texts = list(dict.fromkeys(label for column in meaning.figures for label in column.texts))
-    thousands = _thousands(texts, form.keys.get("decimal", "."))
-    if thousands:
+    thousands = thousands_of(texts, form.keys.get("decimal", "."))
+    if "decimal" not in form.keys and are_thousands_with_point(texts):
+        proposal.put((*place, "thousands"), ".", "all numbers with a point have three digits after it")
+        proposal.put((*place, "decimal"), ",", "the point parts thousands")
+    elif thousands:
         proposal.put((*place, "thousands"), thousands, "numbers such as 1" + thousands + "234 stand in the sample")
     marks = [text for text in texts if not NUMBER.fullmatch(text)]
     if any(column.blanks for column in meaning.figures):
         marks.insert(0, "")
     for text in marks[:20]:
-        meaning_of_mark, reason = _mark(text)
+        meaning_of_mark, reason = mark_of(text)
         proposal.put((*place, "marks", text), meaning_of_mark, reason)
     if len(marks) > 20:
         proposal.warnings.append(
             f"{len(marks) - 20:,} more texts stand among the figures: is this the column of figures?"
         )
-
-
-def _thousands(texts: Sequence[str], decimal: str) -> str | None:
-    for mark, shape in ((" ", "[ \u00a0\u2007\u2009\u202f]"), ("'", "['\u2019]"), (",", ","), (".", r"\.")):
-        if mark != decimal and any(re.fullmatch(rf"[+-]?\d{{1,3}}({shape}\d{{3}})+([.,]\d+)?", text) for text in texts):
-            return mark
-    return None
-
-
-def _mark(text: str) -> tuple[Any, str]:
-    below = re.fullmatch(r"([<≤])\s*(\d{1,6})", text)
-    if below:
-        most = int(below[2]) - (below[1] == "<")
-        return [0, most], "bounds of a small count; is zero shown as 0 elsewhere? then [1, …]"
-    folded = trimmed(text).casefold()
-    if folded in ("*", "c", "x", "s"):
-        return {"suppressed": [1, 4]}, "hidden by the publisher: what are its bounds?"
-    if folded in ("-", "\u2013", "\u2014"):
-        return {"missing": "not_reported"}, "zero (then 0), or not reported?"
-    if folded in ("z", "."):
-        return {"missing": "not_applicable"}, "what does the mark mean?"
-    return {"missing": "not_reported"}, "what does an empty cell mean?" if not text else "what does the mark mean?"

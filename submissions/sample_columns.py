@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LABELS = 2_000
 MOST_FIGURES = 0.6
+_NO_COUNT = re.compile(r"\b(id|[a-z]?code|fips|index|rank|rate|share|percent|latitude|longitude)\b")
 CODED = ("sex", "age", "exploitation")
 
 
@@ -122,7 +123,10 @@ def meaning_of(
         if column.position not in personal and column.name and column.rows and column.name != issue_column
     ]
     figures = [column for column in usable if column.is_of_figures and rule_for(column.texts) is None]
-    _find_figures(figures, form, meaning)
+    # a column whose every cell is a mark or empty is known by its header alone
+    named = [column for column in columns if column.position not in personal and column.name != issue_column]
+    if not _wide_by_period(named, form, meaning) and not _wide_by_members(figures, form, meaning):
+        _one_of_figures(figures, meaning)
     rest = [column for column in usable if column not in meaning.figures]
     if meaning.period is None:
         _find_period(connection, rest, meaning)
@@ -137,12 +141,17 @@ def meaning_of(
 # --- figures ---------------------------------------------------------------------------------------------------------
 
 
-def _find_figures(figures: Sequence[Column], form: SampleForm, meaning: Meaning) -> None:
-    if _wide_by_period(figures, form, meaning) or _wide_by_members(figures, form, meaning):
+def _one_of_figures(figures: Sequence[Column], meaning: Meaning) -> None:
+    if len(figures) == sum(_is_flag(column) for column in figures):
         return
-    named = [column for column in figures if role_of_header(column.name) == "value"]
-    if figures:
-        meaning.figures = [(named or list(figures))[-1]]
+    counts = [column for column in figures if not _is_flag(column) and not _NO_COUNT.search(folded_period(column.name))]
+    named = [column for column in counts if role_of_header(column.name) == "value"]
+    meaning.figures = [(named or counts or list(figures))[-1]]
+
+
+def _is_flag(column: Column) -> bool:
+    """Whether a column says yes or no of each row: then a row is a person or case, and counts nothing."""
+    return {label for label in column.texts if NUMBER.fullmatch(label) and not label.startswith("-")} <= {"0", "1"}
 
 
 def _levels(column: Column, form: SampleForm) -> list[str]:
@@ -152,16 +161,18 @@ def _levels(column: Column, form: SampleForm) -> list[str]:
     return [column.name]
 
 
-def _wide_by_period(figures: Sequence[Column], form: SampleForm, meaning: Meaning) -> bool:
+def _wide_by_period(columns: Sequence[Column], form: SampleForm, meaning: Meaning) -> bool:
     """Columns whose names, or one row of whose headers, are periods; what else the names say becomes a group."""
     depth = len(form.levels) or 1
     for choice in [tuple(range(depth)), *((index,) for index in range(depth))]:
         named = [
-            (column, " ".join(filter(None, (_levels(column, form)[index] for index in choice)))) for column in figures
+            (column, " ".join(filter(None, (_levels(column, form)[index] for index in choice)))) for column in columns
         ]
         of_period = [(column, text) for column, text in named if text and rule_for([text])]
         rule = rule_for([text for _, text in of_period])
         if len(of_period) < 2 or rule is None or len({text for _, text in of_period}) < 2:
+            continue
+        if not any(column.is_of_figures for column, _ in of_period):
             continue
         others = [
             [label for index, label in enumerate(_levels(column, form)) if index not in choice and label]
@@ -169,13 +180,14 @@ def _wide_by_period(figures: Sequence[Column], form: SampleForm, meaning: Meanin
         ]
         groups = [" ".join(labels) for labels in others]
         meaning.figures, meaning.period = [column for column, _ in of_period], rule
-        period = _shapes([text for _, text in of_period], figures, meaning.figures)
+        period = _shapes([text for _, text in of_period], columns, meaning.figures)
         if not any(groups):
             meaning.unpivot = period
             return True
-        alternatives = "|".join(dict.fromkeys(map(escaped, groups)))
+        alternatives = list(dict.fromkeys(map(escaped, groups)))
         is_above = choice[0] == 0
-        parts = [f"(?P<period>{period})", f"(?P<group>{alternatives})"]
+        group = f"(?P<group>{'|'.join(alternatives)})" if len(alternatives) > 1 else alternatives[0]
+        parts = [f"(?P<period>{period})", group]
         meaning.unpivot = " ".join(parts if is_above else reversed(parts))
         meaning.group_labels = tuple(dict.fromkeys(groups))
         meaning.group_role = _role_of_members(meaning.group_labels)
@@ -238,7 +250,8 @@ def _find_period(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column
     years = [column for column, rule in whole if rule.forms == ("year",)]
     for year in years:
         for part in columns:
-            if part is year or (role_of_header(part.name) != "period" and len(part.texts) > 12):
+            is_named = role_of_header(part.name) == "period"
+            if part is year or not (is_named or any(character.isalpha() for character in part.texts[0])):
                 continue
             pairs = connection.execute(
                 f"SELECT DISTINCT c{part.position} || ' ' || c{year.position} FROM source WHERE NOT is_after_end "

@@ -129,6 +129,8 @@ def _encoding(raw: bytes) -> tuple[str, str]:
     even, odd = raw[0:4_000:2].count(0), raw[1:4_000:2].count(0)
     if max(even, odd) > len(raw[:4_000]) / 8:
         return ("utf-16-be" if even > odd else "utf-16-le"), "every other byte is zero, and there is no byte order mark"
+    if raw.isascii():
+        return "utf-8", "the sample has no letter with an accent; are the partner's other files UTF-8?"
     try:
         codecs.getincrementaldecoder("utf-8")().decode(raw)
         return "utf-8", ""

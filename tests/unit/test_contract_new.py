@@ -236,10 +236,35 @@ def test_quarters_over_sexes_in_two_header_rows(tmp_path: Path) -> None:
     assert (receipt.rows_accepted, receipt.rows_excluded) == (2, 1)
 
 
+def test_months_below_their_year_a_point_for_thousands_and_a_column_of_marks(tmp_path: Path) -> None:
+    body = "Bezirk;Geschlecht;2023;;2024;\n;;Nov.;Dez.;J\u00e4n.;Feb.\nGr\u00fcnau;m\u00e4nnlich;1.204;k. A.;22;23\n;weiblich;17;k. A.;2;3\n"
+    root = tmp_path / "contracts"
+    path = sample(tmp_path, body.encode("cp1252"))
+    assert new(root, path).exit_code == 0
+    dataset = confirmed(root).datasets["figures"]
+    assert dataset.periods[0].languages == ("de",)
+    assert dataset.value is not None
+    assert (dataset.value.thousands, dataset.value.decimal) == (".", ",")
+    assert [mark.text for mark in dataset.value.marks] == ["k. A."]
+    assert check(path, PARTNER, root).rows_accepted == 2
+
+
+def test_a_word_above_all_periods_is_no_group(tmp_path: Path) -> None:
+    body = "Provincia;Trimestre;;\n;1.er trimestre de 2023;2.\u00ba trimestre de 2023;3.er trimestre de 2023\nAlta;1;2;..\nBaja;3;4;..\n"
+    root = tmp_path / "contracts"
+    path = sample(tmp_path, body)
+    assert new(root, path).exit_code == 0
+    dataset = confirmed(root).datasets["figures"]
+    assert dataset.unpivot is not None
+    assert dataset.unpivot.columns.startswith("Trimestre (?P<period>")
+    assert dataset.periods[0].languages == ("es",)
+    assert check(path, PARTNER, root).rows_accepted == 2
+
+
 def test_json_lines(tmp_path: Path) -> None:
     lines = [{"area": "Aldavia", "year": 2022, "count": 5}, {"area": "Brenmark", "year": 2023, "count": None}]
     dataset = proposed(tmp_path, "\n".join(map(json.dumps, lines)) + "\n", "a.jsonl")
-    assert dataset["format"] == {"type": "jsonl"}
+    assert dataset["format"] == {"type": "jsonl", "encoding": "utf-8"}
     assert dataset["columns"]["period"] == {"from": "year", "as": "year"}
     assert dataset["columns"]["value"] == {"from": "count", "marks": {"": {"missing": "not_reported"}}}
 
@@ -281,6 +306,9 @@ def test_words_of_several_languages() -> None:
     ]  # fmt: skip
     assert code_of_label("age", "18–24", ["18-24"]) == "18-24"
     assert code_of_label("age", "19-23", ["18-24"]) == ""
+    assert code_of_label("age", "18+", ["18+"]) == "18+"
+    # an age of 18 years is no band, and "no" is a Hungarian woman only to a program
+    assert (code_of_label("age", "18", ["18+"]), code_of_label("sex", "no", "FMX")) == ("", "")
     assert rule_for(["2022", "total"]) is None
     found = rule_for(["Jänner 2023", "März 2023"])
     assert found is None or found.languages == ("de",)
@@ -421,7 +449,6 @@ def test_it_asks_at_a_terminal_and_an_empty_answer_stays_a_guess(tmp_path: Path)
         (b"", "is empty"),
         (b"%PDF-1.7", "cannot be used as a sample"),
         (b"PK\x03\x04broken", "cannot be used as a sample"),
-        (b"area,year\nAldavia,2022\n", "no column of figures"),
         (b"\n\n", "holds no rows"),
     ],
 )
@@ -430,6 +457,18 @@ def test_a_sample_that_says_nothing_is_told_so(tmp_path: Path, body: bytes, word
     assert result.exit_code == 2
     assert words in result.output
     assert not (tmp_path / "contracts").exists()
+
+
+def test_rows_that_count_nothing_are_taken_for_cases(tmp_path: Path) -> None:
+    body = "year,citizenship,sex,forced,moved\n2022,Poland,women,1,0\n2022,Poland,men,0,-99\n2023,Romania,men,1,1\n"
+    root = tmp_path / "contracts"
+    path = sample(tmp_path, body)
+    assert new(root, path).exit_code == 0
+    assert "kind: cases  # guess" in (folder(root) / "contract.yml").read_text(encoding="utf-8")
+    contract = confirmed(root)
+    assert contract.datasets["figures"].kind == "cases"
+    assert contract.datasets["figures"].value is None
+    assert check(path, PARTNER, root).rows_accepted == 3
 
 
 def test_a_large_sample_is_looked_at_in_part(tmp_path: Path) -> None:
