@@ -37,6 +37,9 @@ COUNTS = {
     "parts_upper",
     "value_in_period",
     "cases_count",
+    "median_count",
+    "low_count",
+    "high_count",
 }
 # numeric columns that count nothing of the kind: each is here on purpose, a new column has to be put on one list
 OTHERS = {
@@ -48,7 +51,8 @@ OTHERS = {
     "step_ratio_lower", "step_ratio_upper", "precedence", "areas_reporting_count", "areas_panel_count", "coverage_share",
     "top_contributor_share", "index_value", "purposes_share", "elements_share", "periods_reported_count",
     "cluster_rank", "relative_risk", "llr", "radius_km", "permutations", "seed",
-    "periods_expected_count", "days_late", "unmapped_count", "gap_lower", "gap_upper", "period", "year",
+    "emerging_q_bh", "limit_upper", "score", "baseline_count", "completeness_share", "reporting_completeness_share",
+    "vintages_count", "periods_expected_count", "days_late", "unmapped_count", "gap_lower", "gap_upper", "period", "year",
 }  # fmt: skip
 # headings of pages' table columns whose numbers are no counts of people
 OTHER_HEADINGS = {
