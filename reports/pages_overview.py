@@ -23,6 +23,8 @@ from reports.tables import linked_data
 from reports.words import interval, name_order, number, order_names, percent, period_label, probability, signed, span
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from reports.pages import Site
 
 MAP_PAGE_BYTES = 2_500_000
@@ -38,8 +40,13 @@ def index(site: Site) -> dict[str, Any]:
     published, release = site.published, site.published.release
     balance = release.get("balance") or {}
     datasets, areas = published.table("datasets"), published.table("areas")
-    facts = [("Sources", number(len(site.published.source_names)), ""), ("Areas", number(len(areas)), "")]
     observations = published.table("observations")
+    with_figures = areas_with_figures(observations)
+    known = f"of {number(len(areas))} known" if len(areas) > with_figures else ""
+    facts = [
+        ("Sources", number(len(site.published.source_names)), ""),
+        ("Areas with figures", number(with_figures), known),
+    ]
     if len(observations):
         periods = sorted(set(observations["period"]), key=lambda period: (period[:4], period))
         facts.append(("Published figures", number(len(observations)), f"{periods[0][:4]} to {periods[-1][:4]}"))
@@ -63,7 +70,7 @@ def index(site: Site) -> dict[str, Any]:
                 levels.setdefault(str(row.area_level), []).append((str(row.area_code), str(row.area_name)))
     names = sorted(published.source_names.values())
     lead = f"Statistics of {len(names)} source{'s' if len(names) != 1 else ''}"
-    lead += f" on {number(len(areas))} areas" if len(areas) else ""
+    lead += f" on {number(with_figures)} area{'s' if with_figures != 1 else ''}" if with_figures else ""
     lead += ", brought to common definitions, tested and protected. Detected, not prevalence."
     return {
         "lead": lead,
@@ -80,6 +87,14 @@ def index(site: Site) -> dict[str, Any]:
         ],
         "has_datasets": len(datasets) > 0,
     }
+
+
+def areas_with_figures(observations: pd.DataFrame) -> int:
+    """Areas that some figure or interval is published for. A known area without one is a row of gaps, or no row."""
+    if not len(observations):
+        return 0
+    has_figure = observations["value"].notna() | observations["lower"].notna()
+    return int(observations.loc[has_figure, "area_code"].nunique())
 
 
 def _thumbnail(site: Site) -> dict[str, Any] | None:

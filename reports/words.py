@@ -7,134 +7,11 @@ import math
 import re
 from typing import Any
 
-# Labels used where the release brings none of its own (release.json, key "labels").
-LABELS: dict[str, dict[str, str]] = {
-    "measure": {
-        "victims_detected": "Victims detected",
-        "victims_referred": "Victims referred",
-        "victims_identified": "Victims identified",
-        "victims_assisted": "Victims assisted",
-        "victims_presumed": "Presumed victims",
-        "persons_suspected": "Persons suspected",
-        "persons_prosecuted": "Persons prosecuted",
-        "persons_convicted": "Persons convicted",
-        "offences_recorded": "Offences recorded",
-        "cases_reported": "Cases reported",
-        "permits_granted": "Residence permits granted",
-        "shelter_places": "Shelter places",
-        "str_received": "Suspicious transaction reports received",
-        "assets_frozen": "Assets frozen",
-        "assets_confiscated": "Assets confiscated",
-        "assets_returned": "Assets returned",
-        "joint_investigations": "Joint investigations",
-        "training_participants": "Training participants",
-        "population": "Population",
-    },
-    "exploitation": {
-        "_T": "All forms",
-        "SEX": "Sexual exploitation",
-        "LAB": "Forced labour",
-        "DOM": "Domestic servitude",
-        "CRIM": "Forced criminality",
-        "BEG": "Forced begging",
-        "MARR": "Forced marriage",
-        "ORG": "Removal of organs",
-        "SLAV": "Slavery and similar practices",
-        "MIL": "Forced military service",
-        "SURR": "Exploitative surrogacy",
-        "ADOPT": "Illegal adoption",
-        "MIXED": "Several forms",
-        "OTH": "Other forms",
-        "UNK": "Form unknown",
-    },
-    "sex": {"_T": "All", "F": "Female", "M": "Male", "O": "Other", "X": "Other", "OTHER": "Other"},
-    "age": {
-        "_T": "All ages",
-        "Y_LT18": "Under 18",
-        "0-17": "Under 18",
-        "18+": "18 and over",
-        "Y0T17": "Under 18",
-        "Y_GE18": "18 and over",
-        "A0T17": "Under 18",
-        "A18P": "18 and over",
-    },
-    "area_level": {
-        "world": "World",
-        "region": "Regions",
-        "subregion": "Subregions",
-        "country": "Countries",
-        "admin1": "Districts and provinces",
-        "admin2": "Municipalities",
-        "police_force": "Police force areas",
-        "state": "States",
-    },
-    "area_role": {
-        "detection": "where detected",
-        "exploitation": "where exploited",
-        "recruitment": "where recruited",
-        "court": "where tried",
-        "reporting": "of the reporting body",
-        "reporting_body": "of the reporting body",
-        "residence": "of residence",
-    },
-    "counterpart_role": {
-        "citizenship": "Citizenship",
-        "recruitment": "Recruitment",
-        "repatriation": "Repatriation",
-        "asset_location": "Where the assets lie",
-    },
-    "derivation": {
-        "published": "as published",
-        "sum_of_parts": "sum of the parts",
-        "sum_of_reporting": "sum of those reporting",
-        "balanced_panel": "same areas in every period",
-        "chain_linked": "chain-linked index",
-    },
-    "missing_reason": {
-        "not_reported": "not reported",
-        "not_collected": "not collected",
-        "suppressed_by_publisher": "hidden by the publisher",
-        "suppressed": "hidden to protect people",
-        "not_applicable": "not applicable",
-        "withheld": "withheld",
-    },
-    "assessment": {
-        "hot": "Significantly high together with its neighbours",
-        "cold": "Significantly low together with its neighbours",
-        "not_significant": "No significant pattern",
-        "above": "Above what its region would suggest",
-        "below": "Below what its region would suggest",
-        "within": "Within the range of its region",
-    },
-    "eligibility": {"assessed": "assessed", "not_assessed": "not assessed", "too_short": "too short to judge"},
-    "direction": {"rose": "rose", "fell": "fell", "no_clear_change": "no clear change"},
-    "kind": {
-        "law": "Change of law",
-        "code list": "Change of code list",
-        "counting rule": "Change of counting rule",
-        "area": "Change of area",
-        "source mix": "Change of sources",
-        "coverage": "Change of coverage",
-        "restatement": "Restated figures",
-    },
-    "frequency": {"A": "yearly", "Q": "quarterly", "M": "monthly"},
-    "method": {
-        "getis_ord_star": "Getis-Ord Gi*",
-        "funnel": "Funnel",
-        "mann_kendall": "Mann-Kendall",
-        "farrington_flexible": "Farrington flexible",
-        "ears_c2": "EARS C2 (short past)",
-        "chain_ladder": "Chain ladder",
-        "space_time_prospective": "Space-time scan",
-    },
-    "verdict": {
-        "equal": "adds up",
-        "over": "parts exceed the total",
-        "under": "parts fall short of the total",
-        "undecided": "cannot be decided",
-    },
-}
+from reports.labels import LABELS
+
 RESERVED = {"_T": "Total", "_U": "Unknown", "_Z": "Not applicable", "_X": "Not mapped", "": "", "nan": ""}
+
+AGES = re.compile(r"^(\d+)(?:-(\d+)|\+)$")
 
 # A reason comes as a code or as a sentence part; what is not a known code is shown as it is.
 METHOD_NAMES = {"mann_kendall": "Mann-Kendall", "theil_sen": "Theil-Sen", "getis_ord": "Getis-Ord"}
@@ -178,6 +55,8 @@ class Words:
             return " and ".join(
                 _lowered(self.label(dimension, part), index) for index, part in enumerate(text.split("+"))
             )
+        if dimension == "age":
+            return AGES.sub(lambda found: f"{found[1]} to {found[2]}" if found[2] else f"{found[1]} and over", text)
         if dimension == "method":
             for name, written in METHOD_NAMES.items():
                 text = text.replace(name, written)
