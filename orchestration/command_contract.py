@@ -118,35 +118,49 @@ _ASKED = {
 @click.option("--legal-basis", help="On what ground the figures are exchanged.")
 @click.option("--sheet", help="The sheet of a workbook.")
 @click.option("--ask/--no-ask", default=None, help="Ask for what no option gives; by default at a terminal.")
+@click.option(
+    "--print", "prints", is_flag=True, help="Print the proposal and write nothing, such as for a second dataset."
+)
 def new(
-    partner: str, sample: Path, home_path: Path | None, contracts: Path | None, ask: bool | None, **given: Any
+    partner: str,
+    sample: Path,
+    home_path: Path | None,
+    contracts: Path | None,
+    ask: bool | None,
+    prints: bool,
+    **given: Any,
 ) -> None:
     """Look at a sample file of PARTNER and propose a contract, every guess marked for confirmation.
 
     Nothing is loaded from a guess: the contract is refused until each entry of its to_confirm is deleted.
     """
     from orchestration.progress import printable
-    from submissions.contract_writing import write_proposal
+    from submissions.contract_writing import contract_text, map_text, write_proposal
     from submissions.errors import WaymarkError
     from submissions.home import Home
     from submissions.proposal import Answers, propose
 
-    if (contracts is None) == (home_path is None):
+    if (contracts is None) == (home_path is None) and not prints:
         raise WaymarkError("where shall the contract stand?", hint="Give --home DIR or --contracts DIR, one of them.")
-    root = contracts if contracts is not None else Path(str(home_path)) / "contracts"
+    root = contracts if contracts is not None else Path(str(home_path or "")) / "contracts"
     file = root / "partners" / partner / "contract.yml"
-    if re.fullmatch(r"[a-z0-9_]+", partner) and file.exists():
+    if not prints and re.fullmatch(r"[a-z0-9_]+", partner) and file.exists():
         raise WaymarkError(
             f"{file} exists already, and nothing is overwritten", hint="Mend it by hand, or move it away."
         )
     if ask if ask is not None else sys.stdin.isatty():
         given = _asked(given)
-    if home_path is not None:
+    if home_path is not None and not prints:
         Home.open(home_path, create=True)
     known = (root,) if contracts is not None and root.is_dir() else ()
     proposal = propose(partner, sample, Answers(**given), _roots(known, home_path))
     for warning in proposal.warnings:
         click.echo(f"warning: {printable(warning)}", err=True)
+    if prints:
+        click.echo(contract_text(proposal), nl=False)
+        for name, rows in proposal.maps.items():
+            click.echo(f"\n# {name}\n{map_text(rows)}", nl=False)
+        return
     for path in write_proposal(proposal, root):
         click.echo(f"wrote {path}")
     blanks = sum(1 for rows in proposal.maps.values() for _, code, _ in rows if not code)

@@ -6,9 +6,11 @@ What the caller answered is no guess.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from submissions.sample_words import begins_with_total, code_of_label, is_total
 PARTNER_ID = re.compile(
     r"([a-z]{3})_(police|prosecution|court|ngo|immigration|labour|fiu|hotline|health|stat|io)_[a-z0-9_]+"
 )
+MARKS, MARK_CHARACTERS = 20, 16
 DATASET = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -86,6 +89,7 @@ def propose(partner: str, path: Path, answers: Answers, roots: Sequence[Path]) -
         raise WaymarkError(
             f"'{name}' is no name of a dataset", hint="Lower-case letters, digits and _, a letter first."
         )
+    _known(answers)
     form = form_of_sample(path, answers.sheet)
     known = _areas(roots, match[1].upper())
     meaning, exclusions, personal = _looked_at(path, form, known)
@@ -111,6 +115,28 @@ def propose(partner: str, path: Path, answers: Answers, roots: Sequence[Path]) -
         )
     proposal.notes += form.notes
     return proposal
+
+
+def _known(answers: Answers) -> None:
+    """Refuses an answer that no contract could hold, before anything is looked at."""
+    lists = {
+        "measure": (answers.measure, codes("measure")),
+        "area role": (answers.area_role, codes("area_role")),
+        "scope": (answers.replaces, frozenset(("whole_dataset", "periods", "periods_x_areas", "keys"))),
+        "audience": (answers.audience, frozenset(("restricted", "public"))),
+    }
+    for what, (answer, known) in lists.items():
+        if answer is not None and answer not in known:
+            close = difflib.get_close_matches(answer, known, 1)
+            advice = f"Did you mean '{close[0]}'? " if close else ""
+            raise WaymarkError(f"'{answer}' is no {what}", hint=f"{advice}One of: {', '.join(sorted(known))}")
+    if answers.issued_on is not None:
+        try:
+            date.fromisoformat(answers.issued_on)
+        except ValueError:
+            raise WaymarkError(
+                f"'{answers.issued_on}' is no day of the calendar", hint="A date of issue is YYYY-MM-DD."
+            ) from None
 
 
 def _looked_at(
@@ -393,13 +419,12 @@ def _value(proposal: Proposal, inner: Place, meaning: Meaning, form: SampleForm)
         proposal.put((*place, "decimal"), ",", "the point parts thousands")
     elif thousands:
         proposal.put((*place, "thousands"), thousands, "numbers such as 1" + thousands + "234 stand in the sample")
-    marks = [text for text in texts if not NUMBER.fullmatch(text)]
+    marks = [text for text in texts if not NUMBER.fullmatch(text) and len(text) <= MARK_CHARACTERS]
+    others = sum(1 for text in texts if not NUMBER.fullmatch(text)) - len(marks[:MARKS])
     if any(column.blanks for column in meaning.figures):
         marks.insert(0, "")
-    for text in marks[:20]:
+    for text in marks[:MARKS]:
         meaning_of_mark, reason = mark_of(text)
         proposal.put((*place, "marks", text), meaning_of_mark, reason)
-    if len(marks) > 20:
-        proposal.warnings.append(
-            f"{len(marks) - 20:,} more texts stand among the figures: is this the column of figures?"
-        )
+    if others > 0:
+        proposal.warnings.append(f"{others:,} more texts stand among the figures: is this the column of figures?")

@@ -408,6 +408,43 @@ def test_the_name_of_the_sample_becomes_a_pattern_and_no_path(tmp_path: Path) ->
 # --- where it writes, and what it is told ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("option", "answer", "words"),
+    [
+        ("--measure", "victims_detcted", "Did you mean 'victims_detected'?"),
+        ("--area-role", "detecting", "'detecting' is no area role"),
+        ("--replaces", "everything", "periods_x_areas"),
+        ("--issued-on", "2024-13-01", "no day of the calendar"),
+        ("--dataset", "My data", "no name of a dataset"),
+    ],
+)
+def test_an_answer_that_no_contract_could_hold_is_refused(tmp_path: Path, option: str, answer: str, words: str) -> None:
+    result = new(tmp_path / "contracts", sample(tmp_path, PLAIN), option, answer)
+    assert result.exit_code == 2
+    assert words in result.output
+    assert not (tmp_path / "contracts").exists()
+
+
+def test_a_proposal_may_be_printed_for_a_second_dataset(tmp_path: Path) -> None:
+    root = tmp_path / "contracts"
+    path = sample(tmp_path, PLAIN)
+    assert new(root, path).exit_code == 0
+    before = {each: each.read_bytes() for each in root.rglob("*.*")}
+    result = new(root, path, "--print", "--dataset", "second")
+    assert result.exit_code == 0, result.output
+    assert "\n  second:\n" in result.output and "# map_sex.csv\nsource,code" in result.output
+    assert {each: each.read_bytes() for each in root.rglob("*.*")} == before
+
+
+def test_texts_among_the_figures_that_are_no_marks_are_not_written_down(tmp_path: Path) -> None:
+    body = PLAIN + "Brenmark;2023;men;5\nBrenmark;2023;men;see the case of Maria Lopez\n"
+    root = tmp_path / "contracts"
+    result = new(root, sample(tmp_path, body))
+    assert result.exit_code == 0, result.output
+    assert "1 more texts stand among the figures" in result.stderr
+    assert "Maria" not in "".join(each.read_text(encoding="utf-8") for each in root.rglob("*.*"))
+
+
 @pytest.mark.parametrize("existing", ["contract.yml", "map_area.csv"])
 def test_nothing_is_overwritten(tmp_path: Path, existing: str) -> None:
     root = tmp_path / "contracts"
