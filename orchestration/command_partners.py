@@ -76,13 +76,17 @@ def _ledger_command(name: str, help_text: str, done: str) -> click.Command:
     @HOME
     @click.option("--reason", required=True, help="Why; it stays in the ledger.")
     def act(submission: str, home_path: Path, reason: str) -> None:
+        from orchestration import releases
         from submissions import receiving
         from submissions.home import Home
 
         home = Home.open(home_path)
         with home.lock(waiting=lambda holder: click.echo(f"waiting: the home is held by {holder}", err=True)):
             getattr(receiving, name)(home, submission, reason)
+            marked = releases.mark_not_rebuildable(home) if name == "erase" else []
         click.echo(f"{submission} {done}. The next `waymark run --home {home_path}` releases accordingly.")
+        for file in marked:
+            click.echo(f"releases that were made from it cannot be built again; they are named in {file}")
 
     return act
 
@@ -99,7 +103,8 @@ erase = _ledger_command(
 @click.option("--partner", help="Only this partner's.")
 @AS_JSON
 def submissions(home_path: Path, partner: str | None, as_json: bool) -> None:
-    """List the submissions of a home, and what became of each."""
+    """List the submissions and refused files of a home, and what became of each."""
+    from orchestration.intake import refusals
     from orchestration.printing import table
     from submissions.home import Home
     from submissions.ledger import Ledger, state
@@ -123,9 +128,23 @@ def submissions(home_path: Path, partner: str | None, as_json: bool) -> None:
         for identifier, entry in now.submissions.items()
         if partner in (None, entry["partner_id"])
     ]
+    refused = [row for row in refusals(entries) if partner in (None, row["partner"])]
     if as_json:
-        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
-    elif rows:
+        click.echo(json.dumps([*rows, *refused], indent=1, ensure_ascii=False))
+        return
+    if rows:
         click.echo(table(rows))
-    else:
+    if refused:
+        click.echo(
+            "\nrefused files, and the submission of the same dataset that came after each" if rows else "refused files"
+        )
+        click.echo(table([_refusal_row(row) for row in refused]))
+    if not rows and not refused:
         click.echo("no submissions yet: put partner files into the inbox and run `waymark run`")
+
+
+def _refusal_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A refusal as the terminal shows it."""
+    later = f"{row['later']} (the same file)" if row["later_is_same_file"] else row["later"] or "nothing came after it"
+    columns = ("position", "submission", "partner", "dataset", "refused_on", "problems")
+    return {**{name: row[name] for name in columns}, "came_after": later, "file": row["file"]}

@@ -28,7 +28,8 @@ def _manifests(home_path: Path, audience: str | None) -> list[dict[str, Any]]:
     return found
 
 
-def _one(home_path: Path, identifier: str, audience: str | None) -> dict[str, Any]:
+def _named(home_path: Path, identifier: str, audience: str | None) -> list[dict[str, Any]]:
+    """The releases that an id or `latest` names: one, or one of each audience."""
     found = _manifests(home_path, audience)
     chosen = [
         each for each in found if (each["is_latest"] if identifier == "latest" else each["release_id"] == identifier)
@@ -37,7 +38,12 @@ def _one(home_path: Path, identifier: str, audience: str | None) -> dict[str, An
         raise WaymarkError(
             f"no release is called {identifier!r}", hint=f"`waymark release list --home {home_path}` lists them"
         )
-    if len(chosen) > 1 and audience is None:
+    return chosen
+
+
+def _one(home_path: Path, identifier: str, audience: str | None) -> dict[str, Any]:
+    chosen = _named(home_path, identifier, audience)
+    if len(chosen) > 1:
         raise WaymarkError(
             f"{identifier!r} names a release of each audience", hint="add --audience restricted or --audience public"
         )
@@ -63,6 +69,7 @@ def list_releases(home_path: Path, audience: str | None, as_json: bool) -> None:
             "ledger": each["provenance"]["ledger_position"],
             "files": len(each["core"]) + len(each["renderings"]),
             "latest": "latest" if each["is_latest"] else "",
+            "rebuildable": not each["erased"],
         }
         for each in _manifests(home_path, audience)
     ]
@@ -109,21 +116,21 @@ def diff(first: str, second: str, home_path: Path, audience: str | None, as_json
 @HOME
 @AUDIENCE
 def verify(identifier: str, home_path: Path, audience: str | None) -> None:
-    """Check every file of a release against its manifest. Exit 0 when all agree, 2 otherwise."""
+    """Check every file of a release against its manifest; `latest` of each audience. Exit 0 when all agree, else 2."""
     from orchestration.releases import verify_files
 
-    manifest = _one(home_path, identifier, audience)
-    problems = verify_files(Path(manifest["folder"]))
-    if problems:
-        raise WaymarkError(
-            f"{len(problems)} files of {manifest['release_id']} disagree with the manifest:\n"
-            + "\n".join(problems[:20]),
-            hint="remove the release folder and run again to make it anew",
-        )
-    click.echo(
-        f"{manifest['release_id']} ({manifest['audience']}): "
-        f"{len(manifest['core']) + len(manifest['renderings'])} files agree with the manifest"
-    )
+    disagreements = []
+    for manifest in _named(home_path, identifier, audience):
+        problems = verify_files(Path(manifest["folder"]))
+        name = f"{manifest['release_id']} ({manifest['audience']})"
+        if problems:
+            disagreements.append(
+                f"{len(problems)} files of {name} disagree with the manifest:\n" + "\n".join(problems[:20])
+            )
+        else:
+            click.echo(f"{name}: {len(manifest['core']) + len(manifest['renderings'])} files agree with the manifest")
+    if disagreements:
+        raise WaymarkError("\n".join(disagreements), hint="remove the release folder and run again to make it anew")
 
 
 @click.command()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestration import progress
+from orchestration import progress, releases
 from orchestration.building import Request
 from orchestration.code_identity import ROOT
+from submissions.home import Home
+from submissions.ledger import Entry, Ledger, State, state
 from submissions.receipt import Receipt
 
 HELD = ("already_held", "withdrawn")
@@ -19,9 +21,15 @@ HELD = ("already_held", "withdrawn")
 
 @dataclass
 class Report:
-    """What this process has received: receipts by file, and the files that no contract describes."""
+    """What this process has received: receipts by file, and the files that no contract describes.
+
+    `refused_before` lie in the inbox as they were refused in an earlier run: nothing was done with them in this one, and
+    its balance leaves them out. `notices` are sentences on what a person may not expect.
+    """
 
     files: dict[tuple[str, str], Receipt] = field(default_factory=dict)
+    refused_before: dict[tuple[str, str], Receipt] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
     left_alone: dict[str, str] = field(default_factory=dict)
     boundaries_missing: list[str] = field(default_factory=list)
 
@@ -66,9 +74,16 @@ def receive_waiting(request: Request) -> Report:
     from submissions import areas, contract, definitions, receiving, validation_process
 
     say = progress.current().tick
+    # an erasure whose command was killed in between, or that was done by hand
+    releases.mark_not_rebuildable(request.home)
     roots = contract.roots(request.contracts, request.home.path)
+    known = state(Ledger.of(request.home).entries())
     _report.boundaries_missing = areas.record(request.home, roots, request.areas, progress=say)
-    definitions.record(request.home, roots)
+    missing = _without_contract_now(known, contract.own_roots(roots, request.home))
+    if missing:
+        _report.notices = [_contracts_missing(missing, request.home)]
+    if not missing or known.definitions is None:
+        definitions.record(request.home, roots)
     try:
         received = receiving.receive(
             request.home,
@@ -81,11 +96,88 @@ def receive_waiting(request: Request) -> Report:
         validation_process.stop()
     for receipt in received.receipts:
         key = (receipt.partner, receipt.file_name)
+        is_old = _is_refused_before(receipt, known)
         # what this run received a moment ago is held by now; its receipt says more
-        if receipt.outcome not in HELD or key not in _report.files:
-            _report.files[key] = receipt
+        if key in _report.files and (is_old or receipt.outcome in HELD):
+            continue
+        (_report.refused_before if is_old else _report.files)[key] = receipt
     _report.left_alone = {each.path: each.reason for each in received.left_alone}
     return _report
+
+
+def _is_refused_before(receipt: Receipt, known: State) -> bool:
+    """Whether a file, or each of its datasets, was refused or taken in an earlier run as it stands."""
+    parts = receipt.parts or (receipt,)
+    return receipt.outcome == "refused" and all(
+        part.outcome in HELD or (part.outcome == "refused" and part.submission_id in known.refusals) for part in parts
+    )
+
+
+def _without_contract_now(known: State, roots: Iterable[Path]) -> list[str]:
+    """Partners whose figures are in force, while no folder of this run holds their contract."""
+    partners = {entry["partner_id"] for entry in known.in_force()}
+    folders = [folder for root in roots for folder in (root / "partners", root)]
+    return sorted(
+        partner for partner in partners if not any((folder / partner / "contract.yml").is_file() for folder in folders)
+    )
+
+
+def _contracts_missing(partners: Sequence[str], home: Home) -> str:
+    named = ", ".join(partners[:5]) + (f" and {len(partners) - 5} more" if len(partners) > 5 else "")
+    return (
+        f"no contracts folder of this run holds {named}: their figures, maps and all legal definitions stand as they "
+        f"were last recorded, nothing new of theirs is taken, and changed definitions are not looked at. Give the folder "
+        f"with --contracts as before, or copy it to {home.path / 'contracts'}"
+    )
+
+
+def refused_row(receipt: Receipt) -> dict[str, Any]:
+    """One line of the list of files that were refused before and lie in the inbox unchanged."""
+    identifiers = [part.submission_id for part in receipt.parts or (receipt,) if part.outcome == "refused"]
+    return {
+        "partner": receipt.partner,
+        "file": receipt.file_name,
+        "refusal": ", ".join(identifier for identifier in identifiers if identifier),
+        "problems": ", ".join(dict.fromkeys(problem.code for problem in receipt.problems)),
+    }
+
+
+def refusals(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Every refused file of a ledger: when, why, and the submission of the same dataset that came after it.
+
+    What came later is the same file where its name is the same (`same_file`), else the dataset's next submission.
+    """
+    known = state(entries)
+    found = []
+    for identifier, entry in known.refusals.items():
+        later = [
+            each
+            for each in known.submissions.values()
+            if (each["partner_id"], each["dataset"]) == (entry["partner_id"], entry["dataset"])
+            and each["position"] > entry["position"]
+        ]
+        same = [each for each in later if each["file_name"] == entry["file_name"] != "erased"]
+        after = next(iter(same or later), None)
+        found.append(
+            {
+                "position": entry["position"],
+                "submission": identifier,
+                "partner": entry["partner_id"],
+                "dataset": entry["dataset"],
+                "issued_on": None,
+                "refused_on": entry["recorded_at"][:10],
+                "standing": "erased" if identifier in known.erased else "refused",
+                "problems": ", ".join(dict.fromkeys(problem["code"] for problem in entry["problems"])),
+                "rows_in": entry["rows_in"],
+                "accepted": 0,
+                "quarantined": entry["rows_in"],
+                "excluded": 0,
+                "later": after["submission_id"] if after else None,
+                "later_is_same_file": bool(same),
+                "file": entry["file_name"],
+            }
+        )
+    return found
 
 
 def row(receipt: Receipt) -> dict[str, Any]:

@@ -68,6 +68,12 @@ def print_summary(summary: Summary, home: Path) -> None:
         )
     if summary.already_held:
         click.echo(f"{summary.already_held} files were held already and left as they are")
+    if summary.refused_before:
+        click.echo(
+            f"\nrefused before and unchanged in the inbox ({len(summary.refused_before)}); not counted above, and nothing "
+            f"of them is in any figure. Receipts: {home / 'quarantine'}/<refusal>/receipt.html"
+        )
+        click.echo(table(summary.refused_before))
     if summary.files_without_contract:
         click.echo(f"\nfiles without a contract, left alone ({len(summary.files_without_contract)})")
         for name in summary.files_without_contract:
@@ -85,6 +91,8 @@ def print_summary(summary: Summary, home: Path) -> None:
             )
     for text in summary.missing:
         click.echo(f"\nnot made: {text}")
+    for text in summary.notices:
+        click.echo(f"\nattention: {printable(text)}")
     click.echo("")
     for each in summary.releases:
         click.echo(f"{each['audience']} release {each['release_id']}")
@@ -102,8 +110,14 @@ def print_release(manifest: Mapping[str, Any]) -> None:
         f"  as of {provenance['as_of']}, ledger position {provenance['ledger_position']}, code {provenance['code_version']}"
     )
     click.echo(
-        f"  {len(manifest['core'])} core files, {len(manifest['renderings'])} renderings in {manifest['folder']}\n"
+        f"  {len(manifest['core'])} core files, {len(manifest['renderings'])} renderings in {manifest['folder']}"
     )
+    if manifest["erased"]:
+        click.echo(
+            "  it cannot be built again: erased for legal reasons since, of its inputs: "
+            + ", ".join(manifest["erased"])
+        )
+    click.echo("")
     click.echo(table(provenance["inputs"]))
 
 
@@ -112,7 +126,7 @@ def print_explanations(found: Sequence[Mapping[str, Any]]) -> None:
     for each in found:
         figure, origin = each["figure"], each["came_from"]
         split = ", ".join(f"{name} {value}" for name, value in each["split"].items()) or "total"
-        value = figure["value"] if figure["value"] is not None else _interval(figure)
+        value = plain(figure["value"]) if figure["value"] is not None else _interval(figure)
         click.echo(
             f"{figure['area_name']} ({figure['area_code']}), {figure['period']}, {figure['measure']} ({split}): {value} {figure['unit']}"
         )
@@ -126,12 +140,18 @@ def print_explanations(found: Sequence[Mapping[str, Any]]) -> None:
         rate = each["denominator"]
         if rate["rate_per_100k"] is not None:
             click.echo(
-                f"  {rate['rate_per_100k']:.4g} per 100,000 of {rate['population_count']:,} people ({rate['population_period']})"
+                f"  {rate['rate_per_100k']:.4g} per 100,000 of {plain(rate['population_count'])} people ({rate['population_period']})"
             )
         click.echo(f"  submission {', '.join(each['submissions']) or 'of an earlier issue, see the manifest'}")
 
 
+def plain(value: Any) -> str:
+    """A number as people read it: thousands apart, no empty decimals."""
+    text = f"{value:,f}" if not isinstance(value, float) else f"{value:,.9f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def _interval(figure: Mapping[str, Any]) -> str:
     if figure["lower"] is not None and figure["upper"] is not None:
-        return f"between {figure['lower']} and {figure['upper']}"
+        return f"between {plain(figure['lower'])} and {plain(figure['upper'])}"
     return f"no figure ({figure['missing_reason']})"

@@ -10,14 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from submissions.errors import WaymarkError
-from submissions.home import Home
+from submissions.home import Home, write_whole
+from submissions.ledger import Ledger, state
 
 RESERVED = ("_T", "_Z")
+AUDIENCES = ("restricted", "public")
+NOT_REBUILDABLE = "not-rebuildable.json"
 
 
 def releases(home: Home, audiences: Iterable[str]) -> list[dict[str, Any]]:
-    """The manifests of all releases of a home, newest first; `is_latest` marks where `latest` points, `folder` the place."""
+    """The manifests of all releases of a home, newest first; `is_latest` marks where `latest` points, `folder` the place.
+
+    `erased` are the inputs that were erased since, as the manifest names them: with one, the release cannot be built
+    again, and a look at the ledger says so however the release's folder came here.
+    """
     found = []
+    gone = _erased(home)
     for audience in audiences:
         shelf = home.releases / audience
         latest = os.readlink(shelf / "latest") if (shelf / "latest").is_symlink() else None
@@ -25,8 +33,47 @@ def releases(home: Home, audiences: Iterable[str]) -> list[dict[str, Any]]:
             if folder.is_symlink() or not (folder / "manifest.json").is_file():
                 continue
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-            found.append({**manifest, "audience": audience, "folder": str(folder), "is_latest": folder.name == latest})
+            inputs = {each["submission"] for each in manifest["provenance"]["inputs"]} if gone else set()
+            found.append(
+                {
+                    **manifest,
+                    "audience": audience,
+                    "folder": str(folder),
+                    "is_latest": folder.name == latest,
+                    "erased": sorted(inputs & gone),
+                }
+            )
     return found
+
+
+def _erased(home: Home) -> set[str]:
+    """Erased submissions, by id and by the names that public manifests have for them."""
+    identifiers = state(Ledger.of(home).entries()).erased
+    return {*identifiers, *(home.keyed(identifier)[:16] for identifier in identifiers)}
+
+
+def mark_not_rebuildable(home: Home) -> list[Path]:
+    """Says beside the releases of each audience which of them cannot be built again, because an input was erased.
+
+    Gives the files that were written. A release's own folder is never touched. The caller holds the home.
+    """
+    written: list[Path] = []
+    if not _erased(home):
+        return written
+    for audience in AUDIENCES:
+        touched = {each["release_id"]: each["erased"] for each in releases(home, [audience]) if each["erased"]}
+        if not touched:
+            continue
+        content = {
+            "what": "these releases cannot be built again: submissions that they were made from were erased for legal reasons",
+            "releases": {identifier: {"erased_submissions": erased} for identifier, erased in sorted(touched.items())},
+        }
+        file = home.releases / audience / NOT_REBUILDABLE
+        text = (json.dumps(content, indent=1) + "\n").encode()
+        if not file.is_file() or file.read_bytes() != text:
+            write_whole(file, text)
+            written.append(file)
+    return written
 
 
 def verify_files(folder: Path) -> list[str]:

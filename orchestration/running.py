@@ -68,6 +68,8 @@ class Summary:
     files: list[dict[str, Any]] = field(default_factory=list)
     files_without_contract: list[str] = field(default_factory=list)
     already_held: int = 0
+    refused_before: list[dict[str, Any]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     warnings: dict[str, int] = field(default_factory=dict)
     unmapped: list[dict[str, Any]] = field(default_factory=list)
     releases: list[dict[str, Any]] = field(default_factory=list)
@@ -120,6 +122,8 @@ def _run(request: Request, audiences: Sequence[str]) -> Summary:
         files=[intake.row(receipt) for receipt in report.receipts],
         files_without_contract=report.without_contract,
         already_held=report.already_held,
+        refused_before=[intake.refused_row(receipt) for receipt in report.refused_before.values()],
+        notices=report.notices,
         warnings=intake.warnings(report.receipts),
         unmapped=intake.unmapped(report.receipts),
         releases=[
@@ -224,7 +228,7 @@ def _not_taken(report: Any, shown: int = 10) -> list[str]:
     lines = [
         f"  {receipt.partner}/{receipt.file_name}: {receipt.outcome.replace('_', ' ')}"
         + "".join(f": {problem}" for problem in receipt.problems[:1])
-        for receipt in report.receipts
+        for receipt in [*report.receipts, *report.refused_before.values()]
     ]
     lines += [f"  {name}" for name in report.without_contract]
     return lines[:shown] + ([f"  … and {len(lines) - shown} more"] if len(lines) > shown else [])

@@ -185,6 +185,8 @@ def check_file(
     except OSError as error:
         return Receipt("refused", name, partner, problems=(Problem("F-not-readable", error.strerror or ""),))
     known = state(Ledger.of(home).entries()) if home else None
+    if home and known and home.keyed(digest) in known.erased_digests:
+        return Receipt("refused", name, partner, problems=(Problem("F-erased"),), file_sha256=digest)
     parts = []
     for dataset, rule in rules:
         held = held_receipt(known, contract, dataset, digest, name) if known else None

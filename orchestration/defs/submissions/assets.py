@@ -99,7 +99,9 @@ def received(context: dg.AssetExecutionContext, config: WhatToReceive, warehouse
         metadata={
             "files": len(report.receipts),
             "files_held_already": report.already_held,
+            "files_refused_before": len(report.refused_before),
             "files_without_contract": list(report.without_contract),
+            "notices": list(report.notices),
             "dagster/row_count": sum(receipt.rows_accepted for receipt in report.receipts),
             "rows_in": sum(receipt.rows_in for receipt in report.receipts),
             "rows_accepted": sum(receipt.rows_accepted for receipt in report.receipts),

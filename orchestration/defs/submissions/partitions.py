@@ -5,6 +5,7 @@ older version), the next run adds the partitions that are missing.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -63,6 +64,12 @@ def metadata(home: Home, known: State, entry: Entry) -> dict[str, Any]:
         "problems": dg.MetadataValue.md(
             "\n".join(f"- `{code}`: {count:,} rows" for code, count in entry["warnings"].items()) or "none"
         ),
-        "receipt": dg.MetadataValue.path(str(home.quarantine / identifier / "receipt.html")),
+        "receipt": dg.MetadataValue.path(str(_receipt(home, identifier))),
         "lake_file": dg.MetadataValue.path(str(lake_file(home, entry["partner_id"], identifier))),
     }
+
+
+def _receipt(home: Home, identifier: str) -> Path:
+    """The receipt's page, or its text where an earlier version wrote it."""
+    page = home.quarantine / identifier / "receipt.html"
+    return page if page.is_file() else page.with_suffix(".txt")
