@@ -29,10 +29,10 @@ class Finding:
 
 
 def findings(published: Published, book: SeriesBook, views: list[View]) -> list[Finding]:
-    """At most seven findings: overall trend, areas that stand out, law changes, flows, revisions, gaps."""
-    found = [*_overall_trends(book), *_standing_out(published, views), *_law_steps(book)]
+    """At most eight findings: overall trend, areas that stand out, alerts, law changes, flows, revisions, gaps."""
+    found = [*_overall_trends(book), *_standing_out(published, views), *_alerts(published), *_law_steps(book)]
     found += [*_flows(published), *_revisions(published), *_gaps(published)]
-    return found[:7]
+    return found[:8]
 
 
 def _overall_trends(book: SeriesBook) -> list[Finding]:
@@ -140,6 +140,33 @@ def _standing_out_in(published: Published, view: View, method: str, period: int,
         each = " in each source's map" if view.is_of_several_sources else ""
         ground = f"false discovery rate held at 5 %{each}, {assessed} areas assessed"
     return Finding(headline, text, FAIR, ground, "hotspots.html", "Hotspots")
+
+
+def _alerts(published: Published) -> list[Finding]:
+    """Newest counts of the first measure and finest level that are out of line with their own past."""
+    table = published.table("alerts")
+    if table.empty:
+        return []
+    totals = table[(table["exploitation"] == "_T") & (table["sex"] == "_T") & (table["age"] == "_T")]
+    judged = totals[totals["eligibility"] == "assessed"]
+    found = judged[judged["is_alarm"].astype(bool)]
+    if found.empty:
+        return []
+    measure = min(found["measure"].unique(), key=_measure_rank)
+    mine = found[found["measure"] == measure]
+    level = mine.groupby("area_level")["area_code"].nunique().sort_values(kind="stable").index[-1]
+    judged = judged[(judged["measure"] == measure) & (judged["area_level"] == level)]
+    mine = mine[mine["area_level"] == level]
+    names, first = sorted(mine["area_name"].unique()), str(judged["period"].min())
+    label = published.words.label("measure", measure)
+    places = published.words.label("area_level", level).lower()
+    count = judged["area_code"].nunique()
+    text = f"{label}, since {period_label(first)}: counts are above what the past of the same areas would give"
+    text += f" ({joined(names)})." if len(names) <= 5 else "."
+    text += " A reason to look and no finding about what happened: a raid or a new hotline raises them too."
+    ground = f"false discovery rate held at 5 % in each period, {count} areas judged"
+    headline = f"Newest counts of {len(names)} of {count} {places} are above their past"
+    return [Finding(headline, text, FAIR, ground, "trends.html#alerts", "Alerts")]
 
 
 def _law_steps(book: SeriesBook) -> list[Finding]:

@@ -147,7 +147,7 @@ def _scanned_over_time(
         f"not every period from {whole.periods[first]} has a figure that may be shown"
     )
     reason[~is_placed] = NO_BOUNDARY
-    _refuse_small_maps(reason, values.sum(axis=1), rules, "have every period")
+    _refuse_small_maps(reason, values.sum(axis=1), rules, "with every period")
     if last + 1 < settings["periods"]:
         reason[reason == None] = f"{last + 1} periods; the scan needs {settings['periods']}"  # noqa: E711 - elementwise
     table = pd.DataFrame({"area_code": whole.keys}).merge(_everyone(frame), on="area_code", how="left")

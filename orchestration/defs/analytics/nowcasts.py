@@ -107,8 +107,9 @@ def _dataset(frame: pd.DataFrame, frequency: str, rules: Mapping[str, Any]) -> t
     enough = vintages >= rules["minimum_vintages"]
     newest = np.arange(t) >= t - rules["newest_periods"]
     shown = np.broadcast_to(newest, (n, t)) & ~np.isnan(found.observed)
-    # of a dataset with too few issues one row a series says so
-    shown = np.where(enough[:, None], shown, np.broadcast_to(np.arange(t) == t - 1, (n, t)) & shown)
+    # of too few issues, but more than one, one row a series says so
+    latest = (vintages > 1)[:, None] & (np.arange(t) == t - 1)
+    shown = np.where(enough[:, None], shown, latest & shown)
     row, column = np.nonzero(shown)
     assessed = enough[row] & ~np.isnan(found.expected[row, column]) & ~np.isnan(found.high[row, column])
     reason = np.full(len(row), "no earlier period shows how figures grow after their first issue", dtype=object)
