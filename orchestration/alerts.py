@@ -18,12 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.lateness import late, today_of
+from orchestration.releases import AUDIENCES, releases
 from submissions.home import Home, write_whole
 from submissions.ledger import Ledger, state
 
 WEBHOOK = "WAYMARK_ALERT_WEBHOOK"
 SECONDS_FOR_WEBHOOK = 10
-KINDS = ("refused_file", "held_submission", "late_partner", "failed_check", "failed_run")
+KINDS = ("refused_file", "held_submission", "late_partner", "failed_check", "failed_run", "early_warning")
+# what tells one signal from another, as far as the table has it; no figure is among them
+SIGNAL_KEY = (
+    "source", "dataset", "measure", "area_code", "area_role", "reporter", "offence", "exploitation", "sex", "age", "period",
+)  # fmt: skip
+SIGNALS_SAID = 200
 
 
 @dataclass(frozen=True)
@@ -89,12 +95,92 @@ def of_lateness(home: Home, today: date | None = None) -> list[Alert]:
     ]
 
 
-def watch(home: Home, also: Iterable[Alert] = (), today: date | None = None, calendar: bool = True) -> list[Alert]:
-    """Say what is new among the ledger's and the calendar's alerts and `also`, and send what waits for the webhook.
+def of_signals(home: Home) -> list[Alert]:
+    """Early-warning signals of each audience's latest release that its release before did not have: one each.
 
-    calendar  False: late partners are not looked for, because neither the day nor the ledger has changed since they were.
+    A first release has nothing to be compared with, and a look back at an earlier date is no news: the one is said in one
+    sentence, the other not at all. Texts say where, what, when and by whom it was counted, and never how many: they
+    leave the house, and a count may be one that no release shows.
     """
-    return say(home, [*of_ledger(home), *(of_lateness(home, today) if calendar else ()), *also])
+    found: list[Alert] = []
+    for audience in AUDIENCES:
+        of_audience = releases(home, [audience])
+        latest = next((each for each in of_audience if each["is_latest"]), None)
+        if latest is None:
+            continue
+        signals = _signals(latest)
+        others = [each for each in of_audience if each is not latest]
+        if not signals or any(_when(each) > _when(latest) for each in others):
+            continue
+        page = str(Path(latest["folder"]) / "index.html")
+        before = _signals(max(others, key=_when)) if others else None
+        if before is None:
+            text = f"{len(signals)} early-warning signals in the first {audience} release that has any to show"
+            found.append(Alert("early_warning", f"{audience}/{latest['release_id']}", text, page))
+            continue
+        new = sorted(set(signals) - set(before))
+        found += [Alert("early_warning", "/".join(key), signals[key], page) for key in new[:SIGNALS_SAID]]
+        if len(new) > SIGNALS_SAID:
+            text = f"{len(new) - SIGNALS_SAID} more new early-warning signals in the {audience} release of {latest['release_id']}"
+            found.append(Alert("early_warning", f"{audience}/{latest['release_id']}/more", text, page))
+    return found
+
+
+def _when(release: dict[str, Any]) -> tuple[str, int]:
+    return str(release["provenance"]["as_of"]), int(release["provenance"]["ledger_position"])
+
+
+def _signals(release: dict[str, Any]) -> dict[tuple[str, ...], str] | None:
+    """Key -> sentence of every alarm of a release; None where it has no such table, as releases of earlier versions."""
+    import duckdb
+
+    from reports.words import Words
+
+    table = Path(release["folder"]) / "tables" / "alerts.parquet"
+    if not table.is_file():
+        return None
+    with duckdb.connect() as connection:
+        cursor = connection.execute("select * from read_parquet(?)", [str(table)])
+        names = [column[0] for column in cursor.description or []]
+        if not {"is_alarm", "measure", "period"} <= set(names) or not {"area_code", "area_name"} & set(names):
+            return None
+        key = [name for name in SIGNAL_KEY if name in names]
+        labels = [name for name in ("area_name",) if name in names]
+        rows = connection.execute(
+            f"select {', '.join([*key, *labels])} from read_parquet(?) where is_alarm order by all", [str(table)]
+        ).fetchall()
+    words, found = Words(), {}
+    for values in rows:
+        row = {name: "" if value is None else str(value) for name, value in zip([*key, *labels], values, strict=True)}
+        splits = [
+            words.label(name, row[name])
+            for name in ("exploitation", "sex", "age", "reporter")
+            if row.get(name, "_T") not in ("_T", "_Z", "")
+        ]
+        what = ", ".join([words.label("measure", row["measure"]), *splits])
+        where = row.get("area_name") or row.get("area_code", "")
+        by = f" ({row['source']})" if row.get("source") else ""
+        found[tuple(row[name] for name in key)] = (
+            f"new early-warning signal: {what} in {where}, {row['period']}{by}: more than its own past would suggest"
+        )
+    return found
+
+
+def watch(
+    home: Home,
+    also: Iterable[Alert] = (),
+    today: date | None = None,
+    calendar: bool = True,
+    releases_changed: bool = True,
+) -> list[Alert]:
+    """Say what is new among the ledger's, the calendar's and the releases' alerts and `also`; send what waits.
+
+    calendar          False: late partners are not looked for, because neither the day nor the ledger has changed since
+                      they were.
+    releases_changed  False: signals are not looked for, because the latest releases are those that were looked at.
+    """
+    looked_for = [*(of_lateness(home, today) if calendar else ()), *(of_signals(home) if releases_changed else ())]
+    return say(home, [*of_ledger(home), *looked_for, *also])
 
 
 def say(home: Home, alerts: Iterable[Alert]) -> list[Alert]:

@@ -1,6 +1,7 @@
 """What needs a person, said once: the sensor that reads ledger, calendar and Dagster's own events."""
 
 import json
+import os
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -20,11 +21,9 @@ SAID_OTHERWISE = {"nothing_refused", "partners_on_time"}
     name="alerts",
     minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Refused files, held submissions, late partners, failed checks and failed runs, of the command line "
-    "too: a line "
-    "each in logs/alerts.jsonl, and to the webhook in WAYMARK_ALERT_WEBHOOK if that is set. Runs whose process was "
-    "killed "
-    "are reported as failed here, so that the queue goes on.",
+    description="Refused files, held submissions, late partners, new early-warning signals, failed checks and failed "
+    "runs, of the command line too: a line each in logs/alerts.jsonl, and to the webhook in WAYMARK_ALERT_WEBHOOK if "
+    "that is set. Runs whose process was killed are reported as failed here, so that the queue goes on.",
 )
 def alerts_sensor(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SkipReason:
     lost = lost_runs.settle(context.instance)
@@ -34,8 +33,14 @@ def alerts_sensor(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> 
     # who is late is read from the lake: once a day, and when something has come in
     ledger = home.ledger / "ledger.jsonl"
     calendar = f"{lateness.today_of(home)} {ledger.stat().st_size if ledger.exists() else 0}"
-    new = watch(home, found, calendar=calendar != cursor.get("calendar"))
-    context.update_cursor(json.dumps({"runs": runs, "calendar": calendar}))
+    latest = sorted(f"{link.parent.name}/{os.readlink(link)}" for link in home.releases.glob("*/latest"))
+    new = watch(
+        home,
+        found,
+        calendar=calendar != cursor.get("calendar"),
+        releases_changed=latest != cursor.get("latest"),
+    )
+    context.update_cursor(json.dumps({"runs": runs, "calendar": calendar, "latest": latest}))
     said = "; ".join(each.text for each in new) or "nothing new to say"
     return dg.SkipReason(f"{len(lost)} lost runs settled; {said}" if lost else said)
 
