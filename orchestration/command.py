@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 rows quarantined, or a submission held (check); 2 refused,
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,10 @@ class Commands(click.Group):
             _stop(error.message, error.hint)
         except KeyboardInterrupt:
             _stop("stopped by hand", "nothing half-written stays; run again to go on")
+        except BrokenPipeError:
+            # whoever reads has seen enough (`| head`); what is left in the buffer must not complain either
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
         except OSError as error:
             _stop(
                 f"{error.strerror or error}: {error.filename or ''}".rstrip(": "),
@@ -47,7 +52,6 @@ class Commands(click.Group):
 
 def _keep_traceback() -> str:
     """The traceback in a file of its own: a person reads a sentence, a developer the file."""
-    import os
     import tempfile
     import traceback
 
