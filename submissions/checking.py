@@ -87,7 +87,7 @@ def _texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, reading: Rea
     parameters = Parameters()
     positions = sorted({*found.positions.values(), *(index for index, _ in found.unpivoted)})
     is_ragged = f"(width <> {len(reading.header)} OR more IS NOT NULL OR broken IS NOT NULL)"
-    together = f"concat_ws(' ', {', '.join(f'c{position}' for position in positions)})"
+    together = f"concat_ws(' ', {', '.join(f'c{position}' for position in positions)})" if positions else "''"
     conditions = [
         f"WHEN {exclusion_condition(exclusion, found, parameters)} THEN {index}"
         for index, exclusion in enumerate(dataset.exclusions)

@@ -25,6 +25,8 @@ _FORMS = {
     "month": [
         (re.compile(rf"{_YEAR}[ /-]?[Mm]?(\d{{2}})"), ("year", "month")),
         (re.compile(rf"{_YEAR}[ /-][Mm]?(\d{{1,2}})(?:\.0+)?"), ("year", "month")),
+        # spreadsheets keep a month as its first day
+        (re.compile(r"(\d{4})-(\d{2})-01"), ("year", "month")),
     ],
 }
 # Fiscal years name both their years (2019/20), or the one that `named_after` says (FY2020).

@@ -152,7 +152,9 @@ def _looked_at(
     try:
         reading = read(path, form.format(), connection)
     except Refusal as refusal:
-        raise WaymarkError(f"{path.name} cannot be read as {form.keys}: {refusal.problem}") from refusal
+        raise WaymarkError(
+            f"{path.name} cannot be read as {form.keys}: {refusal.problem}", hint=refusal.problem.cure
+        ) from refusal
     if not reading.rows:
         raise WaymarkError(f"{path.name} holds no rows", hint="Give a file of the partner with rows to --sample.")
     columns = columns_of(connection, reading)

@@ -117,15 +117,16 @@ def meaning_of(
 ) -> Meaning:
     """Proposes a role for every column that is not personal. `areas` are codes by folded name and by code."""
     meaning = Meaning()
-    usable = [
-        column
-        for column in columns
-        if column.position not in personal and column.name and column.rows and column.name != issue_column
-    ]
+    names = [column.name for column in columns]
+    # a name that stands twice cannot be read, whichever of the two is meant
+    columns = [
+        column for column in columns
+        if column.position not in personal and column.name and column.name != issue_column and names.count(column.name) == 1
+    ]  # fmt: skip
+    usable = [column for column in columns if column.rows]
     figures = [column for column in usable if column.is_of_figures and rule_for(column.texts) is None]
     # a column whose every cell is a mark or empty is known by its header alone
-    named = [column for column in columns if column.position not in personal and column.name != issue_column]
-    if not _wide_by_period(named, form, meaning) and not _wide_by_members(figures, form, meaning):
+    if not _wide_by_period(columns, form, meaning) and not _wide_by_members(figures, form, meaning):
         _one_of_figures(figures, meaning)
     rest = [column for column in usable if column not in meaning.figures]
     if meaning.period is None:

@@ -89,7 +89,9 @@ def form_of_sample(path: Path, sheet: str | None = None) -> SampleForm:
         else:
             _text(path, form)
     except Refusal as refusal:
-        raise WaymarkError(f"{path.name} cannot be used as a sample: {refusal.problem}") from refusal
+        raise WaymarkError(
+            f"{path.name} cannot be used as a sample: {refusal.problem}", hint=refusal.problem.cure
+        ) from refusal
     return form
 
 
@@ -97,7 +99,7 @@ def form_of_sample(path: Path, sheet: str | None = None) -> SampleForm:
 
 
 def _text(path: Path, form: SampleForm) -> None:
-    from submissions.reading_text import open_text
+    from submissions.reading_text import encoding_refusal, open_text
 
     with path.open("rb") as stream:
         raw = stream.read(SAMPLE_BYTES)
@@ -107,7 +109,10 @@ def _text(path: Path, form: SampleForm) -> None:
     elif encoding != "utf-8":
         form.keys["encoding"] = encoding
     with open_text(path, encoding) as stream:
-        text = stream.read(SAMPLE_BYTES)
+        try:
+            text = stream.read(SAMPLE_BYTES)
+        except UnicodeDecodeError as error:
+            raise encoding_refusal(path, encoding) from error
     first = next((line for line in text.splitlines() if line.strip()), "")
     if first.lstrip().startswith("{") and _is_object(first):
         form.keys = {"type": "jsonl", **form.keys}
@@ -331,7 +336,7 @@ def _footer(rows: Grid, names: Sequence[str], form: SampleForm) -> None:
         return
     line, row = below[0]
     position = next(index for index, cell in enumerate(row) if cell)
-    if position >= len(names) or not names[position]:
+    if position >= len(names) or not names[position] or names.count(names[position]) > 1:
         form.notes.append(f"line {line} and those below look like a footer; no stop_at could be proposed")
         return
     start = re.split(r"(?<=:)", row[position])[0][:30]
@@ -354,7 +359,7 @@ def _fill_down(rows: Grid, names: Sequence[str], form: SampleForm) -> None:
     for position, name in enumerate(names):
         cells = [row[position] if position < len(row) else "" for row in body]
         labels = [cell for cell in cells if cell]
-        if not name or not body or not cells[0] or len(labels) > 0.8 * len(cells):
+        if not name or names.count(name) > 1 or not body or not cells[0] or len(labels) > 0.8 * len(cells):
             continue
         is_label = sum(1 for cell in labels if not is_figure(cell) or _is_year(cell) or is_period_label(cell))
         if is_label == len(labels) and not is_period_label(name):

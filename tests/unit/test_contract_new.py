@@ -6,6 +6,9 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,8 @@ from hypothesis import strategies as st
 from orchestration.command import main
 from submissions import check
 from submissions.contract import Contract, load
-from submissions.contract_writing import contract_text, map_text
+from submissions.contract_writing import contract_text, map_text, write_proposal
+from submissions.errors import WaymarkError
 from submissions.marked_yaml import DocumentError
 from submissions.proposal import Answers, Proposal, propose
 from submissions.sample_form import form_of_sample
@@ -403,6 +407,64 @@ def test_the_name_of_the_sample_becomes_a_pattern_and_no_path(tmp_path: Path) ->
     contract = confirmed(root)
     assert contract.datasets["figures"].file_rule(name) is not None
     assert contract.datasets["figures"].file_rule("other.csv") is None
+
+
+@given(st.lists(st.lists(st.text(max_size=8), max_size=5), max_size=12), st.sampled_from(",;\t|"), st.booleans())
+@settings(max_examples=80, deadline=None)
+def test_any_table_is_proposed_or_refused_in_words(rows: list[list[str]], delimiter: str, is_utf_16: bool) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "sample.csv"
+        stream = io.StringIO(newline="")
+        csv.writer(stream, delimiter=delimiter).writerows(rows)
+        path.write_bytes(stream.getvalue().encode("utf-16" if is_utf_16 else "utf-8", "replace"))
+        refused_in_words_or_loaded(path)
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=80, deadline=None)
+def test_any_bytes_are_proposed_or_refused_in_words(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "sample.bin"
+        path.write_bytes(content)
+        refused_in_words_or_loaded(path)
+
+
+def refused_in_words_or_loaded(path: Path) -> None:
+    """Whatever is proposed is a contract: nothing is wrong with it but guesses and labels without a code."""
+    try:
+        proposal = propose(PARTNER, path, Answers(), [])
+    except WaymarkError:
+        return
+    written = write_proposal(proposal, path.parent / "contracts")
+    with pytest.raises(DocumentError) as caught:
+        load(written[-1])
+    assert all("not confirmed" in each.message or "no code" in each.message for each in caught.value.problems), (
+        caught.value
+    )
+
+
+def test_nothing_heavy_is_loaded(tmp_path: Path) -> None:
+    path = sample(tmp_path, PLAIN)
+    arguments = [
+        "waymark",
+        "contract",
+        "new",
+        PARTNER,
+        "--sample",
+        str(path),
+        "--contracts",
+        str(tmp_path / "c"),
+        "--no-ask",
+    ]
+    probe = (
+        "import atexit, json, sys\n"
+        "atexit.register(lambda: print(json.dumps(sorted({name.split('.')[0] for name in sys.modules}))))\n"
+        f"sys.argv = {arguments!r}\nfrom orchestration.command import main\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = set(json.loads(done.stdout.splitlines()[-1]))
+    assert not loaded & {"dagster", "dbt", "great_expectations", "geopandas", "plotly", "scipy"}
 
 
 # --- where it writes, and what it is told ----------------------------------------------------------------------------

@@ -139,6 +139,17 @@ def test_two_sheets_of_a_workbook_are_two_datasets(tmp_path: Path) -> None:
     assert {part.dataset: part.rows_accepted for part in receipt.parts} == {"victims": 1, "suspects": 2}
 
 
+def test_a_contract_that_reads_no_column_counts_rows(tmp_path: Path) -> None:
+    columns: dict[str, Any] = {
+        "area": {"constant": "QMA"},
+        "period": {"constant": "2022", "as": "year"},
+        "sex": None,
+        "value": None,
+    }
+    found = table(tmp_path, "note\nx\ny\n", kind="cases", columns=columns)
+    assert found.observations("area", "period", "value") == [("QMA", "2022", 2)]
+
+
 # --- sheets that hold revisions --------------------------------------------------------------------------------------
 
 REVISIONS = {
