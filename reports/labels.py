@@ -136,6 +136,18 @@ LABELS: dict[str, dict[str, str]] = {
     },
     "emerging_eligibility": {"assessed": "assessed", "not_assessed": "not assessed", "too_short": "too short to judge"},
     "eligibility": {"assessed": "assessed", "not_assessed": "not assessed", "too_short": "too short to judge"},
+    "moran_quadrant": {
+        "high-high": "High among high neighbours",
+        "low-low": "Low among low neighbours",
+        "high-low": "Unlike its neighbours: high among low ones",
+        "low-high": "Unlike its neighbours: low among high ones",
+    },
+    "certainty": {
+        "certain": "By count certainly high, whatever the counts known as bounds are",
+        "possible": "By count possibly high: that depends on the counts known as bounds",
+        "not": "By count not high, whatever the counts known as bounds are",
+        "not_assessed": "By count not assessed",
+    },
     "direction": {"rose": "rose", "fell": "fell", "no_clear_change": "no clear change"},
     "kind": {
         "law": "Change of law",

@@ -12,6 +12,9 @@ from reports import palette
 from reports.maps import FUNNEL, SPATIAL, View, drawable, outlines, rate_classes
 from reports.tables import Published
 
+# one letter a code keeps the page light
+QUADRANT_LETTERS = {"high-high": "H", "low-low": "L", "high-low": "h", "low-high": "l"}
+CERTAINTY_LETTERS = {"certain": "c", "possible": "p", "not": "n", "not_assessed": "x"}
 FREQUENCY_NOTES = {"A": "", "Q": ", by quarter", "M": ", by month"}
 
 
@@ -45,6 +48,8 @@ def payload(published: Published, chosen: list[View], pages: set[str], limit_byt
             "layers": {name: layer for name, layer in layers.items() if name in kept},
             "states": palette.STATES,
             "emergingGroups": palette.EMERGING_GROUPS,
+            "quadrants": {letter: words.label("moran_quadrant", code) for code, letter in QUADRANT_LETTERS.items()},
+            "certainties": {letter: words.label("certainty", code) for code, letter in CERTAINTY_LETTERS.items()},
             "ramp": palette.RAMP,
             "hatchInk": palette.HATCH_INK,
             "pages": sorted(pages),
@@ -85,6 +90,8 @@ def _view_record(published: Published, view: View) -> dict[str, Any]:
         "comparability": [
             "".join(code if code in ("A", "B", "C") else " " for code in row) for row in view.comparability
         ],
+        "quadrants": _lettered(view.quadrants, QUADRANT_LETTERS),
+        "certainties": _lettered(view.certainty, CERTAINTY_LETTERS),
         "classes": rate_classes(view),
         "methods": {
             method: {
@@ -117,6 +124,13 @@ def source_label(published: Published, view: View) -> str:
     if view.is_of_several_sources:
         return f"Each area by its own source ({len(set(view.sources))} sources)"
     return published.source_name(view.key["source"])
+
+
+def _lettered(codes: np.ndarray, letters: dict[str, str]) -> list[str]:
+    """One string a period, a letter an area; no strings where nothing is said."""
+    if not (codes != "").any():
+        return []
+    return ["".join(letters.get(code, " ") for code in row) for row in codes]
 
 
 def _indexes(values: list[str]) -> list[int]:

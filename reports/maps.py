@@ -32,6 +32,8 @@ SMALLEST_SHARE = 0.0045
 class View:
     """One map over time. Arrays are (periods, areas); `states`, `reasons`, `q`, `expected`, `families` by method.
 
+    `quadrants` says how an area stands among its neighbours (local Moran), `certainty` what holds on maps with figures
+    known only between two bounds; both '' where nothing is to be said.
     `bounds` holds, by (period, area), the figures that are known only between two bounds.
     `sources` holds one source an area: a view of several sources shows each area by the source chosen for it.
     """
@@ -55,6 +57,8 @@ class View:
     limits: dict[str, np.ndarray]
     regions: np.ndarray
     bounds: dict[tuple[int, int], tuple[float, float]]
+    quadrants: np.ndarray
+    certainty: np.ndarray
     emerging: np.ndarray
     issued_on: str
 
@@ -155,6 +159,7 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
     }
     comparability = np.full(shape, "", dtype=object)
     regions = np.full(shape, -1)
+    told = {name: np.full(shape, "", dtype=object) for name in ("moran_quadrant", "certainty")}
     states, reasons, q, expected, families, limits, bounds = {}, {}, {}, {}, {}, {}, {}
     for method, part in group.groupby("method", sort=True):
         at = (part["period"].map(row).to_numpy(), part["area_code"].map(column).to_numpy())
@@ -164,16 +169,18 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
         if "comparability" in part:
             comparability[at] = part["comparability"]
         letters, between = _letters(part, missing)
-        why = part["eligibility_reason"].to_numpy(dtype=object, copy=True)
-        why[list(between)] = "the figure is known only between two bounds"
         bounds.update({(int(at[0][index]), int(at[1][index])): found for index, found in between.items()})
         states[method] = np.full(shape, "m", dtype=object)
         states[method][at] = letters
         reasons[method] = np.full(shape, "", dtype=object)
-        reasons[method][at] = why
+        reasons[method][at] = part["eligibility_reason"].to_numpy(dtype=object)
         q[method] = _grid(shape, at, part["q_bh"])
         expected[method] = _grid(shape, at, part["expected_count"])
         families[method] = _grid(shape, at, part["family_count"])
+        if method == SPATIAL:
+            for name in told:
+                if name in part:
+                    told[name][at] = part[name]
         if method == FUNNEL:
             limits = _limits(shape, at, part)
             # areas of one family share their limits: the lines of a funnel run within it
@@ -188,7 +195,7 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
         key, _layer_of(published, set(codes)), codes, [names[code] for code in codes],
         [sources[code] for code in codes], periods, numbers["value"], numbers["rate_per_100k"],
         numbers["rate_lower_per_100k"], numbers["rate_upper_per_100k"], comparability, states, reasons, q, expected,
-        families, limits, regions, bounds, emerging,
+        families, limits, regions, bounds, told["moran_quadrant"], told["certainty"], emerging,
         max(group["issued_on"], default="") if "issued_on" in group else "",
     )  # fmt: skip
 

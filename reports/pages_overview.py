@@ -201,6 +201,7 @@ def _first_view(site: Site, view: maps.View) -> dict[str, Any]:
                 "rate": number(view.rate[period][position]),
                 "interval": interval(view.rate_lower[period][position], view.rate_upper[period][position]),
                 "assessment": f"{reason[:1].upper()}{reason[1:]}" if letter == "x" else palette.STATES[letter]["label"],
+                "neighbours": _beside_neighbours(words, view, period, position),
                 "emerging": view.emerging[position].capitalize() or "–",
                 "comparability": grade if (grade := view.comparability[period][position]) in ("A", "B", "C") else "–",
             }
@@ -213,6 +214,15 @@ def _first_view(site: Site, view: maps.View) -> dict[str, Any]:
         "facts": site.provenance(view.sources, view.periods[period]),
         "rows": rows,
     }
+
+
+def _beside_neighbours(words: Any, view: maps.View, period: int, position: int) -> str:
+    """How an area stands among its neighbours, and what holds whatever the figures known only as bounds are."""
+    quadrant, certain = view.quadrants[period][position], view.certainty[period][position]
+    said = [words.label("moran_quadrant", quadrant)] if quadrant else []
+    if certain in ("certain", "possible") or (certain == "not" and (period, position) in view.bounds):
+        said.append(words.label("certainty", certain))
+    return ". ".join(said) or "–"
 
 
 def _map_figure(view: maps.View, period: int, position: int, letter: str) -> str:

@@ -134,6 +134,19 @@
       return code === "x" ? capital(reasonText(index)) : content.states[code].label;
     }
 
+    /* How an area stands among its neighbours; '' where that is not significant. */
+    function quadrantText(index) {
+      var known = view().quadrants;
+      return known.length ? content.quadrants[known[state.period][index]] || "" : "";
+    }
+
+    /* What holds whatever the counts known only as bounds are: for those areas, and for others that are or may be high. */
+    function certaintyText(index) {
+      var known = view().certainties;
+      var code = known.length ? known[state.period][index] : " ";
+      return code === "c" || code === "p" || (code === "n" && between(index)) ? content.certainties[code] : "";
+    }
+
     function capital(text) { return text.charAt(0).toUpperCase() + text.slice(1); }
 
     function intervalText(index) {
@@ -178,6 +191,8 @@
       if (q !== null && "hcnabw".indexOf(letter(index)) >= 0) {
         lines.push("q " + safe(probability(q)) + ", " + number(v.methods[method()].family[p][index]) + " areas tested together");
       }
+      if (method() === "getis_ord_star" && quadrantText(index)) { lines.push(safe(quadrantText(index))); }
+      if (method() === "getis_ord_star" && certaintyText(index)) { lines.push(safe(certaintyText(index))); }
       if (v.emerging.length && v.emerging[index]) { lines.push("Over time: " + safe(v.emerging[index])); }
       var grade = v.comparability[p][index].trim();
       lines.push("Source: " + safe(shortened(sourceOf(index), 48)) + (grade ? " · comparability " + safe(grade) : ""));
@@ -379,6 +394,7 @@
         row.appendChild(make("td", { "class": "number" }, number(v.rate[p][index])));
         row.appendChild(make("td", { "class": "number" }, intervalText(index) || "–"));
         row.appendChild(make("td", {}, assessmentText(index)));
+        row.appendChild(make("td", {}, [quadrantText(index), certaintyText(index)].filter(Boolean).join(". ") || "–"));
         row.appendChild(make("td", {}, v.emerging.length ? (v.emerging[index] || "–") : "–"));
         row.appendChild(make("td", {}, v.comparability[p][index].trim() || "–"));
         body.appendChild(row);

@@ -51,6 +51,7 @@ OTHERS = {
     "step_ratio_lower", "step_ratio_upper", "precedence", "areas_reporting_count", "areas_panel_count", "coverage_share",
     "top_contributor_share", "index_value", "purposes_share", "elements_share", "periods_reported_count",
     "cluster_rank", "relative_risk", "llr", "radius_km", "permutations", "seed",
+    "moran_i", "moran_p", "moran_q_bh",
     "emerging_q_bh", "limit_upper", "score", "baseline_count", "completeness_share", "reporting_completeness_share",
     "vintages_count", "periods_expected_count", "days_late", "unmapped_count", "gap_lower", "gap_upper", "period", "year",
 }  # fmt: skip

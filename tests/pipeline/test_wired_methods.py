@@ -109,6 +109,61 @@ def test_a_public_cluster_around_a_hidden_area_shows_no_sums(demonstration_home,
     assert public["cases_count"].notna().sum() < open_["cases_count"].notna().sum()
 
 
+# ---- neighbours, and counts known only as bounds
+
+
+def test_planted_groups_are_high_among_high_neighbours(demonstration_home, truth: dict) -> None:
+    hotspots = table(demonstration_home, "hotspots")
+    mine = hotspots[
+        (hotspots["measure"] == truth["measure"]) & (hotspots["exploitation"] == "_T")
+        & (hotspots["area_level"] == "admin1") & hotspots["source"].str.contains("_police_")
+        & (hotspots["period"].str.len() == 4)
+    ]  # fmt: skip
+    planted = {area for each in truth["clusters"] for area in [*each["areas"], *each["surroundings"]]}
+    alike = mine[mine["moran_quadrant"] == "high-high"]
+    print(
+        f"high among high: {len(alike)} areas and years, {alike['area_code'].isin(planted).mean():.3f} of them planted"
+    )
+    assert len(alike) >= 60
+    assert alike["area_code"].isin(planted).mean() >= 0.95
+    shown = hotspots["moran_quadrant"].notna()
+    assert (hotspots.loc[shown, "moran_q_bh"] <= 0.05).all()
+    assert (
+        hotspots.loc[hotspots["eligibility"] != "assessed", ["moran_i", "moran_p", "moran_q_bh"]].isna().all(axis=None)
+    )
+    assert "High among high neighbours" in page(demonstration_home, "hotspots")
+
+
+def test_areas_known_as_bounds_say_what_is_certain(demonstration_home, truth: dict) -> None:
+    """The publisher's `<5`: where a planted group is certain and no other place is; the reason says what is known."""
+    hotspots = table(demonstration_home, "hotspots")
+    said = hotspots[hotspots["certainty"].notna()]
+    planted = {area for each in truth["clusters"] for area in [*each["areas"], *each["surroundings"]]}
+    planted |= set(truth["jump"]["areas"])
+    certain = said[said["certainty"] == "certain"]
+    print(f"certain: {len(certain)} areas and periods, {certain['area_code'].isin(planted).mean():.3f} of them planted")
+    assert len(certain) >= 200
+    assert certain["area_code"].isin(planted).mean() >= 0.95
+    bounded = said[said["eligibility_reason"].fillna("").str.startswith("the count is known only between two bounds")]
+    assert len(bounded) >= 500
+    assert bounded["value"].isna().all()
+    assert set(bounded["source"]) <= {*truth["suppressed_by_publisher"]["partners"]}
+    assert {"not", "possible"} <= set(bounded["certainty"])
+    text = page(demonstration_home, "hotspots")
+    assert "By count certainly high" in text
+
+
+def test_a_public_release_uses_no_bounds_that_it_does_not_show(demonstration_home) -> None:
+    hotspots, seen = (
+        table(demonstration_home, "hotspots", "public"),
+        table(demonstration_home, "observations", "public"),
+    )
+    shown = seen[seen["value"].isna() & seen["upper"].notna()]
+    key = ["area_code", "measure", "exploitation", "source", "dataset", "period"]
+    bounded = hotspots[hotspots["eligibility_reason"].fillna("").str.startswith("the count is known only between")]
+    assert bounded.merge(shown[key].drop_duplicates(), on=key).shape[0] == len(bounded)
+
+
 # ---- alerts
 
 

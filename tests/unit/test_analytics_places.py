@@ -37,8 +37,8 @@ def cells(
             "area_code": f"QMA-{area:02}", "area_level": "admin1", "area_set": "invented", "area_role": "detection",
             "parent_code": "QMA", "region_code": "QM", "measure": "victims_detected", "exploitation": "_T", "reporter": "_T",
             "source": "qma_police_example", "dataset": "victims", "source_type": "police", "frequency": "A", "period": str(2010 + year),
-            "period_start": pd.Timestamp(2010 + year, 1, 1), "value": float(counts[area, year]), "population_count": population,
-            "is_incomplete": False, **columns,
+            "period_start": pd.Timestamp(2010 + year, 1, 1), "value": float(counts[area, year]), "lower": float(counts[area, year]),
+            "upper": float(counts[area, year]), "population_count": population, "is_incomplete": False, **columns,
         }
         for area in range(SIDE * SIDE)
         for year in range(years)
@@ -98,6 +98,106 @@ def test_short_series_have_maps_and_no_class() -> None:
     assert (found["emerging_eligibility"] == "too_short").all()
     assert found["emerging_reason"].str.contains("7 periods").all()
     assert (found["assessment"] == "hot").any()
+
+
+def last_map(frame: pd.DataFrame) -> pd.DataFrame:
+    found = hotspots.compute(frame, {"invented": squares()}, parameters())
+    return found[found["period"] == found["period"].max()].set_index("area_code")
+
+
+def test_an_area_unlike_its_neighbours_is_told_from_those_alike() -> None:
+    """A block is high among high; with its middle emptied that is low among high. p is that of Gi: the same question."""
+    frame = cells(np.where(block(), 3.0, 1.0))
+    whole = last_map(frame)
+    alike = whole[whole["moran_quadrant"] == "high-high"]
+    assert "QMA-18" in alike.index
+    assert set(alike.index) <= {f"QMA-{row * SIDE + column:02}" for row in (1, 2, 3) for column in (1, 2, 3)}
+    frame.loc[frame["area_code"] == "QMA-18", ["value", "lower", "upper"]] = 1.0
+    holed = last_map(frame)
+    assert holed.loc["QMA-18", "moran_quadrant"] == "low-high"
+    assert holed.loc["QMA-18", "moran_i"] < 0
+    for last in (whole, holed):
+        shown = last["moran_quadrant"].notna()
+        assert (last.loc[shown, "moran_q_bh"] <= 0.05).all()
+        assert (last.loc[~shown, "moran_q_bh"] > 0.05).all()
+        np.testing.assert_allclose(last["moran_p"], last["p"])
+
+
+def test_local_moran_is_esdas_on_the_standardised_rates() -> None:
+    esda, libpysal = pytest.importorskip("esda"), pytest.importorskip("libpysal")
+    last = last_map(cells(np.where(block(), 3.0, 1.0)))
+    shapes = squares().sort_values("area_code", ignore_index=True)
+    weights = libpysal.weights.Queen.from_dataframe(shapes, use_index=False, silence_warnings=True)
+    rates = esda.smoothing.assuncao_rate(last["value"].to_numpy(float), last["population_count"].to_numpy(float))
+    theirs = esda.Moran_Local(rates, weights, transformation="r", permutations=0)
+    np.testing.assert_allclose(last["moran_i"], theirs.Is, rtol=1e-6)
+    names = np.array(["", "high-high", "low-high", "low-low", "high-low"])[theirs.q]
+    shown = last["moran_quadrant"].notna().to_numpy()
+    assert shown.any()
+    assert (last["moran_quadrant"].to_numpy()[shown] == names[shown]).all()
+
+
+def with_bounds(frame: pd.DataFrame, areas: list[str], lower: float, upper: float) -> pd.DataFrame:
+    """The same counts, those of `areas` known only as bounds."""
+    hidden = frame["area_code"].isin(areas)
+    return frame.assign(
+        value=frame["value"].mask(hidden),
+        lower=frame["lower"].mask(hidden, lower),
+        upper=frame["upper"].mask(hidden, upper),
+    )
+
+
+def test_maps_of_exact_counts_say_nothing_of_certainty() -> None:
+    assert last_map(cells(np.where(block(), 3.0, 1.0)))["certainty"].isna().all()
+
+
+def test_what_is_certain_holds_for_every_count_between_the_bounds() -> None:
+    """A hidden corner far away leaves the block certain; a hidden middle of unknown size makes it only possible."""
+    frame = cells(np.where(block(), 3.0, 0.5))
+    far = last_map(with_bounds(frame, ["QMA-63", "QMA-62"], 0, 40))
+    assert far.loc["QMA-18", "certainty"] == "certain"
+    assert far.loc["QMA-63", "certainty"] == "not"
+    assert far.loc["QMA-63", "eligibility"] == "not_assessed"
+    assert "known only between two bounds; whatever it is" in far.loc["QMA-63", "eligibility_reason"]
+    assert np.isnan(far.loc["QMA-63", "p"])
+    everything = [f"QMA-{row * SIDE + column:02}" for row in (1, 2, 3) for column in (1, 2, 3)]
+    near = last_map(with_bounds(frame, everything, 0, 400))
+    assert near.loc["QMA-18", "certainty"] == "possible"
+    assert "with some of the possible counts" in near.loc["QMA-18", "eligibility_reason"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_completion_contradicts_the_certainty(seed: int) -> None:
+    """Filled in at random, no map makes a certain area not high, or one that is not high high."""
+    from scipy.special import ndtri
+
+    from geo.hotspots import getis_ord
+    from geo.neighbours import contiguity
+
+    rng = np.random.default_rng(seed)
+    frame = cells(np.where(block(), 3.0, 0.1), years=1, seed=seed)
+    hidden = [f"QMA-{place:02}" for place in rng.choice(64, 25, replace=False)]
+    found = last_map(with_bounds(frame, hidden, 0, 9)).sort_index()
+    assert {"certain", "possible"} & set(found["certainty"])
+    values = frame.set_index("area_code")["value"].sort_index()
+    weights = contiguity(squares())
+    limit = ndtri(1 - 0.05 / (2 * 64))
+    for _ in range(50):
+        filled = values.mask(values.index.isin(hidden), rng.integers(0, 10, 64))
+        z = getis_ord(filled.to_numpy(), weights).z
+        assert (z[(found["certainty"] == "certain").to_numpy()] >= limit - 1e-9).all()
+        assert (z[(found["certainty"] == "not").to_numpy()] < limit + 1e-9).all()
+
+
+def test_bounds_that_nobody_may_see_and_halves_of_persons_are_not_assessed() -> None:
+    frame = cells(np.where(block(), 3.0, 1.0))
+    unseen = last_map(with_bounds(frame, ["QMA-63"], np.nan, np.nan))
+    assert unseen["certainty"].isna().all()
+    assert "no figure" in unseen.loc["QMA-63", "eligibility_reason"]
+    halves = last_map(with_bounds(frame, ["QMA-63"], 0.5, 4))
+    assert (halves["certainty"] == "not_assessed").all()
+    endless = last_map(with_bounds(frame, ["QMA-63"], 0, np.inf))
+    assert endless["certainty"].isna().all()
 
 
 def test_null_maps_claim_no_more_than_their_level() -> None:

@@ -94,7 +94,12 @@ def test_missing_hidden_and_bounded_figures_are_told_apart(published):
         return table.assign(
             value=table["value"].where(~gone),
             eligibility=np.where(gone, "not_assessed", table["eligibility"]),
+            eligibility_reason=np.where(
+                gone, "the count is known only between two bounds", table["eligibility_reason"]
+            ),
             assessment=np.where(gone, None, table["assessment"]),
+            certainty=np.where(gone, "possible", None),
+            moran_quadrant=np.where((table["area_code"] == "QMB-01") & (table["period"] == "2024"), "low-high", None),
         )
 
     change(published, "observations", gaps)
@@ -104,7 +109,16 @@ def test_missing_hidden_and_bounded_figures_are_told_apart(published):
     assert [letters[code] for code in ("QMA-01", "QMA-02", "QMA-03")] == ["s", "m", "x"]
     place = (len(view.periods) - 1, view.codes.index("QMA-03"))
     assert view.bounds == {place: (0.0, 4.0)}
-    assert view.reasons[maps.SPATIAL][place] == "the figure is known only between two bounds"
+    assert view.reasons[maps.SPATIAL][place] == "the count is known only between two bounds"
+    record = next(
+        record
+        for record in map_data.payload(read(published), [view], set(), 10_000_000)[0]["views"]
+        if record["codes"] == view.codes
+    )
+    period, area = place
+    assert record["certainties"][period][area] == "p"
+    assert record["quadrants"][period][view.codes.index("QMB-01")] == "l"
+    assert record["quadrants"][period][area] == " "
 
 
 def test_funnel_limits_given_as_counts_become_ratios(published):

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from orchestration.defs.analytics import likeness
+from orchestration.defs.analytics.certainty import BOUNDS, REASONS, certainty, has_bounds
 from orchestration.defs.analytics.completeness import INCOMPLETE
 from orchestration.defs.analytics.rounding import round_frame
 from orchestration.defs.analytics.series_grid import grid
 
-# 2: a class of change only where the area's course stands out among all areas of its map
-METHOD_VERSION = "2"
+# 2: a class of change only where the area's course stands out among all areas of its map; 3: local Moran, bounds
+METHOD_VERSION = "3"
 # One map is one question: the areas of one level of one set, counted by one kind of source. Countries' police forces are
 # partners of their own and stand on one map; a figure an area and period is chosen by precedence, never added.
 GROUP = ["measure", "exploitation", "source_type", "frequency", "area_set", "area_level", "area_role", "reporter"]
@@ -26,11 +28,12 @@ COLUMNS = [
     "population_count", "expected_count", "ratio", "z", "p", "p_upper_bound", "p_normal", "q_bh", "q_by", "family_id",
     "family_count", "limit_lower_95", "limit_upper_95", "limit_lower_998", "limit_upper_998", "assessment",
     "eligibility", "eligibility_reason", "emerging_category", "emerging_q_bh", "emerging_eligibility", "emerging_reason",
-    "method_version",
+    "moran_i", "moran_p", "moran_q_bh", "moran_quadrant", "certainty", "method_version",
 ]  # fmt: skip
 NUMBERS = {
     "value", "population_count", "expected_count", "ratio", "z", "p", "p_upper_bound", "p_normal", "q_bh", "q_by",
     "family_count", "limit_lower_95", "limit_upper_95", "limit_lower_998", "limit_upper_998", "emerging_q_bh",
+    *likeness.NUMBERS,
 }  # fmt: skip
 
 
@@ -42,7 +45,8 @@ def compute(cells: pd.DataFrame, boundaries: Mapping[str, Any], parameters: Mapp
 
     cells       annual or quarterly totals of areas as this audience may see them, one figure an area and period: the
                 columns of `GROUP`, area_code, region_code, source, dataset, period, period_start, value (NaN where
-                missing), population_count, is_incomplete (reports still coming in: shown, not tested).
+                missing), lower and upper (both given where a count is known only as bounds), population_count,
+                is_incomplete (reports still coming in: shown, not tested).
     boundaries  area_set -> GeoDataFrame (area_code, geometry) of the areas that have a polygon.
     """
     from trends.tests import false_discovery
@@ -99,6 +103,7 @@ def _maps(
     keys, values, exposure = table.keys[on_map], table.values[on_map], population[on_map]
     is_open = grid(frame.assign(value=frame["is_incomplete"].astype(float)), "area_code", group["frequency"]).values
     is_open = is_open[on_map] == 1
+    lower, upper = (grid(frame, "area_code", group["frequency"], side).values[on_map] for side in ("lower", "upper"))
     n, t = values.shape
     if n == 0:
         return None
@@ -109,7 +114,8 @@ def _maps(
     with np.errstate(invalid="ignore", divide="ignore"):
         expected = np.where(usable, exposure * (total / base), np.nan)
 
-    numbers = {name: np.full((n, t), np.nan) for name in ("z", "p", "p_upper_bound", "p_normal")}
+    numbers = {name: np.full((n, t), np.nan) for name in ("z", "p", "p_upper_bound", "p_normal", *likeness.NUMBERS)}
+    quadrant = np.full((n, t), None, dtype=object)
     assessed, direction = np.zeros((n, t), dtype=bool), np.zeros((n, t))
     reasons = np.full((n, t), None, dtype=object)
     reporting = usable.sum(axis=0)
@@ -120,23 +126,35 @@ def _maps(
             if reporting[column] < rules["minimum_areas"]
             else "no detections in this period"
         )
+    is_interval = has_bounds(values, lower, upper) & ~is_open
+    codes = tuple(shapes["area_code"])
+    if codes not in neighbours and (enough.any() or is_interval.any()):
+        neighbours[codes] = contiguity(shapes)
     if enough.any():
-        codes = tuple(shapes["area_code"])
-        if codes not in neighbours:
-            neighbours[codes] = contiguity(shapes)
+        counts = np.where(usable, values, np.nan)[:, enough]
         result = getis_ord(
-            np.where(usable, values, np.nan)[:, enough], neighbours[codes], expected=expected[:, enough],
-            transform=rules["transform"], window=rules["window"],
+            counts, neighbours[codes], expected=expected[:, enough], transform=rules["transform"],
+            window=rules["window"],
         )  # fmt: skip
         good = np.asarray(result.assessed, dtype=bool) & ~np.isnan(result.p)
         assessed[:, enough] = good
         direction[:, enough] = np.nan_to_num(np.asarray(result.direction, dtype=float))
-        for name in numbers:
+        for name in ("z", "p", "p_upper_bound", "p_normal"):
             numbers[name][:, enough] = np.where(good, getattr(result, name), np.nan)
+        unlike = likeness.local_moran_columns(counts, expected[:, enough], neighbours[codes], result.p, good, rules)
+        for name in likeness.NUMBERS:
+            numbers[name][:, enough] = unlike[name]
+        quadrant[:, enough] = unlike["moran_quadrant"]
         reasons[:, enough] = np.where(good, None, np.asarray(result.reason, dtype=object))
     missing = np.isnan(values)
     reasons[missing & enough] = "no figure that may be shown for this period"
     reasons[~missing & ~usable] = "no population within five years: no rate, so no test"
+    known = np.where(is_open, np.nan, values)
+    certain = np.full((n, t), None, dtype=object)
+    if is_interval.any():
+        certain = certainty(known, np.where(is_open, np.nan, lower), upper, neighbours[codes], rules)
+        for name, reason in REASONS.items():
+            reasons[is_interval & (certain == name)] = reason
     reasons[is_open & ~missing] = INCOMPLETE
     reasons[~assessed & (reasons == None)] = "too few neighbours report"  # noqa: E711 - elementwise
 
@@ -155,9 +173,7 @@ def _maps(
         kind_reason[~whole] = "not every period of this area could be assessed"
         if whole.any():
             kinds[whole] = emerging(numbers["z"][whole], alpha=rules["significance"])
-            course_q = _course_q(
-                values, expected, numbers["p_normal"], whole, neighbours[tuple(shapes["area_code"])], rules
-            )
+            course_q = _course_q(values, expected, numbers["p_normal"], whole, neighbours[codes], rules)
             kinds[whole & ~(course_q <= rules["significance"])] = CATEGORIES[-1]
     q = np.column_stack([false_discovery(numbers["p"][:, column], method="bh") for column in range(t)])
     clear = q <= rules["significance"]
@@ -185,6 +201,8 @@ def _maps(
         "emerging_q_bh": np.repeat(course_q, t),
         "emerging_eligibility": np.repeat(kind_eligibility, t),
         "emerging_reason": np.repeat(kind_reason, t),
+        "moran_quadrant": quadrant.ravel(),
+        "certainty": certain.ravel(),
     }
 
 
@@ -238,6 +256,7 @@ def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any
     regions, periods = frame["region_code"].to_numpy(object), frame["period"].to_numpy(object)
     codes, sources, datasets = (frame[name].to_numpy(object) for name in ("area_code", "source", "dataset"))
     values, bases = frame["value"].to_numpy(float), frame["population_count"].to_numpy(float)
+    is_interval = has_bounds(values, frame["lower"].to_numpy(float), frame["upper"].to_numpy(float))
     is_open = frame["is_incomplete"].to_numpy(bool)
     change = np.flatnonzero((regions[1:] != regions[:-1]) | (periods[1:] != periods[:-1])) + 1
     for start, stop in zip([0, *change], [*change, len(frame)], strict=True):
@@ -249,6 +268,7 @@ def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any
         eligible = usable & (expected >= rules["minimum_expected_count"])
         reason = np.full(len(value), None, dtype=object)
         reason[np.isnan(value)] = "no figure that may be shown for this period"
+        reason[is_interval[start:stop]] = BOUNDS
         reason[~np.isnan(value) & ~usable] = "no population within five years: no rate"
         reason[~np.isnan(value) & is_open[start:stop]] = INCOMPLETE
         reason[usable & ~eligible] = f"fewer than {rules['minimum_expected_count']} expected at the region's rate"

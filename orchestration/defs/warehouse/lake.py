@@ -25,6 +25,7 @@ BETWEEN = {
         family_id VARCHAR, family_count INTEGER, limit_lower_95 DOUBLE, limit_upper_95 DOUBLE, limit_lower_998 DOUBLE,
         limit_upper_998 DOUBLE, assessment VARCHAR, eligibility VARCHAR, eligibility_reason VARCHAR,
         emerging_category VARCHAR, emerging_q_bh DOUBLE, emerging_eligibility VARCHAR, emerging_reason VARCHAR,
+        moran_i DOUBLE, moran_p DOUBLE, moran_q_bh DOUBLE, moran_quadrant VARCHAR, certainty VARCHAR,
         method_version VARCHAR""",
     "analytics.alerts": """
         series_id VARCHAR, period VARCHAR, period_start DATE, value DOUBLE, expected_count DOUBLE, limit_upper DOUBLE,
