@@ -1,10 +1,10 @@
-"""A small invented lake: areas QMA to QMD, three partners, two issues, populations. Every number in it is made up."""
+"""A small invented lake: areas QMA to QMD, four partners, two issues, populations. Every number in it is made up."""
 
 from __future__ import annotations
 
 from warehouse_build import observation
 
-POLICE, NGO, STAT = "qma_police_national", "qma_ngo_refuge", "int_stat_population"
+POLICE, NGO, STAT, HOTLINE = "qma_police_national", "qma_ngo_refuge", "int_stat_population", "qmb_hotline_line"
 
 
 def areas() -> list[dict[str, object]]:
@@ -138,6 +138,19 @@ def lake(as_of: str = "2025-12-31") -> dict[str, list[dict[str, object]]]:
                                 value=10 * province + quarter + (2 if sex == "F" else 0),
                             )
                         )
+    for month in range(1, 18):
+        observations.append(
+            rows_of(
+                HOTLINE,
+                "months",
+                5,
+                measure="cases_reported",
+                area="QMB",
+                unit="cases",
+                period=f"{2022 + (month - 1) // 12}-{(month - 1) % 12 + 1:02d}",
+                value=20 + month,
+            )
+        )
     for country in ("QMA", "QMB", "QMC"):
         for year in (2014, 2016, 2020):
             observations.append(
@@ -161,12 +174,13 @@ def lake(as_of: str = "2025-12-31") -> dict[str, list[dict[str, object]]]:
         ("exploitation", "work", "LAB"),
     ]
     return {
-        "build_parameters": [{"as_of": as_of, "ledger_position": 4, "home_kind": "demonstration"}],
+        "build_parameters": [{"as_of": as_of, "ledger_position": 5, "home_kind": "demonstration"}],
         "submissions": [
             submission(POLICE, "tables", 1, "2023-06-30"),
             submission(POLICE, "tables", 2, "2024-06-30"),
             submission(NGO, "quarters", 3, "2024-01-31"),
             submission(STAT, "population", 4, "2026-07-01"),
+            submission(HOTLINE, "months", 5, "2024-02-29"),
         ],
         "observations": observations,
         "maps": [
@@ -176,6 +190,16 @@ def lake(as_of: str = "2025-12-31") -> dict[str, list[dict[str, object]]]:
             dataset(POLICE, "tables", multi_response="exploitation"),
             dataset(
                 NGO, "quarters", partner_name="Refuge", sector="ngo", source_type="ngo", cadence_months=3, frequency="Q"
+            ),
+            dataset(
+                HOTLINE,
+                "months",
+                partner_name="Hotline",
+                sector="hotline",
+                source_type="hotline",
+                counting_unit="cases",
+                cadence_months=1,
+                frequency="M",
             ),
             dataset(
                 STAT, "population", partner_name="Statistics", sector="stat", source_type="stat", cadence_months=12

@@ -9,3 +9,6 @@ from {{ ref("int_totals_derived") }}
 union all
 select {{ columns_of(observation_columns()) }}
 from {{ ref("int_years_derived") }}
+union all
+select {{ columns_of(observation_columns()) }}
+from {{ ref("int_quarters_derived") }}
