@@ -29,11 +29,13 @@ class Point:
 
 @dataclass(frozen=True)
 class Mark:
-    """A vertical line at a break: `is_step` is a known step (law, code list, rule), drawn solid."""
+    """A vertical line at a break: `is_step` is a known step (law, code list, rule), drawn solid; `is_found` was found in the
+    figures and nobody told of it."""
 
     position: float
     label: str
     is_step: bool
+    is_found: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def line_chart(
         parts.append(f'<text class="tick" x="{_f(x(middle))}" y="{height - 5}" text-anchor="middle">{year}</text>')
     for mark in marks:
         if start <= mark.position <= end:
-            kind = "step" if mark.is_step else "drawn"
+            kind = "found" if mark.is_found else "step" if mark.is_step else "drawn"
             at = _f(x(mark.position))
             parts.append(
                 f'<g class="break {kind}"><title>{escape(mark.label)}</title>'

@@ -136,6 +136,16 @@ LABELS: dict[str, dict[str, str]] = {
     },
     "emerging_eligibility": {"assessed": "assessed", "not_assessed": "not assessed", "too_short": "too short to judge"},
     "eligibility": {"assessed": "assessed", "not_assessed": "not assessed", "too_short": "too short to judge"},
+    "change_points_eligibility": {
+        "assessed": "assessed",
+        "not_assessed": "not assessed",
+        "too_short": "too short to judge",
+    },
+    "joinpoints_eligibility": {
+        "assessed": "assessed",
+        "not_assessed": "not assessed",
+        "too_short": "too short to judge",
+    },
     "moran_quadrant": {
         "high-high": "High among high neighbours",
         "low-low": "Low among low neighbours",

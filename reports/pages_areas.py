@@ -13,7 +13,7 @@ from reports import palette
 from reports.maps import ASSESSED
 from reports.pages_changes import change_row
 from reports.pages_law import break_rows, definition_row
-from reports.series import Series, sentence, step_sentence, verdict
+from reports.series import Series, change_sentence, sentence, step_sentence, verdict
 from reports.words import day, interval, name_order, number, order_names, percent, period_label, probability
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ def _chart(site: Site, item: Series, series: list[Series]) -> dict[str, Any]:
         else [],
         "text": sentence(item.trend, words, item.key["unit"]) if item.trend else "",
         "step": step_sentence(item.trend),
+        "change": change_sentence(item.trend),
         "has_marks": bool(book.marks(item)),
         "has_gaps": any(point.value is None for point in points),
         "facts": site.provenance([item.key["source"], *(other.key["source"] for other in others)], period),

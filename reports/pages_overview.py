@@ -14,8 +14,10 @@ from reports.findings import FAIR, LIMITED, STRONG, findings
 from reports.series import (
     STEP_KINDS,
     Series,
+    change_sentence,
     is_clear,
     step_sentence,
+    unexplained_changes,
     verdict,
     yearly_change,
 )
@@ -259,8 +261,10 @@ def trends(site: Site) -> dict[str, Any]:
         if wide and level != "world":
             charted = [series for series in main if series.key.get("is_selected")] or main
         if len(charted) > CHARTS_PER_SECTION:
-            charted = [series for series in main if is_clear(series.trend) or step_sentence(series.trend)]
-            note = "Drawn: the series with a clear change or a measured break, by name. The table holds all."
+            charted = [series for series in main if _has_news(series)]
+            note = (
+                "Drawn: the series with a clear change, a measured break or a new level, by name. The table holds all."
+            )
             if len(charted) > CHARTS_PER_SECTION:
                 note = f"Drawn: the first {CHARTS_PER_SECTION} of {len(charted)} series with a clear change, by name."
                 charted = charted[:CHARTS_PER_SECTION]
@@ -281,6 +285,7 @@ def trends(site: Site) -> dict[str, Any]:
                         "svg": Markup(book.chart(series)),
                         "text": book.says(series),
                         "step": step_sentence(series.trend),
+                        "change": change_sentence(series.trend),
                         "source": site.published.source_name(series.key["source"]) if wide else "",
                     }
                     for series in charted
@@ -296,6 +301,10 @@ def trends(site: Site) -> dict[str, Any]:
             }
         )
     return {"sections": sections, "alerts": pages_signals.alerts(site), "nowcasts": pages_signals.nowcasts(site)}
+
+
+def _has_news(series: Series) -> bool:
+    return bool(is_clear(series.trend) or step_sentence(series.trend) or change_sentence(series.trend))
 
 
 def _trend_summary(members: list[Series], words: Any) -> str:
@@ -332,7 +341,17 @@ def _trend_row(book: Any, series: Series, words: Any) -> dict[str, Any]:
         "q_strict": probability(trend.get("q_by")) if assessed else "–",
         "periods": number(trend.get("periods_count")),
         "step": step or "–",
+        "level": _new_level(trend),
     }
+
+
+def _new_level(trend: dict[str, Any]) -> str:
+    """Newest change of the level that no known break explains."""
+    changes = unexplained_changes(trend)
+    if not changes:
+        return "–"
+    ratio = trend["change_point_ratio"]
+    return period_label(changes[-1]) + (f" (level × {number(ratio, 2)})" if ratio == ratio else "")
 
 
 def _signed_interval(trend: dict[str, Any]) -> str:

@@ -16,10 +16,12 @@ from reports.words import (
     date_position,
     day,
     interval,
+    joined,
     number,
     percent,
     period_label,
     period_position,
+    period_start,
     probability,
     signed,
     signed_percent,
@@ -93,6 +95,9 @@ class SeriesBook:
                 kind = self.words.label("kind", entry["kind"])
                 label = f"{kind}, {day(entry['break_on'])}: {entry['evidence']}"
                 found.append(Mark(date_position(entry["break_on"]), label, entry["kind"] in STEP_KINDS))
+        for period in unexplained_changes(series.trend):
+            label = f"{period_label(period)}: the level changes; no known break explains it"
+            found.append(Mark(period_start(period), label, is_step=False, is_found=True))
         return found
 
     def breaks_of(self, area_code: str) -> list[dict[str, Any]]:
@@ -237,6 +242,40 @@ def step_sentence(trend: dict[str, Any] | None) -> str:
     return (
         f"The change on {when} is a break, not a trend: the level after it is {ratio} times the level before{bounds}."
     )
+
+
+def unexplained_changes(trend: dict[str, Any] | None) -> list[str]:
+    """First periods of new levels that no known break explains."""
+    if trend is None:
+        return []
+    explained = _listed(trend.get("change_points_explained"))
+    return [period for period in _listed(trend.get("change_points")) if period not in explained]
+
+
+def change_sentence(trend: dict[str, Any] | None) -> str:
+    """Changes of the level that nobody told of, and the newest rate of change where the rate itself changed; '' without."""
+    if trend is None:
+        return ""
+    said = []
+    changes = unexplained_changes(trend)
+    if changes:
+        q = f"q = {probability(trend['change_points_q_bh'])}".replace("= <", "<")
+        places = joined([period_label(period) for period in changes])
+        text = f"The level changes with {places}; no known break explains it ({q})."
+        if _known(trend["change_point_ratio"]):
+            text += f" Since {period_label(changes[-1])} it is {number(trend['change_point_ratio'], 2)} times the level before."
+        said.append(text)
+    bends = _listed(trend.get("joinpoints"))
+    if bends and _known(trend["apc_last"]):
+        text = f"Since {period_label(bends[-1])}: {signed(trend['apc_last'], 1)} % a year"
+        if _known(trend["apc_last_low"]):
+            text += f" (95 % interval {signed(trend['apc_last_low'], 1)} to {signed(trend['apc_last_high'], 1)})"
+        said.append(f"{text}; the rate of change itself was another one before.")
+    return " ".join(said)
+
+
+def _listed(text: Any) -> list[str]:
+    return [part for part in str(text).split(", ") if part] if isinstance(text, str) else []
 
 
 def yearly_change(trend: dict[str, Any] | None) -> str:

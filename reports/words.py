@@ -185,6 +185,11 @@ def period_position(period: str) -> float:
     return year + 0.5
 
 
+def period_start(period: str) -> float:
+    """Where a period begins on the same axis."""
+    return period_position(period) - {"A": 1 / 2, "Q": 1 / 8, "M": 1 / 24}[period_frequency(period)]
+
+
 def date_position(value: Any) -> float:
     """Where a day lies on the same axis."""
     if isinstance(value, str):

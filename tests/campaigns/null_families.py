@@ -5,7 +5,7 @@
 An invented region of three countries, each cut into squares, sends Poisson counts whose rates are the same everywhere
 and for ever; only the populations differ. Files, contracts and boundaries are written like any partner's, one run takes
 them to releases, and the releases' own tables are read. A claim is `rose` or `fell` in the table of trends, `hot` or
-`cold` in the table of hotspots, a cluster in the table of clusters, an alarm, any class of change over time. A family is one
+`cold` in the table of hotspots, a change of level or a joinpoint in the table of trends, a cluster in the table of clusters, an alarm, any class of change over time. A family is one
 question shown together (its `family_id` or `map_id`): a map of one period, a map's areas over all periods, or a set of
 trends. With control at 5 %, at most 5 % of such families may
 hold a claim, whatever their size.
@@ -167,6 +167,20 @@ def families(releases: Path, audience: str) -> pd.DataFrame:
                 family_id, count(p) as tested, {claimed.format("direction in ('rose', 'fell')")}
             from read_parquet('{tables}/trends.parquet')
             where family_id is not null and derivation <> 'sum_of_reporting' group by all
+            union all
+            select '{audience}', case when frequency = 'Q' then 'changes of level, quarters' else 'changes of level, years' end
+                    || case when area_level = 'country' then ', countries' else '' end
+                    || case when exploitation <> '_T' then ', by form' else '' end,
+                family_id, count(change_points_p), bool_or(change_points is not null),
+                coalesce(bool_or(change_points_p <= {SIGNIFICANCE}), false)
+            from read_parquet('{tables}/trends.parquet')
+            where family_id is not null and derivation <> 'sum_of_reporting' group by all
+            union all
+            select '{audience}', 'joinpoints' || case when area_level = 'country' then ', countries' else '' end,
+                family_id, count(joinpoints_p), bool_or(joinpoints is not null),
+                coalesce(bool_or(joinpoints_p <= {SIGNIFICANCE}), false)
+            from read_parquet('{tables}/trends.parquet')
+            where exploitation = '_T' and derivation <> 'sum_of_reporting' group by all
             union all
             select '{audience}',
                 'maps, residents ' || case left(area_code, 3) {residents} end

@@ -51,6 +51,8 @@ OTHERS = {
     "step_ratio_lower", "step_ratio_upper", "precedence", "areas_reporting_count", "areas_panel_count", "coverage_share",
     "top_contributor_share", "index_value", "purposes_share", "elements_share", "periods_reported_count",
     "cluster_rank", "relative_risk", "llr", "radius_km", "permutations", "seed",
+    # of visible figures only: levels as ratios, rates of change in percent, tests
+    "change_point_ratio", "change_points_llr", "change_points_p", "change_points_q_bh", "change_points_family_count", "apc_last", "apc_last_low", "apc_last_high", "aapc", "aapc_low", "aapc_high", "bic", "joinpoints_p", "joinpoints_q_bh", "joinpoints_family_count",
     "moran_i", "moran_p", "moran_q_bh",
     "emerging_q_bh", "limit_upper", "score", "baseline_count", "completeness_share", "reporting_completeness_share",
     "vintages_count", "periods_expected_count", "days_late", "unmapped_count", "gap_lower", "gap_upper", "period", "year",

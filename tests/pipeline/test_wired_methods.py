@@ -164,6 +164,83 @@ def test_a_public_release_uses_no_bounds_that_it_does_not_show(demonstration_hom
     assert bounded.merge(shown[key].drop_duplicates(), on=key).shape[0] == len(bounded)
 
 
+# ---- changes of the level
+
+
+def levels(home, truth: dict, audience: str = "restricted") -> pd.DataFrame:
+    """Totals of the police's series, with the unexplained changes of each as a set."""
+    trends = table(home, "trends", audience)
+    dimensions = ["exploitation", "sex", "age", "offence"]
+    mine = trends[
+        (trends["measure"] == truth["measure"]) & trends["source"].isin(truth["police_partners"].values())
+        & (trends[dimensions] == "_T").all(axis=1) & (trends["derivation"] == "published")
+    ]  # fmt: skip
+    listed = {name: mine[name].fillna("").str.split(", ") for name in ("change_points", "change_points_explained")}
+    found = [set(every) - set(known) - {""} for every, known in zip(*listed.values(), strict=True)]
+    return mine.assign(unexplained=found)
+
+
+def test_the_new_law_is_found_as_a_change_and_explained(demonstration_home, truth: dict) -> None:
+    found = levels(demonstration_home, truth)
+    law = truth["law_change"]
+    mine = found[found["area_code"].str.startswith(law["country"]) & found["change_points"].notna()]
+    year = law["on"][:4]
+    is_explained = mine["change_points_explained"].fillna("").str.startswith(year)
+    unexplained = [changes for changes in mine["unexplained"] if changes]
+    print(f"law: a change in {len(mine)} series, explained in {int(is_explained.sum())}, unexplained: {unexplained}")
+    assert len(mine) >= 15
+    assert is_explained.mean() >= 0.9
+    country = mine[mine["area_code"] == law["country"]]
+    assert (country["change_points"].str[:4] == year).all()
+    assert (country["change_point_ratio"] / law["ratio"]).between(0.8, 1.25).all()
+    assert not any(changes for changes in country["unexplained"])
+
+
+def test_a_group_that_is_new_is_a_change_of_the_level_and_little_else_is(demonstration_home, truth: dict) -> None:
+    found = levels(demonstration_home, truth)
+    sudden = next(cluster for cluster in truth["clusters"] if cluster["category"] == "new")
+    quarters = found[(found["frequency"] == "Q") & (found["area_level"] == "admin1")]
+    changed = quarters[[bool(changes) for changes in quarters["unexplained"]]]
+    new = quarters[quarters["area_code"].isin(sudden["areas"])]
+    hit = [changes == {"2024-Q1"} for changes in new["unexplained"]]
+    print(
+        f"new level of the group: {sum(hit)} of {len(hit)} areas; in all {len(changed)} of {len(quarters)} areas change"
+    )
+    assert sum(hit) / len(hit) >= 0.8
+    moving = {area for each in truth["clusters"] for area in [*each["areas"], *each["surroundings"]]}
+    moving |= set(truth["jump"]["areas"])
+    countries = {
+        truth["national_trend"]["country"],
+        truth["law_change"]["country"],
+        *truth["regional_trend"]["countries"],
+    }
+    still = quarters[
+        ~quarters["area_code"].isin(moving) & ~quarters["area_code"].str[:3].isin(countries)
+        & (quarters["change_points_eligibility"] == "assessed")
+    ]  # fmt: skip
+    claims = [area for area, changes in zip(still["area_code"], still["unexplained"], strict=True) if changes]
+    print(f"areas without any effect: {len(claims)} of {len(still)} change")
+    assert len(claims) <= 0.02 * len(still)
+
+
+def test_new_levels_and_rates_of_change_stand_on_the_pages(demonstration_home, truth: dict) -> None:
+    found = levels(demonstration_home, truth)
+    sudden = next(cluster for cluster in truth["clusters"] if cluster["category"] == "new")
+    text = page(demonstration_home, "trends")
+    assert "The level changes with 2024 Q1; no known break explains it" in text
+    assert 'class="break found"' in text
+    new = found[found["area_code"].isin(sudden["areas"]) & found["change_points"].notna()]["area_code"].iloc[0]
+    place = page(demonstration_home, f"areas/{new}")
+    assert "no known break explains it" in place
+    assessed = found[found["joinpoints_eligibility"] == "assessed"]
+    assert len(assessed) >= 10
+    assert (assessed[["aapc_low", "aapc", "aapc_high"]].diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
+    country = truth["national_trend"]["country"]
+    national = assessed[(assessed["area_code"] == country) & (assessed["frequency"] == "A")].iloc[0]
+    fall = 100 * (truth["national_trend"]["ratio_per_year"] - 1)
+    assert national["aapc_low"] - 1 <= fall <= national["aapc_high"] + 1
+
+
 # ---- alerts
 
 

@@ -78,7 +78,7 @@ def read_alerts(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataF
 def read_breaks(connection: duckdb.DuckDBPyConnection) -> tuple[pd.DataFrame, dict[str, str | None]]:
     """The breaks of areas, and the area above each area."""
     breaks = connection.execute(
-        "select area_code, measure, dimension, break_on, kind from fct_breaks order by all"
+        "select area_code, measure, dimension, break_on, kind, source from fct_breaks order by all"
     ).df()
     return breaks, dict(connection.execute("select area_code, parent_code from dim_areas").fetchall())
 

@@ -1,0 +1,89 @@
+"""False discovery within one question shown together: totals first, parts only under a total with a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from orchestration.defs.analytics.regimes import SPLITS
+
+FAMILY = ("measure", "area_level", "source", "dataset", "derivation", "reporter", "area_role", "unit", "frequency")
+
+
+@dataclass(frozen=True)
+class Questions:
+    """One entry a series, all (n,): its family, the total that it is a part of (or is), and whether it is a total."""
+
+    family_id: np.ndarray
+    total: np.ndarray
+    is_total: np.ndarray
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One entry a series: adjusted p (NaN where not asked), the family's size, and who was not asked and why (None else)."""
+
+    q: np.ndarray
+    count: np.ndarray
+    unasked: np.ndarray
+    reason: np.ndarray
+
+
+def questions(keys: pd.DataFrame) -> Questions:
+    """The family of each series; `keys` has one row a series with area_code and the columns of `FAMILY` and `SPLITS`."""
+    splits = keys[list(SPLITS)].to_numpy(object) != "_T"
+    kinds = ["+".join(name for name, split in zip(SPLITS, row, strict=True) if split) or "total" for row in splits]
+    families = ["|".join(map(str, row)) for row in keys[list(FAMILY)].itertuples(index=False)]
+    # the total of the same area, source and way of counting
+    totals = [f"{area}|{family}" for area, family in zip(keys["area_code"], families, strict=True)]
+    return Questions(
+        family_id=np.array([f"{family}|{kind}" for family, kind in zip(families, kinds, strict=True)], dtype=object),
+        total=np.array(totals, dtype=object),
+        is_total=np.array([kind == "total" for kind in kinds], dtype=bool),
+    )
+
+
+def answered(asked: Questions, p: np.ndarray, significance: float, what: str) -> Answers:
+    """Benjamini-Hochberg by family over `p` (n,), NaN for what was not assessed.
+
+    what  ends the reason of a part that is not asked: `the total of this area shows no clear change`.
+    """
+    p = np.asarray(p, dtype=float).copy()
+    q, count = np.full(len(p), np.nan), np.zeros(len(p), dtype=int)
+    adjust(p, q, count, asked.family_id, asked.is_total)
+    significant = set(asked.total[asked.is_total & (q <= significance)])
+    known = set(asked.total[asked.is_total & ~np.isnan(p)])
+    unasked = ~asked.is_total & ~np.isnan(p) & np.array([total not in significant for total in asked.total], dtype=bool)
+    reason = np.full(len(p), None, dtype=object)
+    for position in np.flatnonzero(unasked):
+        reason[position] = (
+            f"the total of this area {what}, so its parts are not tested"
+            if asked.total[position] in known
+            else "the total of this area could not be tested, so its parts are not"
+        )
+    p[unasked] = np.nan
+    adjust(p, q, count, asked.family_id, ~asked.is_total)
+    return Answers(q, count, unasked, reason)
+
+
+def adjust(p: np.ndarray, q: np.ndarray, count: np.ndarray, family_id: np.ndarray, chosen: np.ndarray) -> None:
+    """Fill q and the family's size for the chosen series, family by family."""
+    from trends.tests import false_discovery
+
+    def fill(rows: np.ndarray) -> None:
+        q[rows] = false_discovery(p[rows], method="bh")
+        count[rows] = int((~np.isnan(p[rows])).sum())
+
+    each_family(family_id, np.flatnonzero(chosen), fill)
+
+
+def each_family(family_id: np.ndarray, chosen: np.ndarray, do: Callable[[np.ndarray], None]) -> None:
+    """Call `do` with the positions of each family's members among `chosen` (positions), family by family in order."""
+    order = chosen[np.argsort(family_id[chosen].astype(str), kind="stable")]
+    names = family_id[order]
+    for rows in np.split(order, np.flatnonzero(names[1:] != names[:-1]) + 1):
+        if len(rows):
+            do(rows)
