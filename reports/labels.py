@@ -158,6 +158,8 @@ LABELS: dict[str, dict[str, str]] = {
         "not": "By count not high, whatever the counts known as bounds are",
         "not_assessed": "By count not assessed",
     },
+    "origins_eligibility": {"assessed": "assessed", "not_assessed": "not assessed"},
+    "destinations_eligibility": {"assessed": "assessed", "not_assessed": "not assessed"},
     "direction": {"rose": "rose", "fell": "fell", "no_clear_change": "no clear change"},
     "kind": {
         "law": "Change of law",

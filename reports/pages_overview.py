@@ -386,12 +386,42 @@ def corridors(site: Site) -> dict[str, Any]:
                 "summary": f"{len(now)} flows, {len(assessed)} of them large enough to assess, {len(strong)} larger "
                 "than origin and destination alone would give.",
                 "heat": _heat(now, words.label("counterpart_role", role)) if now["area_code"].nunique() > 1 else None,
+                "ends": [end for end in (_concentration(now, *each, words) for each in ENDS) if end],
                 "rows": [_flow_row(words, row) for row in now.head(ROWS_PER_TABLE).to_dict("records")],
                 "total": len(now),
                 "facts": site.provenance([source], period, "tables/corridors.csv"),
             }
         )
     return {"sections": sections}
+
+
+# column of the area, its name, the prefix of its figures, heading of the table
+ENDS = (
+    ("area_code", "area_name", "origins", "From how many origins"),
+    ("counterpart_area", "counterpart_area_name", "destinations", "To how many destinations"),
+)
+
+
+def _concentration(now: pd.DataFrame, code: str, name: str, end: str, title: str, words: Any) -> dict[str, Any] | None:
+    """How spread out each area's flows are over the areas at their other end, by name; None where nothing is assessed."""
+    if f"{end}_eligibility" not in now or not (now[f"{end}_eligibility"] == "assessed").any():
+        return None
+    rows = now.drop_duplicates(code).sort_values([name, code], key=order_names)
+    return {
+        "title": title,
+        "rows": [
+            {
+                "code": row[code],
+                "name": row[name],
+                "effective": number(row[f"{end}_effective_number"], 1),
+                "hhi": number(row[f"{end}_hhi"], 2),
+                "top3": percent(row[f"{end}_top3_share"]),
+                "reason": "" if row[f"{end}_eligibility"] == "assessed"
+                else words.reason(row[f"{end}_eligibility"], row[f"{end}_reason"]),
+            }
+            for row in rows.to_dict("records")
+        ],
+    }  # fmt: skip
 
 
 def _flow_row(words: Any, row: dict[str, Any]) -> dict[str, Any]:

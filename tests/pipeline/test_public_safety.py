@@ -53,6 +53,8 @@ OTHERS = {
     "cluster_rank", "relative_risk", "llr", "radius_km", "permutations", "seed",
     # of visible figures only: levels as ratios, rates of change in percent, tests
     "change_point_ratio", "change_points_llr", "change_points_p", "change_points_q_bh", "change_points_family_count", "apc_last", "apc_last_low", "apc_last_high", "aapc", "aapc_low", "aapc_high", "bic", "joinpoints_p", "joinpoints_q_bh", "joinpoints_family_count",
+    # concentration over flows that are shown
+    "origins_effective_number", "origins_hhi", "origins_top3_share", "destinations_effective_number", "destinations_hhi", "destinations_top3_share",
     "moran_i", "moran_p", "moran_q_bh",
     "emerging_q_bh", "limit_upper", "score", "baseline_count", "completeness_share", "reporting_completeness_share",
     "vintages_count", "periods_expected_count", "days_late", "unmapped_count", "gap_lower", "gap_upper", "period", "year",
@@ -61,7 +63,7 @@ OTHERS = {
 OTHER_HEADINGS = {
     "Periods", "Slope a year", "Families", "Figures", "Found (q ≤ 0.05)", "Tests in each", "Reported", "Expected", "Areas",
     "Columns", "Rows", "Rate per 100,000", "95 % interval", "q", "q (BH)", "q (BY)", "Change a year", "Days late", "Late by",
-    "Gap", "Share", "Times expected", "Files", "Regimes", "Coverage",
+    "Gap", "Share", "Effective number", "HHI", "Largest three", "Times expected", "Files", "Regimes", "Coverage",
 }  # fmt: skip
 PARAMETERS_PAGE = "methods.html"  # its tables list the rules, such as a minimum of 8 periods
 

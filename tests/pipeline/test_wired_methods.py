@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 from command_under_test import release
@@ -239,6 +240,34 @@ def test_new_levels_and_rates_of_change_stand_on_the_pages(demonstration_home, t
     national = assessed[(assessed["area_code"] == country) & (assessed["frequency"] == "A")].iloc[0]
     fall = 100 * (truth["national_trend"]["ratio_per_year"] - 1)
     assert national["aapc_low"] - 1 <= fall <= national["aapc_high"] + 1
+
+
+# ---- concentration of flows
+
+
+def test_the_planted_corridor_concentrates_its_destination(demonstration_home, truth: dict) -> None:
+    planted = truth["corridor"]
+    corridors = table(demonstration_home, "corridors")
+    mine = corridors[(corridors["source"] == planted["partner"]) & (corridors["measure"] == truth["measure"])]
+    mine = mine[mine["period"] == mine["period"].max()].drop_duplicates("area_code").set_index("area_code")
+    effective = mine["origins_effective_number"]
+    print("effective number of origins:", effective.round(1).to_dict())
+    assert effective.idxmin() == planted["detected_in"]
+    assert effective[planted["detected_in"]] < 0.8 * effective.drop(planted["detected_in"]).min()
+    assert np.allclose(mine["origins_hhi"] * effective, 1)
+    text = page(demonstration_home, "corridors")
+    assert "From how many origins" in text
+    assert "To how many destinations" in text
+
+
+def test_public_concentration_is_of_flows_that_are_shown(demonstration_home) -> None:
+    corridors = table(demonstration_home, "corridors", "public")
+    key = ["measure", "source", "dataset", "counterpart_role", "period", "area_code"]
+    crossing = corridors[(corridors["counterpart_area"] != corridors["area_code"]) & corridors["value"].notna()]
+    squares = crossing.groupby(key)["value"].agg(lambda values: ((values / values.sum()) ** 2).sum())
+    said = corridors[corridors["origins_hhi"].notna()].drop_duplicates(key).set_index(key)["origins_hhi"]
+    assert len(said) >= 20
+    assert np.allclose(said, squares.reindex(said.index), rtol=1e-6)
 
 
 # ---- alerts

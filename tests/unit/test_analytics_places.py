@@ -259,7 +259,8 @@ def flows(table: np.ndarray, **columns: object) -> pd.DataFrame:
             {
                 "measure": "victims_detected", "source": "qma_police_example", "dataset": "victims",
                 "counterpart_role": "citizenship", "period": "2020", "area_code": names[column],
-                "counterpart_area": names[row], "value": float(table[row, column]), **columns,
+                "counterpart_area": names[row], **dict.fromkeys(("value", "lower", "upper"), float(table[row, column])),
+                **columns,
             }
             for row in range(6)
             for column in range(6)
@@ -280,7 +281,7 @@ def test_an_over_represented_corridor_stands_out() -> None:
 
 def test_protected_and_unknown_flows_are_no_flows() -> None:
     frame = flows(np.full((6, 6), 30))
-    frame.loc[0, "value"] = np.nan
+    frame.loc[0, ["value", "lower", "upper"]] = np.nan
     frame.loc[1, "counterpart_area"] = "_U"
     found = corridors.compute(frame, parameters())
     assert "_U" not in set(found["counterpart_area"])
@@ -290,6 +291,65 @@ def test_protected_and_unknown_flows_are_no_flows() -> None:
     ]
     assert row["eligibility"].item() == "not_assessed"
     assert "protected" in row["eligibility_reason"].item()
+
+
+def ends(frame: pd.DataFrame, end: str, area: str) -> pd.Series:
+    found = corridors.compute(frame, parameters())
+    rows = found[found["area_code" if end == "origins" else "counterpart_area"] == area]
+    mine = rows[[name for name in found if name.startswith(end)]].drop_duplicates()
+    assert len(mine) == 1
+    return mine.iloc[0].rename(lambda name: name.removeprefix(f"{end}_"))
+
+
+def total(area: str, value: float) -> pd.DataFrame:
+    return flows(np.full((6, 6), value)).head(1).assign(area_code=area, counterpart_area="_T", counterpart_role="_Z")
+
+
+def test_concentration_of_both_ends_is_that_of_the_shares() -> None:
+    table = np.full((6, 6), 20)
+    table[:, 1] = [100, 0, 40, 30, 20, 10]
+    found = ends(flows(table), "origins", "QMB")
+    shares = np.array([100, 40, 30, 20, 10]) / 200
+    assert found["hhi"] == pytest.approx((shares**2).sum())
+    assert found["effective_number"] == pytest.approx(1 / (shares**2).sum())
+    assert found["top3_share"] == pytest.approx(0.85)
+    even = ends(flows(np.full((6, 6), 20)), "destinations", "QMC")
+    assert even["effective_number"] == pytest.approx(5)
+    assert even["eligibility"] == "assessed"
+
+
+def test_concentration_ignores_own_nationals_and_the_order_of_rows() -> None:
+    frame = flows(np.full((6, 6), 20))
+    own = frame.head(1).assign(counterpart_area="QMB", area_code="QMB", value=900.0, lower=900.0, upper=900.0)
+    with_own = pd.concat([frame, own], ignore_index=True).sample(frac=1, random_state=3)
+    pd.testing.assert_series_equal(ends(with_own, "origins", "QMB"), ends(frame, "origins", "QMB"))
+
+
+def test_hidden_flows_leave_an_end_unassessed_unless_they_can_hold_little() -> None:
+    frame = flows(np.full((6, 6), 40))
+    hidden = frame.copy()
+    place = (hidden["area_code"] == "QMB") & (hidden["counterpart_area"] == "QMA")
+    hidden.loc[place, ["value", "lower", "upper"]] = np.nan
+    nothing_known = ends(hidden, "origins", "QMB")
+    assert nothing_known["eligibility"] == "not_assessed"
+    assert "may hold more than 10 %" in nothing_known["reason"]
+    assert np.isnan(nothing_known["hhi"])
+    bounded = hidden.copy()
+    bounded.loc[place, ["lower", "upper"]] = [0, 4]
+    assert ends(bounded, "origins", "QMB")["effective_number"] == pytest.approx(4)
+    for value, verdict in ((165, "assessed"), (220, "not_assessed")):
+        with_total = pd.concat([hidden, total("QMB", value)], ignore_index=True)
+        assert ends(with_total, "origins", "QMB")["eligibility"] == verdict
+        assert "_T" not in set(corridors.compute(with_total, parameters())["counterpart_area"])
+
+
+def test_few_persons_and_one_reporting_area_have_no_concentration() -> None:
+    few = ends(flows(np.full((6, 6), 5)), "origins", "QMB")
+    assert few["reason"] == "fewer than 50 persons across a border"
+    frame = flows(np.full((6, 6), 90))
+    alone = ends(frame[frame["area_code"] == "QMB"], "destinations", "QMA")
+    assert alone["reason"] == "only one area at the other end is reported on"
+    assert np.isnan(alone["effective_number"])
 
 
 def test_rounding_keeps_nine_digits_and_what_is_not_a_number() -> None:

@@ -131,7 +131,7 @@ def read_corridors(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.Da
     flows = connection.execute(
         f"""
         select * from ({CELLS})
-        where counterpart_area <> '_T' and frequency = 'A' and area_level = 'country'
+        where frequency = 'A' and area_level = 'country'
             and offence = '_T' and exploitation = '_T' and sex = '_T' and age = '_T' and detail = '_T'
         order by cell_id
         """

@@ -56,7 +56,10 @@ BETWEEN = {
     "analytics.corridors": """
         counterpart_area VARCHAR, counterpart_role VARCHAR, area_code VARCHAR, measure VARCHAR, source VARCHAR,
         dataset VARCHAR, period VARCHAR, value DOUBLE, share DOUBLE, location_quotient DOUBLE, expected_count DOUBLE,
-        residual DOUBLE, p DOUBLE, q DOUBLE, family_count INTEGER, eligibility VARCHAR, eligibility_reason VARCHAR""",
+        residual DOUBLE, p DOUBLE, q DOUBLE, family_count INTEGER, eligibility VARCHAR, eligibility_reason VARCHAR,
+        origins_effective_number DOUBLE, origins_hhi DOUBLE, origins_top3_share DOUBLE, origins_eligibility VARCHAR,
+        origins_reason VARCHAR, destinations_effective_number DOUBLE, destinations_hhi DOUBLE,
+        destinations_top3_share DOUBLE, destinations_eligibility VARCHAR, destinations_reason VARCHAR""",
 }
 
 
