@@ -135,6 +135,7 @@ class Build:
         return duckdb.connect(str(self.path))
 
     def write(self, lake: Lake) -> None:
+        _let_go_of_the_file()
         self.path.unlink(missing_ok=True)
         with self.connect() as connection:
             create_schemas(connection)
@@ -179,6 +180,14 @@ class Build:
     def frame(self, query: str):
         with self.connect() as connection:
             return connection.execute(query).df()
+
+
+def _let_go_of_the_file() -> None:
+    """dbt may keep a database open after a command, and a file opened again by its name would be the deleted one."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    if DuckDBConnectionManager._ENV is not None:
+        DuckDBConnectionManager._ENV.close()
 
 
 def explain(result) -> str:
