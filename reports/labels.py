@@ -160,7 +160,14 @@ LABELS: dict[str, dict[str, str]] = {
     },
     "origins_eligibility": {"assessed": "assessed", "not_assessed": "not assessed"},
     "destinations_eligibility": {"assessed": "assessed", "not_assessed": "not assessed"},
-    "direction": {"rose": "rose", "fell": "fell", "no_clear_change": "no clear change"},
+    "direction": {
+        "rose": "rose",
+        "fell": "fell",
+        "no_clear_change": "no clear change",
+        "grew": "grew",
+        "shrank": "shrank",
+    },
+    "comparison": {"newest_years": "Newest two years", "first_and_newest": "First and newest year"},
     "kind": {
         "law": "Change of law",
         "code list": "Change of code list",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from reports import map_data, maps, pages_signals, palette
+from reports import map_data, maps, pages_composition, pages_signals, palette
 from reports.drawings import area_map, swatch
 from reports.findings import FAIR, LIMITED, STRONG, findings
 from reports.series import (
@@ -222,7 +222,8 @@ def _beside_neighbours(words: Any, view: maps.View, period: int, position: int) 
     """How an area stands among its neighbours, and what holds whatever the figures known only as bounds are."""
     quadrant, certain = view.quadrants[period][position], view.certainty[period][position]
     said = [words.label("moran_quadrant", quadrant)] if quadrant else []
-    if certain in ("certain", "possible") or (certain == "not" and (period, position) in view.bounds):
+    # for an area known as bounds the reason beside it says as much
+    if certain in ("certain", "possible") and view.states[maps.SPATIAL][period][position] != "x":
         said.append(words.label("certainty", certain))
     return ". ".join(said) or "–"
 
@@ -300,7 +301,12 @@ def trends(site: Site) -> dict[str, Any]:
                 "total": len(members),
             }
         )
-    return {"sections": sections, "alerts": pages_signals.alerts(site), "nowcasts": pages_signals.nowcasts(site)}
+    return {
+        "sections": sections,
+        "alerts": pages_signals.alerts(site),
+        "nowcasts": pages_signals.nowcasts(site),
+        "compositions": pages_composition.compositions(site),
+    }
 
 
 def _has_news(series: Series) -> bool:

@@ -261,16 +261,16 @@ def change_sentence(trend: dict[str, Any] | None) -> str:
     if changes:
         q = f"q = {probability(trend['change_points_q_bh'])}".replace("= <", "<")
         places = joined([period_label(period) for period in changes])
-        text = f"The level changes with {places}; no known break explains it ({q})."
+        text = f"The level changes in {places}; no known break explains it ({q})."
         if _known(trend["change_point_ratio"]):
             text += f" Since {period_label(changes[-1])} it is {number(trend['change_point_ratio'], 2)} times the level before."
         said.append(text)
     bends = _listed(trend.get("joinpoints"))
     if bends and _known(trend["apc_last"]):
-        text = f"Since {period_label(bends[-1])}: {signed(trend['apc_last'], 1)} % a year"
+        text = f"The course bends: since {period_label(bends[-1])} {signed(trend['apc_last'], 1)} % a year"
         if _known(trend["apc_last_low"]):
             text += f" (95 % interval {signed(trend['apc_last_low'], 1)} to {signed(trend['apc_last_high'], 1)})"
-        said.append(f"{text}; the rate of change itself was another one before.")
+        said.append(f"{text}.")
     return " ".join(said)
 
 

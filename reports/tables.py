@@ -34,6 +34,7 @@ TABLE_TITLES = {
     "alerts": "Newest counts against the past of their series",
     "nowcasts": "Newest periods when all is reported",
     "corridors": "Flows between areas",
+    "compositions": "Shifts of the mix of forms",
     "breaks": "Breaks in series",
     "comparability": "Legal definitions compared",
     "coverage": "What was reported and what is missing",

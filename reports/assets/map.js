@@ -140,11 +140,11 @@
       return known.length ? content.quadrants[known[state.period][index]] || "" : "";
     }
 
-    /* What holds whatever the counts known only as bounds are: for those areas, and for others that are or may be high. */
+    /* What holds whatever the counts known only as bounds are; for an area known as bounds the reason says as much. */
     function certaintyText(index) {
       var known = view().certainties;
       var code = known.length ? known[state.period][index] : " ";
-      return code === "c" || code === "p" || (code === "n" && between(index)) ? content.certainties[code] : "";
+      return (code === "c" || code === "p") && letter(index) !== "x" ? content.certainties[code] : "";
     }
 
     function capital(text) { return text.charAt(0).toUpperCase() + text.slice(1); }

@@ -5,7 +5,7 @@
 An invented region of three countries, each cut into squares, sends Poisson counts whose rates are the same everywhere
 and for ever; only the populations differ. Files, contracts and boundaries are written like any partner's, one run takes
 them to releases, and the releases' own tables are read. A claim is `rose` or `fell` in the table of trends, `hot` or
-`cold` in the table of hotspots, a change of level or a joinpoint in the table of trends, a cluster in the table of clusters, an alarm, any class of change over time. A family is one
+`cold` in the table of hotspots, a form that grew or shrank, a change of level or a joinpoint in the table of trends, a cluster in the table of clusters, an alarm, any class of change over time. A family is one
 question shown together (its `family_id` or `map_id`): a map of one period, a map's areas over all periods, or a set of
 trends. With control at 5 %, at most 5 % of such families may
 hold a claim, whatever their size.
@@ -187,6 +187,11 @@ def families(releases: Path, audience: str) -> pd.DataFrame:
                     || case when exploitation <> '_T' then ', by form' else '' end,
                 family_id, count(p), {claimed.format("assessment in ('hot', 'cold')")}
             from read_parquet('{tables}/hotspots.parquet') where method <> 'funnel' group by all
+            union all
+            select '{audience}', 'mixes of forms' || case when area_level = 'country' then ', countries' else '' end,
+                family_id, count(distinct area_code) filter (where eligibility = 'assessed'),
+                coalesce(bool_or(direction in ('grew', 'shrank')), false), coalesce(bool_or(p <= {SIGNIFICANCE}), false)
+            from read_parquet('{tables}/compositions.parquet') group by all
             union all
             select '{audience}', case method when 'circular_scan' then 'clusters' else 'clusters in time' end
                     || ', residents ' || case left(area_code, 3) {residents} end,

@@ -36,6 +36,10 @@ COUNTS = {
     "parts_lower",
     "parts_upper",
     "value_in_period",
+    "value_first",
+    "value_last",
+    "total_first",
+    "total_last",
     "cases_count",
     "median_count",
     "low_count",
@@ -53,6 +57,8 @@ OTHERS = {
     "cluster_rank", "relative_risk", "llr", "radius_km", "permutations", "seed",
     # of visible figures only: levels as ratios, rates of change in percent, tests
     "change_point_ratio", "change_points_llr", "change_points_p", "change_points_q_bh", "change_points_family_count", "apc_last", "apc_last_low", "apc_last_high", "aapc", "aapc_low", "aapc_high", "bic", "joinpoints_p", "joinpoints_q_bh", "joinpoints_family_count",
+    # mixes of which every part is shown
+    "share_first", "share_last", "share_change", "chi_square", "degrees", "cramers_v", "jensen_shannon",
     # concentration over flows that are shown
     "origins_effective_number", "origins_hhi", "origins_top3_share", "destinations_effective_number", "destinations_hhi", "destinations_top3_share",
     "moran_i", "moran_p", "moran_q_bh",
@@ -309,7 +315,16 @@ def test_partners_who_open_no_figure_to_the_public_have_none_there(
 ) -> None:
     truth = json.loads((demonstration_home.path / "planted_truth.json").read_text(encoding="utf-8"))
     for partner in truth["restricted_partners"]:
-        for name in ("observations", "series", "trends", "hotspots", "corridors", "changes", "reconciliation"):
+        for name in (
+            "observations",
+            "series",
+            "trends",
+            "hotspots",
+            "corridors",
+            "compositions",
+            "changes",
+            "reconciliation",
+        ):
             assert partner not in set(read[name]["source"]), name
     everyone = set(attacker.tables(release(demonstration_home.path, "restricted"))["observations"]["source"])
     assert everyone - set(read["observations"]["source"]) == set(truth["restricted_partners"])

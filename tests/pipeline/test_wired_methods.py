@@ -228,7 +228,7 @@ def test_new_levels_and_rates_of_change_stand_on_the_pages(demonstration_home, t
     found = levels(demonstration_home, truth)
     sudden = next(cluster for cluster in truth["clusters"] if cluster["category"] == "new")
     text = page(demonstration_home, "trends")
-    assert "The level changes with 2024 Q1; no known break explains it" in text
+    assert "The level changes in 2024 Q1; no known break explains it" in text
     assert 'class="break found"' in text
     new = found[found["area_code"].isin(sudden["areas"]) & found["change_points"].notna()]["area_code"].iloc[0]
     place = page(demonstration_home, f"areas/{new}")
@@ -240,6 +240,66 @@ def test_new_levels_and_rates_of_change_stand_on_the_pages(demonstration_home, t
     national = assessed[(assessed["area_code"] == country) & (assessed["frequency"] == "A")].iloc[0]
     fall = 100 * (truth["national_trend"]["ratio_per_year"] - 1)
     assert national["aapc_low"] - 1 <= fall <= national["aapc_high"] + 1
+
+
+# ---- mixes of forms
+
+
+@pytest.mark.parametrize("audience", ["restricted", "public"])
+def test_the_planted_shift_of_forms_is_found_and_little_else_is(demonstration_home, truth: dict, audience: str) -> None:
+    rows = table(demonstration_home, "compositions", audience)
+    planted = truth["composition_change"]
+    source = truth["police_partners"][planted["country"]]
+    mine = rows[(rows["area_code"] == planted["country"]) & (rows["comparison"] == "first_and_newest")]
+    grew = mine[(mine["source"] == source) & (mine["exploitation"] == planted["form"])]
+    assert grew["direction"].item() == "grew"
+    assert grew["share_first"].item() == pytest.approx(planted["share_first"], abs=0.03)
+    assert grew["share_last"].item() == pytest.approx(planted["share_last"], abs=0.03)
+    assert (grew["period_first"].item(), grew["period_last"].item()) == tuple(map(str, planted["years"]))
+    assert grew["q_bh"].item() < 1e-6
+    countries = rows[(rows["area_level"] == "country") & (rows["eligibility"] == "assessed")]
+    moved = countries[countries["direction"].isin(["grew", "shrank"])]
+    unmapped = {
+        code for code, partner in truth["police_partners"].items()
+        if partner in {each["partner_id"] for each in truth["unmapped_labels"]}
+    }  # fmt: skip
+    print(
+        f"{audience}: countries whose mix shifted: {sorted(set(moved['area_code']))} of {countries['area_code'].nunique()}"
+    )
+    assert set(moved["area_code"]) <= {planted["country"], *unmapped}
+    newest = rows[(rows["comparison"] == "newest_years") & (rows["eligibility"] == "assessed")]
+    assert newest["direction"].isin(["grew", "shrank"]).mean() <= 0.02
+    section = page(demonstration_home, "trends", audience)
+    section = section[section.index('id="compositions"') :]
+    assert "Forced labour 22 % to 46 %" in section
+
+
+def test_a_changed_law_in_between_and_small_areas_are_not_compared(demonstration_home, truth: dict) -> None:
+    rows = table(demonstration_home, "compositions")
+    refused = rows[rows["eligibility"] == "not_assessed"]
+    assert (refused["exploitation"] == "_T").all()
+    assert refused["eligibility_reason"].notna().all()
+    assert refused[["p", "q_bh", "chi_square", "share_first"]].isna().all(axis=None)
+    law = truth["law_change"]["country"]
+    long = rows[rows["area_code"].str.startswith(law) & (rows["comparison"] == "first_and_newest")]
+    assert set(long["eligibility_reason"]) == {"the law or a way of counting changed in between"}
+    assert (refused["eligibility_reason"] == "too few persons in some forms for a test").sum() >= 50
+
+
+def test_public_mixes_are_made_of_figures_that_are_shown(demonstration_home) -> None:
+    rows = table(demonstration_home, "compositions", "public")
+    rows = rows[rows["eligibility"] == "assessed"]
+    seen = table(demonstration_home, "observations", "public")
+    dimensions = ["sex", "age", "offence", "counterpart_area", "detail"]
+    seen = seen[(seen[dimensions] == "_T").all(axis=1) & (seen["frequency"] == "A")]
+    key = ["area_code", "measure", "source", "dataset", "area_role", "exploitation", "period"]
+    shown = seen.drop_duplicates(key).set_index(key)["value"].astype(float)
+    for end in ("first", "last"):
+        places = rows[[*key[:-1]]].assign(period=rows[f"period_{end}"])
+        found = shown.reindex(pd.MultiIndex.from_frame(places[key])).to_numpy()
+        # of unknown form there may be no row: nobody
+        found = np.where(rows["exploitation"].isin(["_X", "_U"]) & np.isnan(found), 0, found)
+        assert np.array_equal(found, rows[f"value_{end}"].to_numpy())
 
 
 # ---- concentration of flows

@@ -9,7 +9,7 @@ import pandas as pd
 
 from orchestration import progress
 from orchestration.building import Build
-from orchestration.defs.analytics import alerts, clusters, corridors, hotspots, nowcasts, rates, trends
+from orchestration.defs.analytics import alerts, clusters, compositions, corridors, hotspots, nowcasts, rates, trends
 from orchestration.defs.analytics.completeness import masked
 from orchestration.defs.resources import AUDIENCE_PARTITIONS, Warehouse
 from orchestration.defs.warehouse.dbt import POOL
@@ -139,6 +139,20 @@ def read_corridors(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.Da
     return corridors.compute(flows, parameters())
 
 
+def read_compositions(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
+    forms = connection.execute(
+        f"""
+        select * from ({CELLS})
+        where frequency = 'A' and exploitation <> '_T'
+            and offence = '_T' and sex = '_T' and age = '_T' and counterpart_area = '_T' and detail = '_T'
+            and not regexp_full_match(unit, '[A-Z]{{3}}')
+        order by cell_id
+        """
+    ).df()
+    forms = forms.assign(is_incomplete=masked(forms, read_incomplete(connection)))
+    return compositions.compute(forms, *read_breaks(connection), parameters())
+
+
 def _asset(
     name: str,
     deps: list[str],
@@ -213,5 +227,17 @@ ASSETS = [
         read_clusters,
         after=["nowcasts"],
     ),
-    _asset("corridors", ["fct_cells"], "Flows between areas against quasi-independence.", read_corridors),
+    _asset(
+        "corridors",
+        ["fct_cells"],
+        "Flows between areas against quasi-independence, and how concentrated both ends are.",
+        read_corridors,
+    ),
+    _asset(
+        "compositions",
+        ["fct_cells", "fct_breaks", "dim_areas"],
+        "Whether the mix of forms shifted between the newest two years, and since the first.",
+        read_compositions,
+        after=["nowcasts"],
+    ),
 ]

@@ -53,6 +53,14 @@ BETWEEN = {
         cases_count DOUBLE, expected_count DOUBLE, relative_risk DOUBLE, llr DOUBLE, p DOUBLE, radius_km DOUBLE,
         permutations INTEGER, seed INTEGER, distance VARCHAR, eligibility VARCHAR, eligibility_reason VARCHAR,
         method_version VARCHAR""",
+    "analytics.compositions": """
+        area_code VARCHAR, area_level VARCHAR, area_role VARCHAR, measure VARCHAR, unit VARCHAR, reporter VARCHAR,
+        source VARCHAR, dataset VARCHAR, comparison VARCHAR, period_first VARCHAR, period_last VARCHAR,
+        exploitation VARCHAR, value_first DOUBLE, value_last DOUBLE, share_first DOUBLE, share_last DOUBLE,
+        share_change DOUBLE, residual DOUBLE, q DOUBLE, direction VARCHAR, total_first DOUBLE, total_last DOUBLE,
+        chi_square DOUBLE, degrees DOUBLE, cramers_v DOUBLE, jensen_shannon DOUBLE, p DOUBLE, q_bh DOUBLE,
+        q_by DOUBLE, family_id VARCHAR, family_count INTEGER, eligibility VARCHAR, eligibility_reason VARCHAR,
+        method VARCHAR, method_version VARCHAR""",
     "analytics.corridors": """
         counterpart_area VARCHAR, counterpart_role VARCHAR, area_code VARCHAR, measure VARCHAR, source VARCHAR,
         dataset VARCHAR, period VARCHAR, value DOUBLE, share DOUBLE, location_quotient DOUBLE, expected_count DOUBLE,
