@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports import palette
 from reports.figures import Drawing, NothingToShow, axis, finite, shortened
-from reports.pages_overview import unshown
+from reports.pages_corridors import unshown
 from reports.revisions import revised
 from reports.words import date_position, name_order, number, order_names, period_label
 

@@ -24,6 +24,12 @@ STATE_LETTERS = {"hot": "h", "cold": "c", "not_significant": "n", "above": "a", 
 ASSESSED = list(STATE_LETTERS.values())
 MEASURE_ORDER = ("victims_detected", "victims_referred", "victims_identified", "victims_assisted", "cases_reported")
 
+
+def measure_rank(measure: str) -> tuple[int, str]:
+    """Sort key of measures: the ones that people ask for first."""
+    return (MEASURE_ORDER.index(measure) if measure in MEASURE_ORDER else len(MEASURE_ORDER), measure)
+
+
 # an area smaller than this share of the map's width is drawn as a disc of that size, or nobody would find it
 SMALLEST_SHARE = 0.0045
 

@@ -18,7 +18,16 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from reports import pages_areas, pages_changes, pages_coverage, pages_law, pages_methods, pages_overview
+from reports import (
+    pages_areas,
+    pages_changes,
+    pages_corridors,
+    pages_coverage,
+    pages_law,
+    pages_methods,
+    pages_overview,
+    pages_trends,
+)
 from reports.maps import View, views
 from reports.series import SeriesBook, read_series
 from reports.tables import Published
@@ -138,8 +147,8 @@ def write_pages(site: Site, destination: Path, progress: Callable[[str], None]) 
     contents: dict[str, Callable[[Site], dict[str, Any]]] = {
         "index.html": pages_overview.index,
         "hotspots.html": pages_overview.hotspots,
-        "trends.html": pages_overview.trends,
-        "corridors.html": pages_overview.corridors,
+        "trends.html": pages_trends.trends,
+        "corridors.html": pages_corridors.corridors,
         "definitions.html": pages_law.definitions,
         "coverage.html": pages_coverage.coverage,
         "changes.html": pages_changes.changes,

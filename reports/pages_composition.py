@@ -30,7 +30,7 @@ def compositions(site: Site) -> dict[str, Any] | None:
     shifted = [_shift(site, rows) for _, rows in moved.groupby(PLACE, sort=False)]
     shifted.sort(key=lambda row: row["order"])
     areas = moved["area_code"].nunique()
-    summary = f"{number(len(assessed))} mixes of forms could be compared between two years; "
+    summary = f"{number(len(assessed))} mix{'es' if len(assessed) != 1 else ''} of forms could be compared between two years; "
     summary += (
         f"{number(len(shifted))} in {number(areas)} area{'s' if areas != 1 else ''} shifted."
         if areas
@@ -57,8 +57,6 @@ def compositions(site: Site) -> dict[str, Any] | None:
 def _shift(site: Site, rows: pd.DataFrame) -> dict[str, Any]:
     """What moved in one area between two years."""
     words, first = site.published.words, rows.iloc[0]
-    order = maps.MEASURE_ORDER
-    rank = order.index(first["measure"]) if first["measure"] in order else len(order)
     moves = {
         direction: "; ".join(
             f"{words.label('exploitation', row.exploitation)} {percent(row.share_first)} to {percent(row.share_last)}"
@@ -68,7 +66,7 @@ def _shift(site: Site, rows: pd.DataFrame) -> dict[str, Any]:
     }
     return {
         "order": (
-            rank, str(first["measure"]), site.book.level_rank(first["area_level"]), name_order(first["area_name"]),
+            *maps.measure_rank(str(first["measure"])), site.book.level_rank(first["area_level"]), name_order(first["area_name"]),
             str(first["area_code"]), str(first["source"]), str(first["dataset"]), str(first["comparison"]),
         ),
         "code": first["area_code"],
