@@ -161,7 +161,7 @@ def test_what_is_certain_holds_for_every_count_between_the_bounds() -> None:
     assert "known only between two bounds; whatever it is" in far.loc["QMA-63", "eligibility_reason"]
     assert np.isnan(far.loc["QMA-63", "p"])
     everything = [f"QMA-{row * SIDE + column:02}" for row in (1, 2, 3) for column in (1, 2, 3)]
-    near = last_map(with_bounds(frame, everything, 0, 400))
+    near = last_map(with_bounds(frame, everything, 0, 110))
     assert near.loc["QMA-18", "certainty"] == "possible"
     assert "with some of the possible counts" in near.loc["QMA-18", "eligibility_reason"]
 
@@ -196,6 +196,9 @@ def test_bounds_that_nobody_may_see_and_halves_of_persons_are_not_assessed() -> 
     assert "no figure" in unseen.loc["QMA-63", "eligibility_reason"]
     halves = last_map(with_bounds(frame, ["QMA-63"], 0.5, 4))
     assert (halves["certainty"] == "not_assessed").all()
+    wide = last_map(with_bounds(frame, ["QMA-63", "QMA-62"], 0, 501))
+    assert (wide["certainty"] == "not_assessed").all()
+    assert "too little is known around it" in wide.loc["QMA-63", "eligibility_reason"]
     endless = last_map(with_bounds(frame, ["QMA-63"], 0, np.inf))
     assert endless["certainty"].isna().all()
 

@@ -18,7 +18,7 @@ REASONS = {
     "possible": f"{BOUNDS}; with some of the possible counts this area and its neighbours hold more (counts, not rates) "
     "than chance gives, with others not",
     "not": f"{BOUNDS}; whatever it is, this area and its neighbours hold no more (counts, not rates) than chance gives",
-    "not_assessed": f"{BOUNDS}, and too little reports around it to say more",
+    "not_assessed": f"{BOUNDS}, and too little is known around it to say more",
 }
 
 
@@ -36,7 +36,8 @@ def certainty(
 
     An area is high where its Gi* of counts reaches the two-sided normal quantile of significance / areas of the map
     (Bonferroni): a map is one family. Lowest and highest Gi* are taken over every completion of the intervals. Not
-    assessed: maps with fewer than `minimum_areas` areas or counts that are no whole numbers, and neighbourhoods of which less than
+    assessed: maps with fewer than `minimum_areas` areas, with counts that are no whole numbers, or whose intervals are together wider
+    than `maximum_interval_width` (wide bounds say little and every sum within them is tried), and neighbourhoods of which less than
     `minimum_neighbourhood_share` is known at least as bounds, or that would hold fewer than
     `minimum_expected_count` were the surely known counts spread evenly.
     """
@@ -55,6 +56,7 @@ def certainty(
     number = present.sum(axis=0)
     whole = ((np.isnan(low) | (low == np.floor(low))) & (np.isnan(high) | (high == np.floor(high)))).all(axis=0)
     usable = whole & (number >= rules["minimum_areas"])
+    usable &= np.nansum(high - low, axis=0) <= rules["maximum_interval_width"]
     said[:, maps] = np.where(present, "not_assessed", None)
     if not usable.any():
         return said
