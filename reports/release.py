@@ -80,23 +80,25 @@ def write(
     destination.mkdir(parents=True, exist_ok=True)
     (destination / "charts").mkdir()
 
-    say("tables")
-    records = write_tables(source, destination / "tables")
-    say("charts")
-    site = Site(source, records, [], [])
-    made, absent = charts(site)
-    site.chart_records = [write_data(chart, destination / "charts") for chart in made]
-    site.charts_not_made = absent
-    with ThreadPoolExecutor(1) as drawing:
-        # the browser draws in its own process while this one writes the pages
-        pictures = drawing.submit(rendering.render, made, destination / "charts", browser, say)
-        pages = write_pages(site, destination, say)
-        _copy_assets(destination / "assets")
-        hashes = {
-            f"tables/{record['name']}.csv": _sha256(destination / f"tables/{record['name']}.csv") for record in records
-        }
-        _write_json(destination / "datapackage.json", data_package(source, records, hashes))
-        _write_json(destination / "dataset.jsonld", linked_data(source, records))
+    with rendering.session(browser) as started:
+        say("tables")
+        records = write_tables(source, destination / "tables")
+        say("charts")
+        site = Site(source, records, [], [])
+        made, absent = charts(site)
+        site.chart_records = [write_data(chart, destination / "charts") for chart in made]
+        site.charts_not_made = absent
+        with ThreadPoolExecutor(1) as drawing:
+            # the browser draws in its own process while this one writes the pages
+            pictures = drawing.submit(rendering.render, made, destination / "charts", browser, say, started)
+            pages = write_pages(site, destination, say)
+            _copy_assets(destination / "assets")
+            hashes = {
+                f"tables/{record['name']}.csv": _sha256(destination / f"tables/{record['name']}.csv")
+                for record in records
+            }
+            _write_json(destination / "datapackage.json", data_package(source, records, hashes))
+            _write_json(destination / "dataset.jsonld", linked_data(source, records))
     rendered = pictures.result()
     _write_renderings_script(destination, rendered, {chart.id: (chart.width, chart.height) for chart in made})
     say("manifest")

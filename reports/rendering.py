@@ -18,7 +18,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -55,16 +55,29 @@ def find_browser(browser: str | Path | None = None) -> Path | None:
     return next((Path(found) for name in BROWSERS if (found := shutil.which(name))), None)
 
 
+@contextmanager
+def session(browser: str | Path | None = None) -> Iterator[subprocess.Popen[str] | None]:
+    """A browser that starts while its charts are still being made; None without one. It is ended in every case."""
+    program = find_browser(browser)
+    process = _started(program) if program else None
+    try:
+        yield process
+    finally:
+        if process is not None:
+            _end(process)
+
+
 def render(
     charts: Sequence[Chart],
     directory: Path,
     browser: str | Path | None = None,
     progress: Callable[[str], None] = lambda text: None,
+    started: subprocess.Popen[str] | None = None,
 ) -> Rendered:
     """Write `<id>.svg`, `<id>.png` and `<id>.pdf` for every chart into `directory`.
 
     Without a browser nothing is written and `.missing` says what and how to get it. A chart that fails is named there
-    too; the others are still written.
+    too; the others are still written. `started` is what `session` gave: it draws first.
     """
     outcome = Rendered()
     if not charts:
@@ -80,7 +93,10 @@ def render(
         problems: dict[str, str] = {}
         for _ in range(ATTEMPTS):
             left = [chart for chart in charts if chart.id not in drawn and chart.id not in problems]
-            for chart, answer in _session(left, program, Path(folder)):
+            if not left:
+                break
+            process, started = started, None
+            for chart, answer in _session(left, process or _started(program), Path(folder)):
                 if isinstance(answer, Path):
                     progress(f"picture {chart.id}")
                     svg = fixed_svg(answer.read_text(encoding="utf-8"), chart.id)
@@ -102,22 +118,35 @@ def render(
     return outcome
 
 
-def _session(charts: Sequence[Chart], program: Path, folder: Path) -> Iterator[tuple[Chart, Path | str]]:
+def _started(program: Path) -> subprocess.Popen[str]:
+    """The session as a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, str(SESSION), str(program)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+
+
+def _session(
+    charts: Sequence[Chart], process: subprocess.Popen[str], folder: Path
+) -> Iterator[tuple[Chart, Path | str]]:
     """Each chart with its SVG file or the reason why there is none, as the session delivers them.
 
-    The session is a process group of its own and is ended in every case; charts that it did not reach are left out.
+    The session is ended in every case; charts that it did not reach are left out.
     """
-    if not charts:
-        return
     jobs = [
         {"figure": chart.figure, "width": chart.width, "height": chart.height, "svg": str(folder / f"{chart.id}.svg")}
         for chart in charts
     ]
     (folder / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
-    command = [sys.executable, str(SESSION), str(folder / "jobs.json"), str(program)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
-    )
+    with suppress(OSError):
+        assert process.stdin
+        process.stdin.write(f"{folder / 'jobs.json'}\n")
+        process.stdin.close()
     lines: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read, args=(process, lines), daemon=True).start()
     try:
@@ -142,6 +171,9 @@ def _read(process: subprocess.Popen[str], lines: queue.Queue[str]) -> None:
 
 def _end(process: subprocess.Popen[str]) -> None:
     """Give the session a moment to close its browser, then end its whole process group."""
+    if process.stdin and not process.stdin.closed:
+        with suppress(OSError):
+            process.stdin.close()
     with suppress(subprocess.TimeoutExpired):
         process.wait(timeout=SECONDS_TO_CLOSE)
         return
