@@ -12,7 +12,7 @@ from scipy import sparse
 def compile_kernels() -> None:
     """Call every compiled function that a run uses, on a map of a few squares, with the types that a run has."""
     from geo.completions import getis_ord_interval
-    from geo.hotspots import getis_ord
+    from geo.hotspots import getis_ord, local_moran
     from geo.scan import circular, space_time
     from trends.breaks import change_points, joinpoint
     from trends.tests import mann_kendall, theil_sen
@@ -31,14 +31,16 @@ def compile_kernels() -> None:
     expected[0, 0] = np.nan
     getis_ord(counts, weights, expected=expected, transform="B", window="period")
     known = np.nan_to_num(counts)
-    getis_ord_interval(known, known + (known < 2), weights)
+    local_moran(counts, weights, transform="R")
+    for columns in (slice(0, 2), slice(0, 1)):
+        getis_ord_interval(known[:, columns], (known + (known < 2))[:, columns], weights, transform="B")
     people, centres = np.full(side * side, 1000.0), np.stack([place.ravel() % side, place.ravel() // side], axis=1)
     circular(known[:, 0], people, centres.astype(float), permutations=9)
     series = np.stack([(known[:, 0] + step) % 9 for step in range(12)], axis=1)
     space_time(series, centres.astype(float), permutations=9)
-    strata = np.broadcast_to(np.arange(12) // 6, series.shape)
+    strata, years = np.tile(np.arange(12) // 6, (len(series), 1)).astype(float), np.arange(12) / 4
     mann_kendall(series, strata=strata)
-    theil_sen(series, strata=strata)
+    theil_sen(series, t=years, strata=strata)
     change_points(series, "poisson", 2)
     joinpoint(series[:3] + 20, np.full((3, 12), 1000.0), 1)
 
