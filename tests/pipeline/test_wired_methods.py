@@ -25,6 +25,21 @@ def page(home, name: str, audience: str = "restricted") -> str:
     return (release(home.path, audience) / f"{name}.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("audience", ["restricted", "public"])
+@pytest.mark.parametrize("name", ["trends", "hotspots", "clusters", "alerts", "corridors", "nowcasts", "compositions"])
+def test_every_row_carries_how_it_was_made(demonstration_home, name: str, audience: str) -> None:
+    made = table(demonstration_home, name, audience)
+    if name != "nowcasts":
+        assert len(made)
+    for column in ("method", "parameters", "method_version", "eligibility"):
+        assert made[column].notna().all(), column
+        assert (made[column].astype(str) != "").all(), column
+    for column in ("method", "parameters"):
+        assert not made[column].str.contains(r"\{|None|nan").any(), column
+    refused = made[made["eligibility"] != "assessed"]
+    assert refused["eligibility_reason"].notna().all()
+
+
 # ---- clusters
 
 

@@ -29,6 +29,7 @@ select
     clusters.distance,
     clusters.eligibility,
     clusters.eligibility_reason,
+    clusters.parameters,
     clusters.method_version,
     parameters.as_of
 from {{ source("analytics", "clusters") }} as clusters

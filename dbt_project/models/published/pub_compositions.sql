@@ -37,6 +37,7 @@ select
     compositions.eligibility,
     compositions.eligibility_reason,
     compositions.method,
+    compositions.parameters,
     compositions.method_version,
     parameters.as_of
 from {{ source("analytics", "compositions") }} as compositions

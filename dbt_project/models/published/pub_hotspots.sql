@@ -73,6 +73,7 @@ select
     hotspots.moran_q_bh,
     hotspots.moran_quadrant,
     hotspots.certainty,
+    hotspots.parameters,
     hotspots.method_version,
     areas.area_name,
     areas.parent_code,

@@ -88,6 +88,7 @@ select
     trends.joinpoints_eligibility,
     trends.joinpoints_reason,
     trends.method,
+    trends.parameters,
     trends.method_version,
     series.area_code,
     series.area_name,

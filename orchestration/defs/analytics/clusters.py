@@ -19,6 +19,7 @@ from orchestration.defs.analytics.hotspots import GROUP
 from orchestration.defs.analytics.regimes import regimes
 from orchestration.defs.analytics.rounding import round_frame
 from orchestration.defs.analytics.series_grid import PERIODS_A_YEAR, grid
+from orchestration.parameters import stated
 
 METHOD_VERSION = "2"  # 2: space-time scan; figures still coming in are left out
 CIRCULAR, SPACE_TIME = "circular_scan", "space_time_prospective"
@@ -26,7 +27,7 @@ COLUMNS = [
     "map_id", "cluster_id", "cluster_rank", "measure", "exploitation", "source_type", "area_set", "area_level",
     "area_role", "reporter", "source", "dataset", "period_first", "period_last", "method", "area_code", "is_centre",
     "cases_count", "expected_count", "relative_risk", "llr", "p", "radius_km", "permutations", "seed", "distance",
-    "eligibility", "eligibility_reason", "method_version",
+    "eligibility", "eligibility_reason", "parameters", "method_version",
 ]  # fmt: skip
 NO_BOUNDARY = "no boundary, so no place on the map"
 FIGURES = ("cases_count", "expected_count", "relative_risk", "llr", "p", "radius_km")
@@ -67,6 +68,9 @@ def compute(
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
     result = pd.concat(parts, ignore_index=True).assign(method_version=METHOD_VERSION)
+    common = stated(rules, "maximum_population_share", "minimum_areas", "significance")
+    stretches = f"{common}, {stated(rules, 'space_time')}"
+    result["parameters"] = np.where(result["method"] == SPACE_TIME, stretches, common)
     result = round_frame(result, parameters["rounding"]["significant_digits"])
     return result[COLUMNS].sort_values(["map_id", "method", "area_code"], ignore_index=True)
 

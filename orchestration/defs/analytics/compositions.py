@@ -11,6 +11,7 @@ import pandas as pd
 from orchestration.defs.analytics.regimes import regimes
 from orchestration.defs.analytics.rounding import round_frame
 from orchestration.defs.analytics.series_grid import Grid, grid
+from orchestration.parameters import stated
 
 METHOD = "chi-square of homogeneity, adjusted residuals"
 METHOD_VERSION = "1"
@@ -23,7 +24,7 @@ COLUMNS = [
     *(name for name in PLACE if name != "source_type"), "comparison", "period_first", "period_last", "exploitation",
     "value_first", "value_last", "share_first", "share_last", "share_change", "residual", "q", "direction",
     "total_first", "total_last", "chi_square", "degrees", "cramers_v", "jensen_shannon", "p", "q_bh", "q_by", "family_id",
-    "family_count", "eligibility", "eligibility_reason", "method", "method_version",
+    "family_count", "eligibility", "eligibility_reason", "method", "parameters", "method_version",
 ]  # fmt: skip
 
 
@@ -56,7 +57,9 @@ def compute(
         first, last, reason = _years(values, regime, comparison)
         parts.append(_compared(comparison, places, forms, periods, values, first, last, reason, rules))
     result = round_frame(pd.concat(parts, ignore_index=True), parameters["rounding"]["significant_digits"])
-    result = result.assign(method=METHOD, method_version=METHOD_VERSION)
+    result = result.assign(
+        method=METHOD, parameters=stated(rules, "minimum_year_count", "significance"), method_version=METHOD_VERSION
+    )
     order = ["measure", "area_level", "area_code", "source", "dataset", "area_role", "reporter", "unit", "comparison"]
     return result[COLUMNS].sort_values([*order, "exploitation"], ignore_index=True)
 

@@ -9,13 +9,17 @@ import numpy as np
 import pandas as pd
 
 from orchestration.defs.analytics.rounding import round_frame
+from orchestration.parameters import stated
 
+METHOD = "quasi-independence by iterative proportional fitting, Poisson upper tail"
+METHOD_VERSION = "2"  # 2: concentration of both ends
 KEY = ["measure", "source", "dataset", "counterpart_role", "period"]
 ENDS = ("origins", "destinations")
 RESERVED = ("_T", "_U", "_Z", "_X")
 COLUMNS = [
     "counterpart_area", "counterpart_role", "area_code", "measure", "source", "dataset", "period", "value", "share",
     "location_quotient", "expected_count", "residual", "p", "q", "family_count", "eligibility", "eligibility_reason",
+    "method", "parameters", "method_version",
     *(f"{end}_{name}" for end in ENDS for name in ("effective_number", "hhi", "top3_share", "eligibility", "reason")),
 ]  # fmt: skip
 
@@ -40,7 +44,12 @@ def compute(cells: pd.DataFrame, parameters: Mapping[str, Any]) -> pd.DataFrame:
         parts.append(_one_table(dict(zip(KEY, key, strict=True)), frame, rules))
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
-    result = round_frame(pd.concat(parts, ignore_index=True), parameters["rounding"]["significant_digits"])
+    result = pd.concat(parts, ignore_index=True).assign(
+        method=METHOD,
+        parameters=stated(rules, "minimum_total_count", "minimum_end_count", "maximum_hidden_share", "significance"),
+        method_version=METHOD_VERSION,
+    )
+    result = round_frame(result, parameters["rounding"]["significant_digits"])
     return result[COLUMNS].sort_values([*KEY, "area_code", "counterpart_area"], ignore_index=True)
 
 

@@ -17,6 +17,7 @@ from orchestration.defs.analytics.certainty import BOUNDS, REASONS, certainty, h
 from orchestration.defs.analytics.completeness import INCOMPLETE
 from orchestration.defs.analytics.rounding import round_frame
 from orchestration.defs.analytics.series_grid import grid
+from orchestration.parameters import stated
 
 # 2: a class of change only where the area's course stands out among all areas of its map; 3: local Moran, bounds
 METHOD_VERSION = "3"
@@ -28,7 +29,8 @@ COLUMNS = [
     "population_count", "expected_count", "ratio", "z", "p", "p_upper_bound", "p_normal", "q_bh", "q_by", "family_id",
     "family_count", "limit_lower_95", "limit_upper_95", "limit_lower_998", "limit_upper_998", "assessment",
     "eligibility", "eligibility_reason", "emerging_category", "emerging_q_bh", "emerging_eligibility", "emerging_reason",
-    "moran_i", "moran_p", "moran_q_bh", "moran_quadrant", "certainty", "method_version",
+    "moran_i", "moran_p", "moran_q_bh", "moran_quadrant", "certainty", "parameters",
+    "method_version",
 ]  # fmt: skip
 NUMBERS = {
     "value", "population_count", "expected_count", "ratio", "z", "p", "p_upper_bound", "p_normal", "q_bh", "q_by",
@@ -184,6 +186,7 @@ def _maps(
         **origin,
         "period": np.tile(np.array(table.periods, dtype=object), n),
         "method": "getis_ord_star",
+        "parameters": stated(rules, "weights", "transform", "window", "minimum_areas", "significance"),
         "value": values.ravel(),
         "population_count": exposure.ravel(),
         "expected_count": expected.ravel(),
@@ -295,6 +298,7 @@ def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any
             "dataset": datasets[start:stop],
             "period": periods[start],
             "method": "funnel",
+            "parameters": stated(rules, "funnel_levels", "minimum_funnel_countries", "minimum_expected_count"),
             "value": value,
             "population_count": base,
             "expected_count": expected,

@@ -18,6 +18,7 @@ from orchestration.defs.analytics import bends, families, level_changes
 from orchestration.defs.analytics.regimes import regimes
 from orchestration.defs.analytics.rounding import round_frame
 from orchestration.defs.analytics.series_grid import PERIODS_A_YEAR, Grid, grid
+from orchestration.parameters import stated
 
 METHOD = (
     "mann_kendall + theil_sen, strata: regimes and seasons; step_model: quasi-Poisson; change_points: Poisson, modified BIC, "
@@ -29,7 +30,7 @@ COLUMNS = [
     "tau", "s", "z", "p", "q_bh", "q_by", "family_id", "family_count", "slope_per_year", "slope_lower_per_year",
     "slope_upper_per_year", "change_per_year_share", "trend_ratio_per_year", "trend_ratio_lower", "trend_ratio_upper",
     "step_on", "step_ratio", "step_ratio_lower", "step_ratio_upper", "direction", *level_changes.COLUMNS, *bends.COLUMNS,
-    "method", "method_version",
+    "method", "parameters", "method_version",
 ]  # fmt: skip
 
 
@@ -146,7 +147,9 @@ def _of_frequency(
     what = {"A": "years", "Q": "quarters", "M": "months"}[frequency]
     out["eligibility"] = np.where(eligible, "assessed", "too_short")
     out["eligibility_reason"] = [
-        None if good else f"{have} {what} with a figure that can be compared; a trend needs {needed}"
+        None
+        if good
+        else f"{have or 'no'} {what if have > 1 else what[:-1]} with a figure that can be compared; a trend needs {needed}"
         for good, have in zip(eligible, counted, strict=True)
     ]
     return pd.DataFrame(out)
@@ -183,6 +186,7 @@ def _judged(result: pd.DataFrame, keys: pd.DataFrame, rules: Mapping[str, Any]) 
         q_by=false_discovery(p, method="by"),
         direction=direction,
         method=METHOD,
+        parameters=stated(rules, "level", "significance", "minimum_periods", "minimum_regime_periods"),
         method_version=METHOD_VERSION,
         **{name: np.where(unasked, np.nan, result[name].to_numpy(float)) for name in ("tau", "s", "z")},
     )

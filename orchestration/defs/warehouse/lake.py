@@ -24,7 +24,7 @@ BETWEEN = {
         apc_last_low DOUBLE, apc_last_high DOUBLE, aapc DOUBLE, aapc_low DOUBLE, aapc_high DOUBLE, bic DOUBLE,
         joinpoints_p DOUBLE, joinpoints_q_bh DOUBLE, joinpoints_family_count INTEGER, joinpoints_eligibility VARCHAR,
         joinpoints_reason VARCHAR,
-        method VARCHAR, method_version VARCHAR""",
+        method VARCHAR, parameters VARCHAR, method_version VARCHAR""",
     "analytics.hotspots": """
         area_code VARCHAR, area_level VARCHAR, area_set VARCHAR, measure VARCHAR, exploitation VARCHAR, source VARCHAR,
         dataset VARCHAR, period VARCHAR, method VARCHAR, value DOUBLE, population_count DOUBLE, expected_count DOUBLE,
@@ -33,7 +33,7 @@ BETWEEN = {
         limit_upper_998 DOUBLE, assessment VARCHAR, eligibility VARCHAR, eligibility_reason VARCHAR,
         emerging_category VARCHAR, emerging_q_bh DOUBLE, emerging_eligibility VARCHAR, emerging_reason VARCHAR,
         moran_i DOUBLE, moran_p DOUBLE, moran_q_bh DOUBLE, moran_quadrant VARCHAR, certainty VARCHAR,
-        method_version VARCHAR""",
+        parameters VARCHAR, method_version VARCHAR""",
     "analytics.alerts": """
         series_id VARCHAR, period VARCHAR, period_start DATE, value DOUBLE, expected_count DOUBLE, limit_upper DOUBLE,
         score DOUBLE, p DOUBLE, q_bh DOUBLE, q_by DOUBLE, is_alarm BOOLEAN, family_id VARCHAR, family_count INTEGER,
@@ -52,7 +52,7 @@ BETWEEN = {
         dataset VARCHAR, period_first VARCHAR, period_last VARCHAR, method VARCHAR, area_code VARCHAR, is_centre BOOLEAN,
         cases_count DOUBLE, expected_count DOUBLE, relative_risk DOUBLE, llr DOUBLE, p DOUBLE, radius_km DOUBLE,
         permutations INTEGER, seed INTEGER, distance VARCHAR, eligibility VARCHAR, eligibility_reason VARCHAR,
-        method_version VARCHAR""",
+        parameters VARCHAR, method_version VARCHAR""",
     "analytics.compositions": """
         area_code VARCHAR, area_level VARCHAR, area_role VARCHAR, measure VARCHAR, unit VARCHAR, reporter VARCHAR,
         source VARCHAR, dataset VARCHAR, comparison VARCHAR, period_first VARCHAR, period_last VARCHAR,
@@ -60,11 +60,12 @@ BETWEEN = {
         share_change DOUBLE, residual DOUBLE, q DOUBLE, direction VARCHAR, total_first DOUBLE, total_last DOUBLE,
         chi_square DOUBLE, degrees DOUBLE, cramers_v DOUBLE, jensen_shannon DOUBLE, p DOUBLE, q_bh DOUBLE,
         q_by DOUBLE, family_id VARCHAR, family_count INTEGER, eligibility VARCHAR, eligibility_reason VARCHAR,
-        method VARCHAR, method_version VARCHAR""",
+        method VARCHAR, parameters VARCHAR, method_version VARCHAR""",
     "analytics.corridors": """
         counterpart_area VARCHAR, counterpart_role VARCHAR, area_code VARCHAR, measure VARCHAR, source VARCHAR,
         dataset VARCHAR, period VARCHAR, value DOUBLE, share DOUBLE, location_quotient DOUBLE, expected_count DOUBLE,
         residual DOUBLE, p DOUBLE, q DOUBLE, family_count INTEGER, eligibility VARCHAR, eligibility_reason VARCHAR,
+        method VARCHAR, parameters VARCHAR, method_version VARCHAR,
         origins_effective_number DOUBLE, origins_hhi DOUBLE, origins_top3_share DOUBLE, origins_eligibility VARCHAR,
         origins_reason VARCHAR, destinations_effective_number DOUBLE, destinations_hhi DOUBLE,
         destinations_top3_share DOUBLE, destinations_eligibility VARCHAR, destinations_reason VARCHAR""",
