@@ -12,14 +12,17 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from orchestration import code_identity
 from orchestration.parameters import PATH as PARAMETERS_PATH
+from submissions import publications
 from submissions.errors import WaymarkError
 from submissions.home import Home
 from submissions.ledger import Ledger, state
+from submissions.publications import Publication
 
 AUDIENCES = ("restricted", "public")
 KEPT_BUILDS = 4
@@ -39,12 +42,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Build:
-    """One (as_of, ledger position) of one home; `for_audience` narrows it to what one audience may see."""
+    """One (as_of, ledger position) of one home; `for_audience` narrows it to what one audience may see.
+
+    ledger_position  of the last entry that decides figures: entries about releases change none.
+    earlier          releases of this audience that are inputs of protection, oldest first.
+    """
 
     home: Home
     as_of: date
     ledger_position: int
     audience: str | None = None
+    earlier: tuple[Publication, ...] = ()
 
     @property
     def key(self) -> str:
@@ -53,8 +61,8 @@ class Build:
             self.as_of.isoformat(),
             self.ledger_position,
             self.audience or "marts",
-            code_identity.digest(),
-            hashlib.sha256(PARAMETERS_PATH.read_bytes()).hexdigest(),
+            rules_digest(),
+            *(each.release_id for each in self.earlier),
         ]
         return hashlib.sha256(json.dumps(decided).encode()).hexdigest()[:16]
 
@@ -74,7 +82,32 @@ class Build:
     def for_audience(self, audience: str) -> Build:
         if audience not in AUDIENCES:
             raise WaymarkError(f"no audience is called {audience!r}", hint=f"choose one of: {', '.join(AUDIENCES)}")
-        return Build(self.home, self.as_of, self.ledger_position, audience)
+        if audience not in publications.PROTECTED_AUDIENCES:
+            return Build(self.home, self.as_of, self.ledger_position, audience)
+        known = publications.record_of(self.home, audience)
+        earlier = known.before(self.as_of.isoformat(), self.ledger_position, rules_digest())
+        return Build(self.home, self.as_of, self.ledger_position, audience, earlier)
+
+
+# the libraries whose arithmetic decides which cells are hidden: another version may choose otherwise
+DECIDING_LIBRARIES = ("duckdb", "highspy", "numpy", "pandas", "scipy")
+
+
+def rules_digest() -> str:
+    """16 hexadecimal digits over the code, the parameters and the libraries that decide: all but what was received."""
+    decided = [
+        code_identity.digest(),
+        hashlib.sha256(PARAMETERS_PATH.read_bytes()).hexdigest(),
+        *(f"{name} {_version(name)}" for name in DECIDING_LIBRARIES),
+    ]
+    return hashlib.sha256("\n".join(decided).encode()).hexdigest()[:16]
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def resolve(request: Request) -> Build:
@@ -84,14 +117,15 @@ def resolve(request: Request) -> Build:
     """
     entries = Ledger.of(request.home).entries()
     last = len(entries)
-    position = last if request.ledger is None else request.ledger
-    if not 0 < position <= last:
+    asked = last if request.ledger is None else request.ledger
+    if not 0 < asked <= last:
         raise WaymarkError(
-            f"the ledger of {request.home.path} has no position {position}",
+            f"the ledger of {request.home.path} has no position {asked}",
             hint=f"it ends at {last}; `waymark submissions` lists the entries"
             if last
             else "receive a submission first",
         )
+    position = publications.data_position(entries, asked)
     held = state(entries[:position]).in_force()
     if not held:
         raise WaymarkError(
@@ -142,9 +176,10 @@ def state_digest(request: Request, audiences: Sequence[str], sources: Sequence[t
 
     sources  (name, digest) of the contracts, definitions and area files that this request would use.
     """
-    ledger = request.home.ledger / "ledger.jsonl"
+    # a release that went out makes nothing new; one that was discarded does, for it is no input any more
+    entries = [entry for entry in Ledger.of(request.home).entries() if entry["kind"] != publications.RELEASE]
     decided: list[Any] = [
-        hashlib.sha256(ledger.read_bytes()).hexdigest() if ledger.exists() else "",
+        hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest(),
         code_identity.digest(),
         hashlib.sha256(PARAMETERS_PATH.read_bytes()).hexdigest(),
         request.as_of.isoformat() if request.as_of else None,

@@ -1,4 +1,4 @@
-"""Commands about what was released: `waymark release list|show|diff|verify`, `waymark explain`."""
+"""Commands about what was released: `waymark release list|show|diff|verify|discard`, `waymark explain`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from submissions.errors import WaymarkError
 
 @click.group()
 def release() -> None:
-    """List, show, compare and verify releases."""
+    """List, show, compare, verify and discard releases."""
 
 
 def _manifests(home_path: Path, audience: str | None) -> list[dict[str, Any]]:
@@ -131,6 +131,26 @@ def verify(identifier: str, home_path: Path, audience: str | None) -> None:
             click.echo(f"{name}: {len(manifest['core']) + len(manifest['renderings'])} files agree with the manifest")
     if disagreements:
         raise WaymarkError("\n".join(disagreements), hint="remove the release folder and run again to make it anew")
+
+
+@release.command()
+@click.argument("identifier")
+@click.option("--reason", required=True, help="Why nobody can have read it; it stays in the ledger.")
+@click.option("--audience", type=click.Choice(["public"]), default="public", show_default=True)
+@HOME
+def discard(identifier: str, reason: str, audience: str, home_path: Path) -> None:
+    """Say that a release never left the house: later ones need not be protected against it.
+
+    Only for a release that nobody outside has read. One that was read and is wrong stays an input of protection.
+    """
+    from orchestration.holding import hold
+    from submissions import publications
+    from submissions.home import Home
+
+    home = Home.open(home_path)
+    with hold(home, lambda holder: click.echo(f"waiting: the home is held by {holder or 'another process'}", err=True)):
+        entry = publications.discard(home, audience, identifier, reason)
+    click.echo(f"{identifier} is discarded (ledger position {entry['position']}): the next {audience} release does not count it")
 
 
 @click.command()

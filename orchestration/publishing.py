@@ -15,12 +15,16 @@ import duckdb
 import yaml
 
 from orchestration import code_identity, progress
-from orchestration.building import Build
+from orchestration.building import Build, rules_digest
 from orchestration.parameters import parameters
+from submissions import publications, published_cells
 from submissions.errors import WaymarkError
+from submissions.ledger import Ledger
 
 SCHEMA_VERSION = 1
 FIELDS = code_identity.ROOT / "contracts" / "fields.yml"
+# what the audit found and what was lost, as protection leaves it in the folder of a build
+DISCLOSURE = "disclosure.json"
 
 
 @dataclass(frozen=True)
@@ -72,14 +76,17 @@ def export_tables(build: Build) -> dict[str, str]:
 
 
 def release_id(build: Build, digests: dict[str, str]) -> str:
-    """`<as_of>-<hash12>` over the core: tables, parameters (definitions are tables), audience and schema version."""
-    core = {
+    """`<as_of>-<hash12>` over the core: tables, parameters (definitions are tables), audience and schema version; for an
+    audience that protection hides something from also the earlier releases that it was protected against."""
+    core: dict[str, Any] = {
         "tables": digests,
         "parameters": parameters(),
         "audience": build.audience,
         "home_kind": build.home.kind,
         "schema_version": SCHEMA_VERSION,
     }
+    if build.audience in publications.PROTECTED_AUDIENCES:
+        core["earlier_releases"] = [each.release_id for each in build.earlier]
     return f"{build.as_of}-{hashlib.sha256(json.dumps(core, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
@@ -136,7 +143,14 @@ def describe(build: Build, identifier: str) -> dict[str, Any]:
     if build.audience == "public":
         # a handful of quarantined rows is a small count like any other
         balance = {name: balance[name] for name in ("files", "rows_in")}
+    protected = {}
+    if build.audience in publications.PROTECTED_AUDIENCES:
+        protected = {
+            "earlier_releases": [each.release_id for each in build.earlier],
+            "disclosure": json.loads((build.folder / DISCLOSURE).read_text(encoding="utf-8")),
+        }
     return {
+        **protected,
         "release_id": identifier,
         "audience": build.audience,
         "as_of": str(build.as_of),
@@ -194,6 +208,7 @@ def _publish(build: Build, browser: str | None) -> Published:
     shelf.mkdir(parents=True, exist_ok=True)
     final = shelf / identifier
     if final.exists() and _stands(final):
+        put_on_record(build, identifier)
         switch(shelf, identifier)
         return Published(identifier, str(build.audience), final, is_new=False)
     aside = shelf / f".{identifier}.building"
@@ -207,6 +222,8 @@ def _publish(build: Build, browser: str | None) -> Published:
             f"the release {identifier} does not verify and was not published: {problems[0]}",
             hint=f"what was written stays in {aside} until the next run",
         )
+    # on record before it stands in its place: a release that was read and is not on record would be no input of the next
+    put_on_record(build, identifier)
     if final.exists():
         old = shelf / f".{identifier}.replaced"
         shutil.rmtree(old, ignore_errors=True)
@@ -217,6 +234,38 @@ def _publish(build: Build, browser: str | None) -> Published:
         os.rename(aside, final)
     switch(shelf, identifier)
     return Published(identifier, str(build.audience), final, is_new=True, missing=tuple(result.missing))
+
+
+def put_on_record(build: Build, identifier: str) -> None:
+    """Keep what a release of a protected audience publishes beside the ledger, and enter it there. Safe to repeat.
+
+    Raises WaymarkError where a release on record comes out otherwise than it was: it was protected against those that
+    stood before it, and others have been read since.
+    """
+    if build.audience not in publications.PROTECTED_AUDIENCES:
+        return
+    ledger, audience = Ledger.of(build.home), str(build.audience)
+    known = publications.record(ledger.entries(), audience)
+    if known.find(identifier) is not None:
+        return
+    earlier = [each.release_id for each in build.earlier]
+    if earlier != [each.release_id for each in known.out()]:
+        raise WaymarkError(
+            f"the release of {build.as_of} at ledger position {build.ledger_position} does not come out as it was, and "
+            f"{len(known.out()) - len(earlier)} releases went out since, which it was not protected against",
+            hint="restore the home from a backup (docs/runbooks/restore.md), or release a newer state",
+        )
+    with duckdb.connect(str(build.database)) as connection:
+        versions = connection.execute("select * from protected.versions").df()
+    digest = published_cells.extended(build.home, audience, len(known.publications) + 1, versions)
+    ledger.append(
+        [
+            publications.entry_of(
+                identifier, audience, build.as_of.isoformat(), build.ledger_position, rules_digest(), earlier, digest
+            )
+        ]
+    )
+    published_cells.remove_others(build.home)
 
 
 def switch(shelf: Path, identifier: str) -> None:
@@ -244,11 +293,14 @@ def _record(build: Build, folder: Path, identifier: str, digests: dict[str, str]
     with duckdb.connect(str(build.database)) as connection:
         rows = connection.execute(
             """
-            select submission_id, partner_id, dataset, issued_on, ledger_position
-            from lake.submissions where issued_on <= (select as_of from lake.build_parameters) order by ledger_position
+            select submission_id, partner_id, dataset, issued_on, ledger_position, datasets.audience = 'public'
+            from lake.submissions left join stg_lake__datasets as datasets using (partner_id, dataset)
+            where issued_on <= (select as_of from lake.build_parameters) order by ledger_position
             """
         ).fetchall()
     public = build.audience == "public"
+    # whose figures this audience does not get is not named to it either
+    withheld = [build.home.keyed(row[0])[:16] for row in rows if public and not row[5]]
     inputs = [
         {
             # under this home's own key: stable from release to release, and not to be found by guessing
@@ -259,6 +311,7 @@ def _record(build: Build, folder: Path, identifier: str, digests: dict[str, str]
             **({} if public else {"ledger_position": row[4]}),
         }
         for row in rows
+        if row[5] or not public
     ]
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -270,6 +323,7 @@ def _record(build: Build, folder: Path, identifier: str, digests: dict[str, str]
         "parameters": parameters(),
         "table_digests": digests,
         "inputs": inputs,
+        **({"other_inputs": sorted(withheld)} if public else {}),
     }
     path.write_text(json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True), encoding="utf-8")
 

@@ -34,6 +34,7 @@ def releases(home: Home, audiences: Iterable[str]) -> list[dict[str, Any]]:
                 continue
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
             inputs = {each["submission"] for each in manifest["provenance"]["inputs"]} if gone else set()
+            inputs |= set(manifest["provenance"].get("other_inputs", []))
             found.append(
                 {
                     **manifest,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+from submissions import published_cells
 from submissions.errors import WaymarkError
 from submissions.home import Home, write_whole
 from submissions.ledger import Entry, Ledger, State, state
@@ -87,6 +88,7 @@ def finish_erasures(home: Home) -> None:
         entry = known.submissions.get(identity)
         if entry is not None:
             lake_file(home, entry["partner_id"], identity).unlink(missing_ok=True)
+    published_cells.erase(home, known)
 
 
 def listing(home: Home) -> list[dict[str, Any]]:
