@@ -191,6 +191,7 @@ def outer_bounds(published: Published, unknown: np.ndarray, floor: np.ndarray, r
     entries = published.relations.tocoo()
     right = published.relations @ published.value + published.slack
     equal = published.slack[entries.row] == 0
+    factor = np.abs(entries.data)
     for _ in range(rounds):
         before = high.copy(), low.copy()
         for direction in (1, -1):
@@ -201,7 +202,7 @@ def outer_bounds(published: Published, unknown: np.ndarray, floor: np.ndarray, r
             infinite = np.bincount(entries.row[~finite], minlength=len(right))
             others = sums[entries.row] - np.where(finite, least, 0.0)
             usable = (infinite[entries.row] - ~finite == 0) & unknown[entries.col] & (equal | (direction == 1))
-            bound = direction * right[entries.row] - others
+            bound = (direction * right[entries.row] - others) / factor
             up = usable & (coefficient > 0)
             np.minimum.at(high, entries.col[up], bound[up])
             down = usable & (coefficient < 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,9 @@ import pandas as pd
 
 from disclosure.attack import TOLERANCE, exact_ranges
 from disclosure.protection import PRIMARY, SECONDARY, recorded_parameters
-from disclosure.published import hidden_rows, join_published
+from disclosure.published import join_published
+from disclosure.trees import Hierarchies
+from disclosure.versions import Released, hidden_rows, row_thresholds
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,12 @@ class Audit:
 def audit(
     table: pd.DataFrame,
     dims: Sequence[str],
-    hierarchies: Mapping[str, Mapping[object, object]] | None = None,
-    released: Sequence[pd.DataFrame] | None = None,
+    hierarchies: Hierarchies | None = None,
+    lines: pd.DataFrame | None = None,
+    released: Released = None,
     *,
     value: str | None = None,
-    threshold: float | None = None,
+    threshold: float | str | None = None,
 ) -> Audit:
     """Bounds an outsider can put on every suppressed cell, and whether the table is safe to publish.
 
@@ -55,7 +58,7 @@ def audit(
     value = recorded_value if value is None else value
     threshold = recorded_threshold if threshold is None else threshold
     hidden = hidden_rows(table)
-    published = join_published(table, dims, value, threshold, hierarchies, None, list(released or []), hidden)
+    published = join_published(table, dims, value, threshold, hierarchies, lines, None, released, hidden)
 
     row_figure = published.row_figure
     figure = row_figure[hidden]
@@ -68,21 +71,21 @@ def audit(
     ranges = exact_ranges(published, ~shown, np.zeros(len(shown)), wanted)
     low, high = np.round(ranges.low, 6) + 0.0, np.round(ranges.high, 6) + 0.0
 
-    wide = high - low >= threshold - 1 - TOLERANCE
-    open_ended = wide & ((high >= threshold - TOLERANCE) | (low <= TOLERANCE))
+    limit = published.threshold
+    wide = high - low >= limit - 1 - TOLERANCE
+    open_ended = wide & ((high >= limit - TOLERANCE) | (low <= TOLERANCE))
     primary = np.zeros(len(shown), dtype=bool)
     primary[figure[_primary_rows(table, value, threshold, hidden)[hidden]]] = True
-    shown_value = published.value[shown_figure]
     safe = (
         open_ended[primary | small_before].all()
-        and not ((shown_value > 0) & (shown_value < threshold)).any()
+        and not published.small[shown_figure].any()
         and not published.revised[shown_figure].any()
     )
     intervals = table.loc[hidden, dims].assign(low=low[figure], high=high[figure]).reset_index(drop=True)
     return Audit(intervals, bool(safe))
 
 
-def _primary_rows(table: pd.DataFrame, value: str, threshold: float, hidden: np.ndarray) -> np.ndarray:
+def _primary_rows(table: pd.DataFrame, value: str, threshold: float | str, hidden: np.ndarray) -> np.ndarray:
     """(rows,) mask of the hidden cells that must not be worked out."""
     if not hidden.any():
         return hidden
@@ -90,4 +93,4 @@ def _primary_rows(table: pd.DataFrame, value: str, threshold: float, hidden: np.
     values = pd.to_numeric(table[value]).to_numpy(dtype=float, na_value=np.nan)
     told_apart = np.isin(marks[hidden], [PRIMARY, SECONDARY]).all()
     unknown = np.isnan(values) & (not told_apart)
-    return hidden & ((marks == PRIMARY) | ((values > 0) & (values < threshold)) | unknown)
+    return hidden & ((marks == PRIMARY) | ((values > 0) & (values < row_thresholds(table, threshold))) | unknown)

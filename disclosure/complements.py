@@ -18,32 +18,43 @@ from disclosure.simplex import DUAL, OPTIMAL, Programme
 NEIGHBOURHOODS = (3000, 2**40)
 
 
-def close_lines(
-    published: Published, unknown: np.ndarray, candidate: np.ndarray, price: np.ndarray, threshold: float
-) -> np.ndarray:
+def close_lines(published: Published, unknown: np.ndarray, candidate: np.ndarray, price: np.ndarray) -> np.ndarray:
     """Hide the cheapest candidates until every line with a hidden figure has a second one and enough room.
 
-    The room of a line with a shown total is what the total leaves to its hidden parts above 1 each: none of them can be
-    believed larger than itself by more. Nearly additive lines are closed as if they added up, because somebody will
-    believe they do; only where parts miss their total by the threshold or more is that out of the question.
-    unknown, candidate, price: (v,). Returns the new (v,) mask.
+    The room of a line whose hidden figures stand on one side (all are parts, or all are totals) is what the shown ones
+    leave to them above 1 each: none of them can be believed larger than itself by more. Nearly additive lines are closed
+    as if they added up, because somebody will believe they do; only where parts miss their total by the threshold or more
+    is that out of the question. unknown, candidate, price: (v,). Returns the new (v,) mask.
     """
-    lines = np.flatnonzero(published.total >= 0)
-    members = abs(published.relations[lines]).tocsr()
-    total = published.total[lines]
-    by_figure = members.T.tocsr()
+    lines = np.flatnonzero(published.is_line)
+    if not len(lines):
+        return unknown
+    shortfall = published.shortfall[lines]
+    signed = (sp.diags_array(np.where(shortfall < 0, -1.0, 1.0)) @ published.relations[lines]).tocsr()
+    sides = abs(signed).multiply(signed > 0).tocsr(), abs(signed).multiply(signed < 0).tocsr()  # parts, totals
+    members = abs(signed).sign().tocsr()
+    by_figure, by_side = members.T.tocsr(), [side.T.tocsr() for side in sides]
     unknown = unknown.copy()
     spare = np.maximum(published.value - 1, 0)
-    count = members @ unknown.astype(float)
-    shortfall = published.shortfall[lines]
-    room = members @ (unknown * spare) - unknown[total] * spare[total] + shortfall
+    hidden = unknown.astype(float)
+    count = members @ hidden
+    counts = [side.sign() @ hidden for side in sides]
+    rooms = [side @ (hidden * spare) for side in sides]
+    factor = abs(signed).max(axis=1).toarray().ravel()
+    threshold = members.multiply(published.threshold[None, :]).max(axis=1).toarray().ravel()
+    needed = (threshold - 1) * factor
+    several_totals = sides[1].sign().sum(axis=1) > 1
     credible = np.abs(shortfall) < threshold
-    bounding = shortfall > -threshold
 
     def deficient(line: np.ndarray) -> np.ndarray:
         alone = (count[line] == 1) & credible[line]
-        narrow = (count[line] > 0) & bounding[line] & ~unknown[total[line]] & (room[line] < threshold - 1)
-        return alone | narrow
+        parts = (counts[0][line] > 0) & (counts[1][line] == 0) & (shortfall[line] > -threshold[line])
+        totals = (counts[1][line] > 0) & (counts[0][line] == 0) & (shortfall[line] < threshold[line])
+        return (
+            alone
+            | (parts & (rooms[0][line] + shortfall[line] < needed[line]))
+            | (totals & several_totals[line] & (rooms[1][line] - shortfall[line] < needed[line]))
+        )
 
     everything = np.arange(len(lines))
     waiting = everything[deficient(everything)][::-1].tolist()
@@ -60,7 +71,10 @@ def close_lines(
             unknown[chosen] = True
             around = by_figure.indices[by_figure.indptr[chosen] : by_figure.indptr[chosen + 1]]
             count[around] += 1
-            room[around[total[around] != chosen]] += spare[chosen]
+            for side, number, room in zip(by_side, counts, rooms, strict=True):
+                on = slice(side.indptr[chosen], side.indptr[chosen + 1])
+                number[side.indices[on]] += 1
+                room[side.indices[on]] += side.data[on] * spare[chosen]
             waiting.extend(around[deficient(around)].tolist())
     return unknown
 

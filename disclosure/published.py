@@ -7,7 +7,7 @@ one only by the belief that late reports add.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,9 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy.optimize import linprog
 
-from disclosure.lines import build_lines, group_ids
+from disclosure.lines import Spans, group_ids, lines_of_figures
+from disclosure.trees import Hierarchies
+from disclosure.versions import Released, Versions, all_versions
 
 
 @dataclass(frozen=True)
@@ -23,18 +25,22 @@ class Published:
     """v figures and the m relations between them.
 
     value: (v,) true values (for hidden figures nobody holds the value of: one that fits what is shown).
-    weight: (v,) loss when hidden. current: (v,) figure is in the table about to go out.
+    weight: (v,) loss when hidden. threshold: (v,) smallest count that may be shown. current: (v,) figure is in the table
+    about to go out.
     shown_before, hidden_before: (v,) what earlier releases did with it. small_before: (v,) was a primary there.
     revised: (v,) replaces a figure that was shown and differs from it by less than the threshold.
     relations: (m, v) csr array R; the outsider knows R z = R value where slack is 0, else R z <= R value + slack.
     A line whose parts add up is an equation. Parts that fall short of their total may be incomplete, so they only bound
     each other from above; parts that exceed it may overlap, so they only bound each other from below.
-    shortfall: (m,) total less parts. total: (m,) figure that is the line's total, -1 for relations between releases.
+    shortfall: (m,) total less parts; a line's relation has its signs turned where it is negative. is_line: (m,) False for
+    relations between releases.
     row_figure: (rows of the table,) figure of each row, -1 where the row reports nothing.
+    unread: given lines whose cells were never there together.
     """
 
     value: np.ndarray
     weight: np.ndarray
+    threshold: np.ndarray
     current: np.ndarray
     shown_before: np.ndarray
     hidden_before: np.ndarray
@@ -43,85 +49,64 @@ class Published:
     relations: sp.csr_array
     slack: np.ndarray
     shortfall: np.ndarray
-    total: np.ndarray
+    is_line: np.ndarray
     row_figure: np.ndarray
+    unread: int = 0
 
-
-def hidden_rows(table: pd.DataFrame) -> np.ndarray:
-    """Which rows a protected table hides: any non-empty code (or True) in `suppressed`; no such column: none."""
-    if "suppressed" not in table:
-        return np.zeros(len(table), dtype=bool)
-    marks = table["suppressed"]
-    if marks.dtype == bool:
-        return marks.to_numpy()
-    return (marks.notna() & (marks.astype(str) != "")).to_numpy()
+    @property
+    def small(self) -> np.ndarray:
+        """(v,) counts of 1 to the threshold less one."""
+        return (self.value > 0) & (self.value < self.threshold)
 
 
 def join_published(
     table: pd.DataFrame,
     dims: Sequence[str],
     value: str,
-    threshold: float,
-    hierarchies: Mapping[str, Mapping[object, object]] | None,
+    threshold: float | str,
+    hierarchies: Hierarchies | None,
+    lines: pd.DataFrame | None,
     weight: str | None,
-    released: Sequence[pd.DataFrame],
+    released: Released,
     hidden_now: np.ndarray | None,
 ) -> Published:
-    """Join a table with its earlier releases (oldest first).
+    """Join a table with its earlier releases.
 
-    hidden_now: rows of `table` whose value an outsider does not see and which may be missing; None while nothing is
-    decided yet. Raises ValueError for missing columns, negative values and repeated cells.
+    hidden_now: rows of `table` that are known to be hidden and whose value may be missing; None: nothing is decided yet.
+    Raises ValueError for missing columns, negative values and repeated cells.
     """
     dims = list(dims)
-    frames = [*released, table]
-    names = [*(f"released[{i}]" for i in range(len(released))), "table"]
-    hidden = [hidden_rows(frame) for frame in released]
-    hidden.append(np.zeros(len(table), dtype=bool) if hidden_now is None else hidden_now)
-    values = [_checked_values(frame, dims, value, name) for frame, name in zip(frames, names, strict=True)]
-    rows = [np.flatnonzero(~np.isnan(x) | h) for x, h in zip(values, hidden, strict=True)]
-    cells = pd.concat([f[dims].iloc[r] for f, r in zip(frames, rows, strict=True)], ignore_index=True)
-    release = np.repeat(np.arange(len(frames)), [len(r) for r in rows])
-    x = np.concatenate([v[r] for v, r in zip(values, rows, strict=True)])
-    is_hidden = np.concatenate([h[r] for h, r in zip(hidden, rows, strict=True)])
-    cell = group_ids([pd.factorize(cells[dim], use_na_sentinel=False)[0] for dim in dims], len(cells))
-    x = pd.Series(x).groupby(cell).bfill().to_numpy()
-    hidden_earlier = pd.Series(np.where(is_hidden, x, np.nan)).groupby(cell).ffill().to_numpy()
-    x = np.where(np.isnan(x), hidden_earlier, x)
-
+    versions = all_versions(table, dims, value, threshold, released, hidden_now)
+    cell, first, last = versions.cell, versions.first, versions.last
+    x, is_hidden, now = versions.value, versions.hidden, versions.row >= 0
     distinct, _ = pd.factorize(x, use_na_sentinel=False)
-    figure = group_ids([cell, distinct], len(cells))
+    figure = group_ids([cell, distinct], len(cell))
     count = int(figure.max(initial=-1)) + 1
-    now = release == len(released)
 
     def any_row(mask: np.ndarray) -> np.ndarray:
         return np.bincount(figure[mask], minlength=count).astype(bool)
 
     figure_value = np.full(count, np.nan)
     figure_value[figure] = x
+    limit = np.zeros(count)
+    np.maximum.at(limit, figure, versions.threshold)
     loss = np.zeros(count)
     if weight is None:
-        loss[figure[now]] = x[now]
+        loss[figure[now]] = np.nan_to_num(x[now])
     else:
-        loss[figure[now]] = pd.to_numeric(table[weight]).to_numpy(dtype=float)[rows[-1]]
-    if hidden_now is None and not (loss >= 0).all():
+        loss[figure[now]] = pd.to_numeric(table[weight]).to_numpy(dtype=float)[versions.row[now]]
+    if weight is not None and not (loss >= 0).all():
         raise ValueError(f"weights in {weight!r} must be numbers >= 0 for every reported cell")
 
-    totals, parts = [], []
-    for step in range(len(frames)):
-        own = figure[release == step]
-        lines = build_lines(cells[release == step].reset_index(drop=True), dims, hierarchies)
-        totals.append(own[lines.parent])
-        entries = lines.parts.tocoo()
-        parts.append(sp.csr_array((entries.data, (entries.row, own[entries.col])), shape=(lines.count, count)))
-    total = np.concatenate(totals).astype(np.int64)
-    part = sp.vstack(parts).tocsr()
+    figure_cell = np.zeros(count, dtype=np.int64)
+    figure_cell[figure] = cell
+    presence, standing = _merged(cell, first, last), _merged(figure, first, last)
+    built = lines_of_figures(versions.cells, dims, hierarchies, lines, presence, standing, figure_cell)
+    known = _with_unknown_filled(figure_value, built.matrix)
+    shortfall = np.round(-(built.matrix @ known), 6) + 0.0
+    signed = sp.diags_array(np.where(shortfall < 0, -1.0, 1.0)) @ built.matrix
 
-    known = _with_unknown_filled(figure_value, part, total)
-    total, part, shortfall = _distinct_lines(known, part, total)
-    signed = part - sp.csr_array((np.ones(len(total)), (np.arange(len(total)), total)), shape=part.shape)
-    signed = sp.diags_array(np.where(shortfall < 0, -1.0, 1.0)) @ signed
-
-    older, newer, close = _revisions(cell, figure, release, known, is_hidden, threshold)
+    older, newer, close = _revisions(versions, figure, known, limit)
     close = close[~np.isnan(figure_value[close])]
     growing = known[newer] >= known[older]
     older, newer = older[growing], newer[growing]
@@ -131,13 +116,12 @@ def join_published(
     revised[close] = True
 
     row_figure = np.full(len(table), -1, dtype=np.int64)
-    row_figure[rows[-1]] = figure[now]
-    small = is_hidden & ~now & (x > 0) & (x < threshold)
-    first = np.full(count, -1, dtype=np.int64)
-    first[figure[::-1]] = np.arange(len(cells))[::-1]
+    row_figure[versions.row[now]] = figure[now]
+    small = is_hidden & ~now & (x > 0) & (x < versions.threshold)
     joined = Published(
         value=known,
         weight=loss,
+        threshold=limit,
         current=any_row(now),
         shown_before=any_row(~now & ~is_hidden),
         hidden_before=any_row(~now & is_hidden),
@@ -146,37 +130,32 @@ def join_published(
         relations=sp.vstack([signed, growth]).tocsr(),
         slack=np.concatenate([np.abs(shortfall), known[newer] - known[older]]),
         shortfall=np.concatenate([shortfall, np.zeros(len(older))]),
-        total=np.concatenate([total, np.full(len(older), -1, dtype=np.int64)]),
+        is_line=np.arange(len(shortfall) + len(older)) < len(shortfall),
         row_figure=row_figure,
+        unread=built.unread,
     )
-    return _in_canonical_order(joined, _name_ranks(cells.iloc[first], dims))
+    return _in_canonical_order(joined, _name_ranks(versions.cells.iloc[figure_cell], dims))
 
 
-def _checked_values(frame: pd.DataFrame, dims: list[str], value: str, name: str) -> np.ndarray:
-    missing = [column for column in [*dims, value] if column not in frame]
-    if missing:
-        raise ValueError(f"{name} has no column {', '.join(map(repr, missing))}; it has {list(frame.columns)}")
-    values = pd.to_numeric(frame[value]).to_numpy(dtype=float, na_value=np.nan)
-    if not np.isfinite(values[~np.isnan(values)]).all() or (values < 0).any():
-        raise ValueError(f"{name}: {value!r} must hold counts >= 0 or nothing; it has negative or infinite values")
-    repeated = frame.duplicated(dims)
-    if repeated.any():
-        example = frame.loc[repeated, dims].iloc[0].to_dict()
-        raise ValueError(
-            f"{name}: {int(repeated.sum())} rows repeat a cell, for example {example}; sum or choose first"
-        )
-    return values
+def _merged(item: np.ndarray, first: np.ndarray, last: np.ndarray) -> Spans:
+    """The spans of each item, those that follow each other without a gap as one."""
+    order = np.lexsort((first, item))
+    item, first, last = item[order], first[order], last[order]
+    begins = np.ones(len(item), dtype=bool)
+    begins[1:] = (item[1:] != item[:-1]) | (first[1:] > last[:-1] + 1)
+    starts = np.flatnonzero(begins)
+    ends = np.append(starts[1:], len(item))[: len(starts)] - 1
+    return Spans(item[starts], first[starts], last[ends])
 
 
-def _with_unknown_filled(value: np.ndarray, part: sp.csr_array, total: np.ndarray) -> np.ndarray:
+def _with_unknown_filled(value: np.ndarray, signed: sp.csr_array) -> np.ndarray:
     """Fill figures nobody here holds with numbers >= 0 that fit the lines as closely as possible (least sum of gaps).
 
-    value: (v,) with NaN where unknown; part: (m, v); total: (m,).
+    value: (v,) with NaN where unknown; signed: (m, v) lines.
     """
     unknown = np.flatnonzero(np.isnan(value))
     if not len(unknown):
         return value
-    signed = part - sp.csr_array((np.ones(len(total)), (np.arange(len(total)), total)), shape=part.shape)
     system = signed[:, unknown].tocsr()
     rows = np.flatnonzero(np.diff(system.indptr))
     fixed = -(signed[rows] @ np.where(np.isnan(value), 0.0, value))
@@ -198,33 +177,20 @@ def _with_unknown_filled(value: np.ndarray, part: sp.csr_array, total: np.ndarra
     return filled
 
 
-def _distinct_lines(
-    value: np.ndarray, part: sp.csr_array, total: np.ndarray
-) -> tuple[np.ndarray, sp.csr_array, np.ndarray]:
-    """(total, part, shortfall) of the lines, without those that repeat another release's line."""
-    codes = np.random.default_rng(0).integers(1, 2**31, size=(part.shape[1], 2)).astype(float)
-    fingerprint = pd.DataFrame(np.column_stack([total, np.asarray(part @ codes)]))
-    keep = np.flatnonzero(~fingerprint.duplicated().to_numpy())
-    total, part = total[keep], part[keep]
-    return total, part, np.round(value[total] - part @ value, 6) + 0.0
-
-
 def _revisions(
-    cell: np.ndarray, figure: np.ndarray, release: np.ndarray, value: np.ndarray, hidden: np.ndarray, threshold: float
+    versions: Versions, figure: np.ndarray, known: np.ndarray, limit: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs (older, newer) of a cell's figures in consecutive releases, and the newest figures that stand less than
-    the threshold away from one that was shown."""
-    order = np.lexsort((release, cell))
-    before, after = order[:-1], order[1:]
+    """Pairs (older, newer) of a cell's figures one after the other, and the newest figures that stand less than the
+    threshold away from one that was shown."""
+    cell = versions.cell
+    before, after = np.arange(len(cell) - 1), np.arange(1, len(cell))  # versions stand by cell and release
     pair = (cell[before] == cell[after]) & (figure[before] != figure[after])
-    before, after = before[pair], after[pair]
-    last = release.max(initial=0)
-    shown = pd.DataFrame({"cell": cell, "value": value[figure], "figure": figure})
-    earlier = shown[(release < last) & ~hidden]
-    both = shown[release == last].merge(earlier, on="cell", suffixes=("", "_before"))
+    now = versions.row >= 0
+    shown = pd.DataFrame({"cell": cell, "value": known[figure], "figure": figure})
+    both = shown[now].merge(shown[~now & ~versions.hidden], on="cell", suffixes=("", "_before"))
     step = (both["value"] - both["value_before"]).abs()
-    close = both.loc[(step > 0) & (step < threshold), "figure"].to_numpy()
-    return figure[before], figure[after], close
+    close = both.loc[(step > 0) & (step < limit[both["figure"]]), "figure"].to_numpy()
+    return figure[before[pair]], figure[after[pair]], close
 
 
 def _name_ranks(cells: pd.DataFrame, dims: list[str]) -> np.ndarray:
@@ -247,6 +213,7 @@ def _in_canonical_order(published: Published, name_rank: np.ndarray) -> Publishe
     """
     entries = published.relations.tocoo()
     label = _mix(published.value.view(np.uint64) ^ _mix(published.weight.view(np.uint64)))
+    label = _mix(label ^ _mix(published.threshold.view(np.uint64)))
     for flag in (published.current, published.shown_before, published.hidden_before, published.revised):
         label = _mix(label ^ flag.astype(np.uint64))
     role = np.where(entries.data > 0, np.uint64(3), np.uint64(5))
@@ -273,6 +240,7 @@ def _in_canonical_order(published: Published, name_rank: np.ndarray) -> Publishe
     return Published(
         value=published.value[order],
         weight=published.weight[order],
+        threshold=published.threshold[order],
         current=published.current[order],
         shown_before=published.shown_before[order],
         hidden_before=published.hidden_before[order],
@@ -281,8 +249,9 @@ def _in_canonical_order(published: Published, name_rank: np.ndarray) -> Publishe
         relations=relations,
         slack=published.slack[rows],
         shortfall=published.shortfall[rows],
-        total=moved(published.total[rows]),
+        is_line=published.is_line[rows],
         row_figure=moved(published.row_figure),
+        unread=published.unread,
     )
 
 
