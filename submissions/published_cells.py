@@ -5,8 +5,8 @@ values of hidden cells are in it: it never leaves the house. A version holds fro
 `publications`), so a hundred releases with few changes take hardly more room than one.
 
 A row: the cell's key, its figure (value, lower, upper; for a figure that the publisher gave as an interval `value` is the
-stand-in that protection used), `suppressed` ("" shown, "hidden", or "always" where the true value is not known any
-more), `issued_on`, `derivation`, `vintage` ("current", or "previous" for the figures that the table of changes compares
+stand-in that protection used), `suppressed` ("" shown, "hidden"; "always" and "erased" where the value is not
+known any more), `issued_on`, `derivation`, `vintage` ("current", or "previous" for the figures that the table of changes compares
 with), first_release, last_release.
 """
 
@@ -31,7 +31,8 @@ CELL = (
     "exploitation", "sex", "age", "counterpart_area", "counterpart_role", "detail_kind", "detail",
 )  # fmt: skip
 FIGURE = ("value", "lower", "upper", "is_interval", "suppressed", "issued_on", "derivation")
-SHOWN, HIDDEN, ALWAYS = "", "hidden", "always"
+# "always": hidden, and its true value is not known here any more; "erased": it was shown, and is not known here any more
+SHOWN, HIDDEN, ALWAYS, ERASED = "", "hidden", "always", "erased"
 TYPES = {
     **dict.fromkeys(("vintage", *CELL), "varchar"), "period_start": "date", "value": "decimal(20, 4)", "lower": "decimal(20, 4)",
     "upper": "decimal(20, 4)", "is_interval": "boolean", "suppressed": "varchar", "issued_on": "date", "derivation": "varchar",
@@ -127,7 +128,7 @@ def remove_others(home: Home) -> None:
 
 
 def erase(home: Home, known: State) -> None:
-    """Takes every figure out that an erased submission may stand in; what is left says "always hidden". Safe to repeat.
+    """Takes every figure out that an erased submission may stand in; what is left is always hidden. Safe to repeat.
 
     A figure as published is of the submission with its date of issue; one that was added up may hold an older part, so
     every added-up figure issued since is taken out too.
@@ -148,12 +149,15 @@ def erase(home: Home, known: State) -> None:
             for entry in erased:
                 touched += connection.execute(
                     """
-                    update versions set value = null, lower = null, upper = null, is_interval = false, suppressed = $always
-                    where source = $source and dataset = $dataset and suppressed <> $always
+                    update versions set value = null, lower = null, upper = null, is_interval = false,
+                        suppressed = case when suppressed = $shown then $erased else $always end
+                    where source = $source and dataset = $dataset and suppressed not in ($always, $erased)
                         and (issued_on = $issued::date or (derivation <> 'published' and issued_on > $issued::date))
                     """,
                     {
                         "always": ALWAYS,
+                        "erased": ERASED,
+                        "shown": SHOWN,
                         "source": entry["partner_id"],
                         "dataset": entry["dataset"],
                         "issued": str(entry["issued_on"]),

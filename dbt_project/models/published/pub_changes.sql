@@ -34,7 +34,10 @@ where
     and changes.detail = '_T'
     -- a figure that this audience does not get has no change either, and a change is
     -- shown with both of its figures or not at all
-    and (changes.cell_id is null or not coalesce(seen.is_suppressed, true))
+    and (
+        changes.cell_id is null
+        or not coalesce(seen.is_suppressed or seen.is_held_back, true)
+    )
     and (
         changes.previous_cell_id is null
         or not coalesce(seen_before.is_suppressed, true)

@@ -9,7 +9,8 @@ select
     cells.population_count,
     cells.population_period,
     cells.is_population_carried,
-    cells.is_overlapping
+    cells.is_overlapping,
+    cells.is_revision_held_back
 from {{ ref("int_cells_protected") }} as cells
 cross join {{ ref("stg_lake__build_parameters") }} as parameters
 left join {{ source("analytics", "rates") }} as rates on cells.cell_id = rates.cell_id

@@ -36,7 +36,10 @@ select
     cells.population_count,
     cells.population_period,
     cells.is_population_carried,
-    cells.issued_on
+    -- a revision that would tell a small change waits: the older figure stands, with its
+    -- own date
+    protected.issued_on,
+    protected.is_held_back as is_revision_held_back
 from {{ ref("fct_cells") }} as cells
 inner join
     {{ source("protected", "cells") }} as protected on cells.cell_id = protected.cell_id

@@ -9,7 +9,8 @@ from orchestration.defs.warehouse.dbt import POOL
 
 # The tables between the dbt selections. dbt reads them as sources; the assets named here fill them.
 BETWEEN = {
-    "protected.cells": "cell_id VARCHAR, value DECIMAL(20, 4), lower DECIMAL(20, 4), upper DECIMAL(20, 4), is_suppressed BOOLEAN",
+    "protected.cells": "cell_id VARCHAR, value DECIMAL(20, 4), lower DECIMAL(20, 4), upper DECIMAL(20, 4), is_suppressed BOOLEAN, "
+    "is_held_back BOOLEAN, issued_on DATE",
     "analytics.rates": "cell_id VARCHAR, rate_per_100k DOUBLE, rate_lower_per_100k DOUBLE, rate_upper_per_100k DOUBLE",
     "analytics.trends": """
         series_id VARCHAR, eligibility VARCHAR, eligibility_reason VARCHAR, first_period VARCHAR, last_period VARCHAR,
