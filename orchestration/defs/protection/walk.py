@@ -211,7 +211,7 @@ def _step(
     shown = shown.assign(record_value=table["value"], record_suppressed=np.where(hidden, HIDDEN, SHOWN))
     if released is not None and may_hold:
         kept = hold_back(protected, DIMS, hide=hide, **given)
-        held = kept["held"].to_numpy(bool)
+        held = kept["held"].to_numpy(bool).copy()
         dated = kept[DIMS].assign(value=kept["value"]).merge(
             released[released["suppressed"] == ""].sort_values("last_release").drop_duplicates([*DIMS, "value"], keep="last")[
                 [*DIMS, "value", "issued_on", "is_open"]
