@@ -19,7 +19,7 @@ from orchestration import code_identity
 from orchestration.parameters import PATH as PARAMETERS_PATH
 from submissions.errors import WaymarkError
 from submissions.home import Home
-from submissions.ledger import Ledger, state
+from submissions.ledger import Ledger, inputs, state
 
 AUDIENCES = ("restricted", "public")
 KEPT_BUILDS = 4
@@ -82,9 +82,11 @@ def resolve(request: Request) -> Build:
 
     Raises WaymarkError when the ledger position does not exist, or when nothing is in force to build from.
     """
-    entries = Ledger.of(request.home).entries()
+    ledger = Ledger.of(request.home)
+    entries = ledger.entries()
     last = len(entries)
-    position = last if request.ledger is None else request.ledger
+    # what was released is on record behind what it was made from, and makes no new build
+    position = ledger.input_position if request.ledger is None else request.ledger
     if not 0 < position <= last:
         raise WaymarkError(
             f"the ledger of {request.home.path} has no position {position}",
@@ -142,9 +144,9 @@ def state_digest(request: Request, audiences: Sequence[str], sources: Sequence[t
 
     sources  (name, digest) of the contracts, definitions and area files that this request would use.
     """
-    ledger = request.home.ledger / "ledger.jsonl"
+    held = inputs(Ledger.of(request.home).entries())
     decided: list[Any] = [
-        hashlib.sha256(ledger.read_bytes()).hexdigest() if ledger.exists() else "",
+        hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest() if held else "",
         code_identity.digest(),
         hashlib.sha256(PARAMETERS_PATH.read_bytes()).hexdigest(),
         request.as_of.isoformat() if request.as_of else None,

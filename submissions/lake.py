@@ -123,7 +123,7 @@ def load(
     """
     ledger = Ledger.of(home)
     entries = ledger.entries()
-    position = len(entries) if ledger_position is None else ledger_position
+    position = ledger.input_position if ledger_position is None else ledger_position
     if not 0 <= position <= len(entries):
         raise WaymarkError(
             f"the ledger has {len(entries)} entries, not {position}", hint="`waymark submissions` shows positions."
