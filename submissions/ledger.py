@@ -22,7 +22,7 @@ from submissions.home import Home, sync_folder, write_whole
 
 ACCEPTED = ("accepted", "accepted_with_warnings", "rows_quarantined")
 # what was done with the inputs, or to the ledger itself: no build sees these, and none makes a new one
-RECORDS = frozenset({"seal", "release"})
+RECORDS = frozenset({"seal", "manifest", "release", "discard", "published_cells"})
 
 # What each ledger was when it was read last: it only grows, so that reading it once more costs its new lines.
 _read_last: dict[Path, Proved] = {}
