@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.releases import verify_files
-from submissions import proof
+from orchestration.releases import AUDIENCES, verify_files
+from submissions import proof, soundness
+from submissions.errors import WaymarkError
 from submissions.home import Home
 from submissions.ledger import Ledger
 
@@ -114,27 +116,86 @@ def is_on_record(home: Home, audience: str, identifier: str) -> bool:
     return digest is not None and on_record(home).get((audience, identifier)) == digest
 
 
+def standing_releases(home: Home, audience: str) -> list[Path]:
+    """The folders of the releases of an audience that stand, oldest first."""
+    return sorted(path for path in (home.releases / audience).glob("[!.]*") if path.is_dir() and not path.is_symlink())
+
+
+def missing(home: Home) -> list[tuple[str, str]]:
+    """(audience, release id) of every release on record whose folder is not there, but those said never to have left."""
+    discarded = {
+        (entry["audience"], entry["release_id"]) for entry in Ledger.of(home).entries() if entry["kind"] == "discard"
+    }
+    return [
+        each for each in on_record(home) if each not in discarded and not (home.releases / each[0] / each[1]).is_dir()
+    ]
+
+
+def named(home: Home | None, identifier: str, audience: str | None) -> list[tuple[str, Path]]:
+    """(what to call it, folder) of the releases that an id, `latest` or a path names: one, or one of each audience.
+
+    A release that is on record or pointed to, and is not there, is among them. Raises WaymarkError where none is meant.
+    """
+    if home is None or (os.sep in identifier and Path(identifier).is_dir()):
+        if not Path(identifier).is_dir():
+            raise WaymarkError(f"{identifier} is no release folder", hint="give --home DIR to name a release by its id")
+        return [(Path(identifier).resolve().name, Path(identifier).resolve())]
+    known = on_record(home)
+    found = []
+    for each in [audience] if audience else AUDIENCES:
+        shelf = home.releases / each
+        of_audience = [release for place, release in known if place == each]
+        if identifier != "latest":
+            name = identifier if identifier in of_audience or (shelf / identifier).is_dir() else None
+        elif (shelf / "latest").is_symlink():
+            name = os.readlink(shelf / "latest")
+        elif of_audience:
+            raise WaymarkError(
+                f"{shelf / 'latest'} is missing; the newest on record is {of_audience[-1]}",
+                hint=f"waymark run --home {home.path} makes it anew",
+            )
+        else:
+            name = None
+        found += [(f"{name} ({each})", shelf / name)] if name is not None else []
+    if not found:
+        raise WaymarkError(
+            f"no release is called {identifier!r}", hint=f"`waymark release list --home {home.path}` lists them"
+        )
+    return found
+
+
+def damages_of_inputs(home: Home) -> list[proof.Damage]:
+    """What the home holds and is not as it was written: what a release was made from, and what was said of it."""
+    return [damage for damages in soundness.damages(home, Ledger.of(home).entries()).values() for damage in damages]
+
+
 # --- verifying -----------------------------------------------------------------------------------------------------
 
 
-def verify(folder: Path, home: Home | None = None) -> list[Problem]:
-    """Everything that is wrong with a release folder, compared with its home's ledger where one is given."""
+def verify(folder: Path, home: Home | None = None, deep: bool = True) -> list[Problem]:
+    """Everything that is wrong with a release folder, compared with its home's ledger where one is given.
+
+    deep  read the tables too: their rows, the id that they give, and CSV against Parquet.
+    """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         provenance, said = manifest["provenance"], manifest["release"]
         files = verify_files(folder)
         identity, as_of = identity_of(manifest), str(provenance["as_of"])
     except FileNotFoundError:
-        return [Problem(MANIFEST, "is missing: not a release folder, or not finished")]
+        what = "is missing: not a release folder, or not finished" if folder.is_dir() else "is missing with its folder"
+        return [Problem(MANIFEST, what)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return [Problem(MANIFEST, "cannot be read as the manifest of a release")]
     problems = [Problem(name, what) for what, _, name in (line.partition(": ") for line in files)]
     problems += _against_ledger(folder, home, manifest)
-    problems += _tables(folder, provenance, release_id_of=(as_of, identity), names={
-        f"the folder {folder.name}": folder.name,
-        "manifest.json": manifest.get("release_id"),
-        "what pages say (release)": said.get("release_id"),
-    })  # fmt: skip
+    if deep:
+        names = {
+            "the folder": folder.name,
+            MANIFEST: manifest.get("release_id"),
+            "what pages say (release)": said.get("release_id"),
+        }
+        problems += _tables(folder, provenance, (as_of, identity), names)
     if (said.get("audience"), said.get("as_of")) != (identity.get("audience"), as_of):
         problems.append(Problem(MANIFEST, "names one audience or date for the pages and another for the id"))
     return problems

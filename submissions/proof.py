@@ -77,8 +77,8 @@ def expected(entries: Iterable[Mapping[str, Any]], erased: Iterable[str] = ()) -
     return found | {f"ledger/published/{name}-{digest[:16]}.parquet": digest for name, digest in cells.items()}
 
 
-def damages(home: Path, wanted: Mapping[str, str]) -> Iterator[Damage]:
-    """Every file of `wanted` that is missing, cannot be read, or has another digest."""
+def damages(home: Path, wanted: Mapping[str, str | None]) -> Iterator[Damage]:
+    """Every file of `wanted` that is missing, cannot be read, or has another digest than the one stated, if one is."""
     for name, digest in wanted.items():
         path = home / name
         if not path.is_file():
@@ -89,7 +89,7 @@ def damages(home: Path, wanted: Mapping[str, str]) -> Iterator[Damage]:
         except OSError as error:
             yield Damage(name, f"cannot be read: {error.strerror}", cure_of(name))
             continue
-        if found != digest:
+        if digest is not None and found != digest:
             yield Damage(name, "was altered: its digest is not the one on record", cure_of(name))
 
 
