@@ -15,6 +15,7 @@ from pathlib import Path
 
 from orchestration import intake
 from orchestration.building import Request
+from submissions import proof
 from submissions.errors import WaymarkError
 from submissions.home import Home
 from submissions.ledger import Entry, Ledger, state
@@ -56,6 +57,11 @@ def read_again(request: Request, entries: Collection[Entry]) -> None:
             if not landed.is_file():
                 raise WaymarkError(
                     f"{landed} is in the ledger but not in the home", hint="restore it from a backup of the home"
+                )
+            if proof.sha256_of(landed) != entry["file_sha256"]:
+                raise WaymarkError(
+                    f"{landed} was altered: it is not what was received",
+                    hint=proof.cure_of(f"landing/{landed.name}").capitalize(),
                 )
             # names sort by ledger position, so that files are taken in the order in which they came
             place = Path(folder) / entry["partner_id"] / f"{entry['position']:09d}" / entry["file_name"]

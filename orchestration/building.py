@@ -21,7 +21,7 @@ from orchestration.parameters import PATH as PARAMETERS_PATH
 from submissions import publications
 from submissions.errors import WaymarkError
 from submissions.home import Home
-from submissions.ledger import Ledger, state
+from submissions.ledger import Ledger, inputs, state
 from submissions.publications import Publication
 
 AUDIENCES = ("restricted", "public")
@@ -125,6 +125,7 @@ def resolve(request: Request) -> Build:
             if last
             else "receive a submission first",
         )
+    # what was released is on record behind what it was made from, and makes no new build
     position = publications.data_position(entries, asked)
     held = state(entries[:position]).in_force()
     if not held:
@@ -177,9 +178,10 @@ def state_digest(request: Request, audiences: Sequence[str], sources: Sequence[t
     sources  (name, digest) of the contracts, definitions and area files that this request would use.
     """
     # a release that went out makes nothing new; one that was discarded does, for it is no input any more
-    entries = [entry for entry in Ledger.of(request.home).entries() if entry["kind"] != publications.RELEASE]
+    entries = Ledger.of(request.home).entries()
+    held = [*inputs(entries), *(entry for entry in entries if entry["kind"] == publications.DISCARD)]
     decided: list[Any] = [
-        hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest(),
+        hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest() if held else "",
         code_identity.digest(),
         hashlib.sha256(PARAMETERS_PATH.read_bytes()).hexdigest(),
         request.as_of.isoformat() if request.as_of else None,

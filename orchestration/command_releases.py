@@ -113,24 +113,38 @@ def diff(first: str, second: str, home_path: Path, audience: str | None, as_json
 
 @release.command()
 @click.argument("identifier", default="latest")
-@HOME
+@click.option(
+    "--home",
+    "home_path",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="WAYMARK_HOME",
+    help="The home that published it; without one IDENTIFIER is a release folder, and no ledger is asked.",
+)
 @AUDIENCE
-def verify(identifier: str, home_path: Path, audience: str | None) -> None:
-    """Check every file of a release against its manifest; `latest` of each audience. Exit 0 when all agree, else 2."""
-    from orchestration.releases import verify_files
+def verify(identifier: str, home_path: Path | None, audience: str | None) -> None:
+    """Check a release: files against its manifest, its id against its tables, its manifest against the home's ledger.
 
-    disagreements = []
-    for manifest in _named(home_path, identifier, audience):
-        problems = verify_files(Path(manifest["folder"]))
-        name = f"{manifest['release_id']} ({manifest['audience']})"
-        if problems:
-            disagreements.append(
-                f"{len(problems)} files of {name} disagree with the manifest:\n" + "\n".join(problems[:20])
-            )
-        else:
-            click.echo(f"{name}: {len(manifest['core']) + len(manifest['renderings'])} files agree with the manifest")
-    if disagreements:
-        raise WaymarkError("\n".join(disagreements), hint="remove the release folder and run again to make it anew")
+    IDENTIFIER is an id, `latest` of each audience, or a release folder. What the home holds is looked at too: a release
+    whose inputs were altered cannot be made again. Exit 0 when all agree, else 2.
+    """
+    from orchestration import verification
+    from submissions.home import Home
+
+    home = None if home_path is None else Home.open(home_path)
+    damages: list[str] = []
+    for name, folder in verification.named(home, identifier, audience):
+        problems = verification.verify(folder, home)
+        damages += [f"{name}: {problem}\n    cure: {problem.cure}" for problem in problems[:20]]
+        damages += [f"{name}: {len(problems) - 20} more files disagree"] if len(problems) > 20 else []
+        if not problems:
+            ledger = "the ledger with its manifest" if home else "no ledger was asked (--home asks one)"
+            click.echo(f"{name}: all files agree with the manifest, its id with its tables; {ledger}")
+    if home is not None:
+        found = verification.damages_of_inputs(home)
+        damages += [f"{home.path / each.name} {each.what}\n    cure: {each.cure}" for each in found[:20]]
+        damages += [f"{len(found) - 20} more files of the home are damaged"] if len(found) > 20 else []
+    if damages:
+        raise WaymarkError("\n".join(["not as it was published", *damages]), hint="docs/runbooks/restore.md, Damage")
 
 
 @release.command()
@@ -150,7 +164,9 @@ def discard(identifier: str, reason: str, audience: str, home_path: Path) -> Non
     home = Home.open(home_path)
     with hold(home, lambda holder: click.echo(f"waiting: the home is held by {holder or 'another process'}", err=True)):
         entry = publications.discard(home, audience, identifier, reason)
-    click.echo(f"{identifier} is discarded (ledger position {entry['position']}): the next {audience} release does not count it")
+    click.echo(
+        f"{identifier} is discarded (ledger position {entry['position']}): the next {audience} release does not count it"
+    )
 
 
 @click.command()

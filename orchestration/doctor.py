@@ -5,7 +5,6 @@ It changes nothing and loads neither Dagster nor dbt. `deep` reads every landed 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
@@ -14,8 +13,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from orchestration import alerts, lateness, run_log, standing
+from orchestration import alerts, lateness, run_log, standing, verification
 from orchestration.code_identity import ROOT, version
+from submissions import soundness
 from submissions.errors import WaymarkError
 from submissions.home import SCHEMA_VERSION, Home
 from submissions.ledger import Entry, Ledger, State, state
@@ -165,17 +165,8 @@ def ledger_and_lake(home: Home, entries: list[Entry], known: State, deep: bool) 
             f"{len(waiting)} submissions wait for a decision: {_some(waiting)}",
             "`waymark confirm` or `waymark withdraw`; the receipts say what is gone",
         )
-    kept = [entry for identifier, entry in known.submissions.items() if known.standing(identifier) != "erased"]
-    yield from _absent(
-        "lake", [lake_file(home, entry["partner_id"], entry["submission_id"]) for entry in kept], "rows of the ledger"
-    )
-    yield from _absent("landing", [home.landing / entry["file_sha256"] for entry in kept], "files of the ledger")
-    yield from _absent(
-        "receipts",
-        [home.quarantine / entry["submission_id"] / "receipt.json" for entry in kept],
-        "receipts of the ledger",
-    )
-    yield from _references(home, known)
+    yield from _chained(home, entries)
+    yield from _sound(home, entries)
     expected = {
         str(lake_file(home, entry["partner_id"], entry["submission_id"])) for entry in known.submissions.values()
     }
@@ -187,38 +178,35 @@ def ledger_and_lake(home: Home, entries: list[Entry], known: State, deep: bool) 
             f"{len(strange)} files that the ledger does not know: {_some(strange)}",
             "a run that was cut off left them; the same file received again takes their place, and no build reads them",
         )
-    if deep:
-        wrong = [path.name for path in sorted(home.landing.glob("[0-9a-f]*")) if _sha256(path) != path.name]
-        if wrong:
-            yield Finding(
-                BROKEN,
-                "landing",
-                f"{len(wrong)} landed files are not what they were: {_some(wrong)}",
-                "restore them from a backup of the home",
-            )
-        else:
-            yield Finding(WELL, "landing", "every landed file has the digest of its name")
 
 
-def _references(home: Home, known: State) -> Iterator[Finding]:
-    folder = home.lake / "reference"
-    wanted = [folder / "contracts" / partner / digest / "contract.yml" for partner, digest in known.contracts.items()]
-    wanted += [folder / "areas" / name / f"{digest}.csv" for name, digest in known.areas.items()]
-    wanted += [folder / "definitions" / known.definitions] if known.definitions else []
-    yield from _absent("reference", wanted, "contracts, areas and definitions of the ledger")
-
-
-def _absent(about: str, paths: list[Path], what: str) -> Iterator[Finding]:
-    missing = [path.name for path in paths if not path.exists()]
-    if missing:
-        yield Finding(
-            BROKEN,
-            about,
-            f"{len(missing)} {what} are missing: {_some(missing)}",
-            "restore them from a backup of the home (docs/runbooks/restore.md)",
+def _chained(home: Home, entries: list[Entry]) -> Iterator[Finding]:
+    """That reading the ledger proved its lines, and from where on."""
+    start = Ledger.of(home).sealed_at
+    if start is None and entries:
+        text = "its lines are from version 0.1 and prove nothing yet"
+        yield Finding(WARNING, "ledger", text, "the next `waymark run` seals it as it stands")
+    elif start is not None:
+        before = (
+            "" if start == 1 else f"; the {start - 1} before it are sealed as they stood then, not as they were written"
         )
-    else:
-        yield Finding(WELL, about, f"{len(paths)} {what}, all there")
+        yield Finding(WELL, "ledger", f"every line proves those before it, from position {start} on{before}")
+
+
+def _sound(home: Home, entries: list[Entry]) -> Iterator[Finding]:
+    """A finding a damaged file, or one that its zone is as it was written."""
+    files = soundness.files(home, entries)
+    for zone, damages in soundness.damages(home, entries).items():
+        for damage in damages[:LISTED]:
+            yield Finding(BROKEN, zone, f"{damage.name} {damage.what}", damage.cure)
+        if len(damages) > LISTED:
+            cure = "restore the folder from a backup of the home (docs/runbooks/restore.md, Damage)"
+            yield Finding(BROKEN, zone, f"{len(damages) - LISTED} more files are missing or altered", cure)
+        known = files.get(zone, {})
+        if not damages and known:
+            unproved = sum(digest is None for digest in known.values())
+            of_old = f"; of {unproved} only that they are there, for want of a digest" if unproved else ""
+            yield Finding(WELL, zone, f"{len(known)} files of the ledger are as they were written{of_old}")
 
 
 def partners(home: Home) -> Iterator[Finding]:
@@ -237,32 +225,30 @@ def partners(home: Home) -> Iterator[Finding]:
 
 
 def last_releases(home: Home, deep: bool) -> Iterator[Finding]:
-    """The latest release of each audience, and whether its files are those of its manifest."""
-    from orchestration.releases import releases, verify_files
+    """The latest release of each audience; whether every release stands as it was published.
 
-    for audience in standing.audiences_of(home):
+    deep  also recomputes each id from the release's tables.
+    """
+    known = verification.on_record(home)
+    for audience in sorted({*standing.audiences_of(home), *(audience for audience, _ in known)}):
         shelf = home.releases / audience
-        found = [each for each in releases(home, [audience]) if each["is_latest"]]
-        if not found:
-            broken = (shelf / "latest").is_symlink()
-            text = f"{audience}: `latest` points to nothing" if broken else f"{audience}: none yet"
-            yield Finding(BROKEN if broken else WARNING, "release", text, f"waymark run --home {home.path}")
-            continue
-        latest = found[0]
-        position = latest["provenance"]["ledger_position"]
-        yield Finding(
-            WELL,
-            "release",
-            f"{audience}: {latest['release_id']}, as of {latest['provenance']['as_of']}, ledger position {position}",
-        )
-        problems = verify_files(Path(latest["folder"])) if deep else []
-        if problems:
-            yield Finding(
-                BROKEN,
-                "release",
-                f"{audience}: {len(problems)} files differ from the manifest: {_some(problems)}",
-                "remove the release folder and run again",
-            )
+        latest = shelf / "latest"
+        named = os.readlink(latest) if latest.is_symlink() else None
+        if named is not None and (shelf / named).is_dir():
+            yield Finding(WELL, "release", f"{audience}: {named} is the latest")
+        elif named is not None:
+            text = f"{audience}: releases/{audience}/latest points to {named}, which is missing"
+            yield Finding(BROKEN, "release", text, f"restore it from a backup, or waymark run --home {home.path}")
+        elif any(audience == each for each, _ in known):
+            text = f"{audience}: releases/{audience}/latest is missing"
+            yield Finding(BROKEN, "release", text, f"waymark run --home {home.path} makes it anew")
+        else:
+            yield Finding(WARNING, "release", f"{audience}: none yet", f"waymark run --home {home.path}")
+        yield from _shelf(home, audience, deep)
+    for audience, identifier in verification.missing(home):
+        text = f"{audience}: {identifier} is on record, but releases/{audience}/{identifier} is missing"
+        cure = "restore it from a backup, or make it again (docs/runbooks/restore.md, A past release)"
+        yield Finding(WARNING, "release", text, cure)
     aside = [path.name for path in home.releases.glob("*/.*.building")]
     if aside:
         yield Finding(
@@ -271,6 +257,18 @@ def last_releases(home: Home, deep: bool) -> Iterator[Finding]:
             f"{len(aside)} were cut off while they were written: {_some(aside)}",
             "the next run of the same figures writes them anew; they may be removed",
         )
+
+
+def _shelf(home: Home, audience: str, deep: bool) -> Iterator[Finding]:
+    """The releases of one audience that stand."""
+    for folder in verification.standing_releases(home, audience):
+        problems = verification.verify(folder, home, deep)
+        place = folder.relative_to(home.path).as_posix()
+        for problem in problems[:LISTED]:
+            yield Finding(BROKEN, "release", f"{place}/{problem}", problem.cure)
+        if len(problems) > LISTED:
+            text = f"{place}: {len(problems) - LISTED} more files differ"
+            yield Finding(BROKEN, "release", text, verification.ANEW)
 
 
 def last_runs(home: Home) -> Iterator[Finding]:
@@ -297,8 +295,3 @@ def _requirements() -> list[tuple[str, str | None]]:
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

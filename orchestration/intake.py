@@ -12,6 +12,7 @@ from typing import Any
 from orchestration import progress, releases
 from orchestration.building import Request
 from orchestration.code_identity import ROOT
+from submissions import soundness
 from submissions.home import Home
 from submissions.ledger import Entry, Ledger, State, state
 from submissions.receipt import Receipt
@@ -74,6 +75,7 @@ def receive_waiting(request: Request) -> Report:
     from submissions import areas, contract, definitions, receiving, validation_process
 
     say = progress.current().tick
+    begin(request.home)
     # an erasure whose command was killed in between, or that was done by hand
     releases.mark_not_rebuildable(request.home)
     roots = contract.roots(request.contracts, request.home.path)
@@ -103,6 +105,19 @@ def receive_waiting(request: Request) -> Report:
         (_report.refused_before if is_old else _report.files)[key] = receipt
     _report.left_alone = {each.path: each.reason for each in received.left_alone}
     return _report
+
+
+def begin(home: Home) -> None:
+    """Before anything else of a run: an old ledger is sealed as it stands, and what figures are made from is as it was.
+
+    Raises WaymarkError naming file and cure. The caller holds the home.
+    """
+    ledger = Ledger.of(home)
+    if ledger.seal():
+        progress.current().line(
+            f"the ledger is sealed as it stood ({ledger.position - 1} entries); from here on every line proves the others"
+        )
+    soundness.refuse_damaged(home)
 
 
 def _is_refused_before(receipt: Receipt, known: State) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -14,9 +13,10 @@ from typing import Any
 import duckdb
 import yaml
 
-from orchestration import code_identity, progress
+from orchestration import code_identity, progress, verification
 from orchestration.building import Build, rules_digest
 from orchestration.parameters import parameters
+from orchestration.releases import verify_files
 from submissions import publications, published_cells
 from submissions.errors import WaymarkError
 from submissions.ledger import Ledger
@@ -43,14 +43,10 @@ class Published:
 
 
 def export_tables(build: Build) -> dict[str, str]:
-    """Write every pub_ table as parquet under `build.published`, and return name -> SHA-256 of its logical content.
-
-    The content is hashed as ordered rows of text, so that the release id does not hang on a file format's version.
-    """
+    """Write every pub_ table as parquet under `build.published`, and return name -> SHA-256 of its logical content."""
     folder = build.published / "tables"
     shutil.rmtree(build.published, ignore_errors=True)
     folder.mkdir(parents=True)
-    digests: dict[str, str] = {}
     with duckdb.connect(str(build.database)) as connection:
         names = [
             row[0]
@@ -67,27 +63,28 @@ def export_tables(build: Build) -> dict[str, str]:
             connection.execute(
                 f"copy (select * from {table} order by all) to '{_quoted(target)}' (format parquet, compression zstd)"
             )
-            connection.execute(
-                f"copy (select * from {table} order by all) to '{_quoted(folder)}/.content' (format csv)"
-            )
-            digests[target.stem] = hashlib.sha256((folder / ".content").read_bytes()).hexdigest()
-            (folder / ".content").unlink()
-    return digests
+    return verification.table_digests(folder)
 
 
-def release_id(build: Build, digests: dict[str, str]) -> str:
-    """`<as_of>-<hash12>` over the core: tables, parameters (definitions are tables), audience and schema version; for an
-    audience that protection hides something from also the earlier releases that it was protected against."""
-    core: dict[str, Any] = {
-        "tables": digests,
+def identity(build: Build) -> dict[str, Any]:
+    """What a release's id is made of besides its tables (definitions are tables). The manifest says it, so that whoever
+    has the release can recompute its id. For an audience that protection hides something from, the earlier releases that
+    it was protected against are part of it."""
+    protected = {}
+    if build.audience in publications.PROTECTED_AUDIENCES:
+        protected = {"earlier_releases": [each.release_id for each in build.earlier]}
+    return {
+        **protected,
         "parameters": parameters(),
         "audience": build.audience,
         "home_kind": build.home.kind,
         "schema_version": SCHEMA_VERSION,
     }
-    if build.audience in publications.PROTECTED_AUDIENCES:
-        core["earlier_releases"] = [each.release_id for each in build.earlier]
-    return f"{build.as_of}-{hashlib.sha256(json.dumps(core, sort_keys=True).encode()).hexdigest()[:12]}"
+
+
+def release_id(build: Build, digests: dict[str, str]) -> str:
+    """`<as_of>-<hash12>` over the core: tables, parameters, audience and schema version."""
+    return verification.release_id(build.as_of.isoformat(), identity(build), digests)
 
 
 def write_layers(build: Build) -> None:
@@ -207,7 +204,7 @@ def _publish(build: Build, browser: str | None) -> Published:
     shelf = build.home.releases / str(build.audience)
     shelf.mkdir(parents=True, exist_ok=True)
     final = shelf / identifier
-    if final.exists() and _stands(final):
+    if final.exists() and _stands(build, final):
         put_on_record(build, identifier)
         switch(shelf, identifier)
         return Published(identifier, str(build.audience), final, is_new=False)
@@ -232,6 +229,8 @@ def _publish(build: Build, browser: str | None) -> Published:
         shutil.rmtree(old, ignore_errors=True)
     else:
         os.rename(aside, final)
+    # on record once it stands, and before anyone is sent to it
+    verification.record(build.home, str(build.audience), identifier)
     switch(shelf, identifier)
     return Published(identifier, str(build.audience), final, is_new=True, missing=tuple(result.missing))
 
@@ -276,16 +275,12 @@ def switch(shelf: Path, identifier: str) -> None:
     os.replace(temporary, shelf / "latest")
 
 
-def _stands(folder: Path) -> bool:
-    """Whether a release of the same id was written by the same code, completely."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+def _stands(build: Build, folder: Path) -> bool:
+    """Whether a release of the same id was written by the same code, and is as the ledger has it, to the last file."""
+    if not verification.is_on_record(build.home, str(build.audience), folder.name):
         return False
-    return (
-        manifest.get("provenance", {}).get("code_version") == code_identity.version()
-        and (folder / "index.html").is_file()
-    )
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return manifest["provenance"]["code_version"] == code_identity.version() and not verify_files(folder)
 
 
 def _record(build: Build, folder: Path, identifier: str, digests: dict[str, str]) -> None:
@@ -321,6 +316,7 @@ def _record(build: Build, folder: Path, identifier: str, digests: dict[str, str]
         "as_of": str(build.as_of),
         "code_version": code_identity.version(),
         "parameters": parameters(),
+        "identity": identity(build),
         "table_digests": digests,
         "inputs": inputs,
         **({"other_inputs": sorted(withheld)} if public else {}),

@@ -32,7 +32,7 @@ def releases(home: Home, audiences: Iterable[str]) -> list[dict[str, Any]]:
         for folder in sorted(shelf.glob("[!.]*"), reverse=True) if shelf.is_dir() else []:
             if folder.is_symlink() or not (folder / "manifest.json").is_file():
                 continue
-            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            manifest = _manifest(folder)
             inputs = {each["submission"] for each in manifest["provenance"]["inputs"]} if gone else set()
             inputs |= set(manifest["provenance"].get("other_inputs", []))
             found.append(
@@ -45,6 +45,20 @@ def releases(home: Home, audiences: Iterable[str]) -> list[dict[str, Any]]:
                 }
             )
     return found
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if {"core", "renderings", "provenance", "release"} <= manifest.keys():
+            return manifest
+    except (OSError, ValueError, AttributeError):
+        pass
+    raise WaymarkError(
+        f"{path} cannot be read as the manifest of a release",
+        hint="remove the release folder and run again, or restore it from a backup (docs/runbooks/restore.md, Damage)",
+    )
 
 
 def _erased(home: Home) -> set[str]:

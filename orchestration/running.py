@@ -112,6 +112,7 @@ def _held(request: Request) -> Iterator[None]:
 def _run(request: Request, audiences: Sequence[str]) -> Summary:
     from orchestration import intake
 
+    intake.begin(request.home)
     # taken before anything is received: a file that comes in meanwhile is the next run's
     sources = intake.fingerprint(request)
     last = standing.released(request.home, standing.state_of(request, audiences, sources), audiences)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from submissions import published_cells
+from submissions.chain import digest_of, line_of
 from submissions.errors import WaymarkError
 from submissions.home import Home, write_whole
 from submissions.ledger import Entry, Ledger, State, state
@@ -46,49 +48,93 @@ def erase(home: Home, submission_id: str, reason: str) -> list[Entry]:
         digest = known.submissions[submission_id]["file_sha256"]
     if submission_id in known.erased:
         raise WaymarkError(f"{submission_id} is erased already")
+    ledger.seal()
+    entries = ledger.entries()
     keyed = home.keyed(digest)
     touched = [
         entry.get("submission_id") or entry["refusal_id"]
         for entry in entries
         if entry["kind"] in ("submission", "refusal") and entry["file_sha256"] == digest
     ]
-    for entry in entries:
-        if entry.get("file_sha256") == digest:
-            entry |= {"file_sha256": f"keyed:{keyed}", "file_name": "erased"}
-    # The erasure is on record, and the digest gone, before a byte is removed: a crash in between is finished later.
-    erasures = [
-        {"kind": "erasure", "submission_id": identity, "reason": reason, "keyed_digest": keyed}
-        for identity in dict.fromkeys(touched)
-    ]
+    # The erasure is on record before a byte is removed: a crash in between is finished later.
     write_whole(home.ledger / "erasing", digest.encode())
-    appended = ledger.append(erasures)
-    ledger.rewrite([*entries, *appended])
+    rewritten = _digests(_without(ledger, touched, digest, keyed))
+    appended = ledger.append(
+        {
+            "kind": "erasure",
+            "submission_id": identity,
+            "reason": reason,
+            "keyed_digest": keyed,
+            "rewritten": rewritten if place == 0 else {},
+        }
+        for place, identity in enumerate(dict.fromkeys(touched))
+    )
     finish_erasures(home)
     return appended
 
 
 def finish_erasures(home: Home) -> None:
-    """Removes what erased submissions left in landing, lake and quarantine. Safe to repeat."""
+    """Removes what erased submissions left in ledger, landing, lake, quarantine and builds. Safe to repeat."""
     pending = home.ledger / "erasing"
+    ledger = Ledger.of(home)
     if pending.exists():
         digest = pending.read_text()
-        ledger = Ledger.of(home)
-        entries = ledger.entries()
         keyed = home.keyed(digest)
-        if any(entry["kind"] == "erasure" and entry["keyed_digest"] == keyed for entry in entries):
-            for entry in entries:
-                if entry.get("file_sha256") == digest:
-                    entry |= {"file_sha256": f"keyed:{keyed}", "file_name": "erased"}
-            ledger.rewrite(entries)
+        if any(entry["kind"] == "erasure" and entry["keyed_digest"] == keyed for entry in ledger.entries()):
+            _rewrite(ledger, digest, keyed)
             (home.landing / digest).unlink(missing_ok=True)
+            # builds are made again from the ledger; what was erased must not stand in one
+            for build in home.builds.glob("*/"):
+                shutil.rmtree(build, ignore_errors=True)
         pending.unlink()
-    known = state(Ledger.of(home).entries())
+    known = state(ledger.entries())
     for identity in known.erased:
         shutil.rmtree(home.quarantine / identity, ignore_errors=True)
+        (home.logs / "data-docs" / "validations" / f"{identity}.html").unlink(missing_ok=True)
         entry = known.submissions.get(identity)
         if entry is not None:
             lake_file(home, entry["partner_id"], identity).unlink(missing_ok=True)
     published_cells.erase(home, known)
+
+
+def _rewrite(ledger: Ledger, digest: str, keyed: str) -> None:
+    """Takes what was erased out of the ledger's lines, each vouched for by an entry of the erasure."""
+    ledger.seal()
+    erasures = [entry for entry in ledger.entries() if entry["kind"] == "erasure" and entry["keyed_digest"] == keyed]
+    lines = _without(ledger, [entry["submission_id"] for entry in erasures], digest, keyed)
+    vouched = {position: said for entry in erasures for position, said in entry.get("rewritten", {}).items()}
+    rewritten = _digests(lines)
+    if not rewritten.items() <= vouched.items():
+        # an erasure that version 0.1 began: its entry is from before the chain
+        again = {key: erasures[0][key] for key in ("kind", "submission_id", "reason", "keyed_digest")}
+        ledger.append([again | {"rewritten": rewritten}])
+    if lines:
+        ledger.replace(lines)
+
+
+def _without(ledger: Ledger, identities: Sequence[str], digest: str, keyed: str) -> dict[int, Entry]:
+    """Position -> what stays of every line that tells of erased bytes: neither their name nor any digest of them."""
+    found: dict[int, Entry] = {}
+    for entry in ledger.entries():
+        kept = {key: value for key, value in entry.items() if key != "blind"}
+        if entry.get("file_sha256") == digest:
+            kept |= {"file_sha256": f"keyed:{keyed}", "file_name": "erased"}
+            kept.pop("files", None)
+        elif entry["kind"] == "seal" and (gone := _named(entry["files"], identities)):
+            kept["files"] = {name: value for name, value in entry["files"].items() if name not in gone}
+        else:
+            continue
+        found[entry["position"]] = kept | {"original_sha256": ledger.original_sha256(entry["position"])}
+    return found
+
+
+def _named(files: Iterable[str], identities: Sequence[str]) -> set[str]:
+    """The files of a seal that belong to submissions or refusals: their ids stand in the paths."""
+    return {name for name in files if any(identity in name for identity in identities)}
+
+
+def _digests(lines: Mapping[int, Entry]) -> dict[str, str]:
+    return {str(position): digest_of(line_of(entry)) for position, entry in lines.items()}
 
 
 def listing(home: Home) -> list[dict[str, Any]]:

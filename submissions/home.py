@@ -113,7 +113,13 @@ class Home:
 
     def keyed(self, text: str) -> str:
         """A digest that only this home can make: what stays of a digest after an erasure, and of ids in public."""
-        return hmac.new((self.ledger / "key").read_bytes(), text.encode(), hashlib.sha256).hexdigest()
+        key = self.ledger / "key"
+        if not key.is_file():
+            raise WaymarkError(
+                f"{key} is missing: without it nothing can be received or released",
+                hint="Restore ledger/key from a backup of the home (docs/runbooks/restore.md, Damage).",
+            )
+        return hmac.new(key.read_bytes(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def _command() -> str:

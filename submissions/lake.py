@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from submissions import definitions
+from submissions import definitions, soundness
 from submissions.checking import KEY, VALUES
 from submissions.contract import DIMENSIONS, Contract, Dataset, load_snapshot
 from submissions.errors import WaymarkError
@@ -123,7 +123,7 @@ def load(
     """
     ledger = Ledger.of(home)
     entries = ledger.entries()
-    position = len(entries) if ledger_position is None else ledger_position
+    position = ledger.input_position if ledger_position is None else ledger_position
     if not 0 <= position <= len(entries):
         raise WaymarkError(
             f"the ledger has {len(entries)} entries, not {position}", hint="`waymark submissions` shows positions."
@@ -136,6 +136,7 @@ def load(
             f"the ledger at position {position} needs {gone[0]}, which was erased for legal reasons",
             hint="Releases that it touched cannot be built again; build from a position after the erasure.",
         )
+    soundness.refuse_damaged(home, position)
     if as_of is None:
         issued = [entry["issued_on"] for entry in known.in_force()]
         if not issued:

@@ -13,11 +13,9 @@ from dataclasses import dataclass, field
 
 from submissions.errors import WaymarkError
 from submissions.home import Home
-from submissions.ledger import Entry, Ledger
+from submissions.ledger import RECORDS, Entry, Ledger
 
 RELEASE, DISCARD, CELLS = "release", "discard", "published_cells"
-# entries that tell what left the house; none of them changes a figure
-KINDS = (RELEASE, DISCARD, CELLS)
 # whom protection hides something from: what they read once cannot be taken back
 PROTECTED_AUDIENCES = ("public",)
 
@@ -93,7 +91,7 @@ def record_of(home: Home, audience: str) -> Record:
 def data_position(entries: Sequence[Entry], limit: int | None = None) -> int:
     """The position of the last entry that decides figures, at or before `limit`; 0 where there is none."""
     last = len(entries) if limit is None else min(limit, len(entries))
-    return next((number for number in range(last, 0, -1) if entries[number - 1]["kind"] not in KINDS), 0)
+    return next((number for number in range(last, 0, -1) if entries[number - 1]["kind"] not in RECORDS), 0)
 
 
 def cells_digest(entries: Sequence[Entry], audience: str) -> str | None:

@@ -305,7 +305,7 @@ def test_an_erasure_that_was_interrupted_is_finished_by_the_next_run(
     def killed(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Ledger, "rewrite", killed)
+    monkeypatch.setattr(Ledger, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         receiving.erase(home, str(receipt.submission_id), "order of a court")
     monkeypatch.undo()

@@ -69,9 +69,7 @@ def cells(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Materia
             where previous_cell_id is not null and counterpart_area = '_T' and detail = '_T' order by all
             """
         ).df()
-        decided = protected_cells(
-            frame, pairs, audience, declared(connection), parameters(), earlier_of(build)
-        )
+        decided = protected_cells(frame, pairs, audience, declared(connection), parameters(), earlier_of(build))
         fill(connection, "protected.cells", decided.cells)
         if audience in PROTECTED_AUDIENCES:
             connection.register("deciding", decided.versions)

@@ -236,7 +236,9 @@ def lines_between(
     both = both[(gap < 1e-6) | ((both["partner"] == both["partner_total"]) & (gap < both["k"]))]
     both = both.assign(line=len(pairs) + np.arange(len(both)))
     entries.append(both[["row", "line"]].assign(sign=-1.0))
-    entries.append(parts.merge(both[["between", ORIGIN, "line"]], on=["between", ORIGIN])[["row", "line"]].assign(sign=1.0))
+    entries.append(
+        parts.merge(both[["between", ORIGIN, "line"]], on=["between", ORIGIN])[["row", "line"]].assign(sign=1.0)
+    )
 
     found = pd.concat(entries, ignore_index=True).sort_values(["line", "row"], kind="stable", ignore_index=True)
     named = rows[list(DIMENSIONS)].iloc[found["row"].to_numpy()].reset_index(drop=True)

@@ -41,7 +41,9 @@ def with_earlier_stand_ins(table: pd.DataFrame, given: pd.DataFrame) -> pd.DataF
     if not len(given) or not table["is_interval"].any():
         return table
     merged = table[[*DIMENSIONS, "own_lower", "own_upper"]].merge(
-        given.drop_duplicates([*DIMENSIONS, "own_lower", "own_upper"]), on=[*DIMENSIONS, "own_lower", "own_upper"], how="left"
+        given.drop_duplicates([*DIMENSIONS, "own_lower", "own_upper"]),
+        on=[*DIMENSIONS, "own_lower", "own_upper"],
+        how="left",
     )
     kept = table["is_interval"] & merged["stand_in"].notna()
     return table.assign(
@@ -52,7 +54,10 @@ def with_earlier_stand_ins(table: pd.DataFrame, given: pd.DataFrame) -> pd.DataF
 
 
 def with_fitting_stand_ins(
-    table: pd.DataFrame, dims: Sequence[str], hierarchies: Mapping[str, Sequence[Mapping[str, str]]], lines: pd.DataFrame
+    table: pd.DataFrame,
+    dims: Sequence[str],
+    hierarchies: Mapping[str, Sequence[Mapping[str, str]]],
+    lines: pd.DataFrame,
 ) -> pd.DataFrame:
     """The table with stand-ins for intervals that make the lines they stand in add up as far as whole numbers can.
 

@@ -20,7 +20,7 @@ from orchestration.defs.protection.stand_ins import (
     with_earlier_stand_ins,
     with_fitting_stand_ins,
 )
-from submissions.published_cells import ALWAYS, CELL, ERASED, FIGURE, HIDDEN, SHOWN, VERSION
+from submissions.published_cells import ALWAYS, CELL, ERASED, HIDDEN, SHOWN, VERSION
 
 DIMS = list(DIMENSIONS)
 CURRENT, PREVIOUS = "current", "previous"
@@ -125,7 +125,10 @@ def protected_cells(
     out.loc[hidden, ["value", "lower", "upper"]] = None
     decided = pd.concat(versions, ignore_index=True)
     return Decided(
-        out.sort_values("cell_id", ignore_index=True), is_safe, decided, losses(table, step.protected, shown, step.audited)
+        out.sort_values("cell_id", ignore_index=True),
+        is_safe,
+        decided,
+        losses(table, step.protected, shown, step.audited),
     )
 
 
@@ -262,7 +265,11 @@ def _previous(
         last_release=last + 1,
     )
     out = just_now if released is None else pd.concat([released, just_now], ignore_index=True)
-    out = out[out["subject"].isin(subjects)].drop(columns=["issued_on", "is_open"], errors="ignore").reset_index(drop=True)
+    out = (
+        out[out["subject"].isin(subjects)]
+        .drop(columns=["issued_on", "is_open"], errors="ignore")
+        .reset_index(drop=True)
+    )
     done = _step(both, trees, lines, out, np.zeros(len(both), dtype=bool), may_hold=False)
     own = slice(0, len(earlier))
     shown = done.shown.iloc[own].reset_index(drop=True)
