@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from disclosure.attack import TOLERANCE, exact_ranges
+from disclosure.found import Relation, described, found_lines, lines_where
+from disclosure.lines import build_lines
 from disclosure.protection import PRIMARY, SECONDARY, recorded_parameters
 from disclosure.published import join_published
 from disclosure.trees import Hierarchies
@@ -21,10 +23,14 @@ class Audit:
 
     intervals: one row a suppressed cell, in the table's order: the dimensions, low, high (inf: no limit).
     safe: no small count is shown, and every hidden one could as well be large.
+    lines: what the outsider was given to know, one row a relation among members: origin ("declared" in a tree, "found" in
+    the figures, "given" as `lines`, these in one row), dimension, total, parts, slices (how many lines of the table it
+    makes). Relations that were found and are missing among the declared ones are to be declared, or understood.
     """
 
     intervals: pd.DataFrame
     safe: bool
+    lines: pd.DataFrame
 
 
 def audit(
@@ -36,13 +42,15 @@ def audit(
     *,
     value: str | None = None,
     threshold: float | str | None = None,
+    find: bool = True,
 ) -> Audit:
     """Bounds an outsider can put on every suppressed cell, and whether the table is safe to publish.
 
     table: as returned by `protect`, or the same with hidden values left blank: any non-empty code in `suppressed` is
     a hidden cell. Of hidden values no use is made but to see which lines add up; where they are blank, lines are
-    believed to add up as far as they can together. released: earlier protected tables, oldest first; a cell whose
-    value did not change is one unknown for all of them.
+    believed to add up as far as they can together. hierarchies, lines, released: as for `protect`; a cell whose value did
+    not change is one unknown for all releases. find: the outsider also knows the relations that nobody declared and that
+    hold in the figures (`disclosure.found.found_lines`).
 
     value, threshold: column and rule; by default those that `protect` recorded in the table's `attrs`, else "value"
     and 11.
@@ -58,7 +66,9 @@ def audit(
     value = recorded_value if value is None else value
     threshold = recorded_threshold if threshold is None else threshold
     hidden = hidden_rows(table)
-    published = join_published(table, dims, value, threshold, hierarchies, lines, None, released, hidden)
+    relations = found_lines(table, dims, hierarchies, value) if find else []
+    known = pd.concat([lines, lines_where(relations, table, dims)]) if relations else lines
+    published = join_published(table, dims, value, threshold, hierarchies, known, None, released, hidden)
 
     row_figure = published.row_figure
     figure = row_figure[hidden]
@@ -82,7 +92,30 @@ def audit(
         and not published.revised[shown_figure].any()
     )
     intervals = table.loc[hidden, dims].assign(low=low[figure], high=high[figure]).reset_index(drop=True)
-    return Audit(intervals, bool(safe))
+    return Audit(intervals, bool(safe), _report(table, dims, value, hidden, hierarchies, lines, relations))
+
+
+def _report(
+    table: pd.DataFrame,
+    dims: list[str],
+    value: str,
+    hidden: np.ndarray,
+    hierarchies: Hierarchies | None,
+    lines: pd.DataFrame | None,
+    relations: list[Relation],
+) -> pd.DataFrame:
+    """`Audit.lines`."""
+    cells = table.loc[hidden | table[value].notna().to_numpy(), dims].reset_index(drop=True)
+    built = build_lines(cells, dims, hierarchies, lines)
+    given = int((built.dimension < 0).sum())
+    found = [(r.dim, r.total, r.parts, r.slices) for r in relations]
+    frames = [
+        described(built, cells, dims).assign(origin="declared"),
+        pd.DataFrame(found, columns=["dimension", "total", "parts", "slices"]).assign(origin="found"),
+        pd.DataFrame([("", "", (), given)] * (given > 0), columns=["dimension", "total", "parts", "slices"]).assign(origin="given"),
+    ]
+    report = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+    return report[["origin", "dimension", "total", "parts", "slices"]]
 
 
 def _primary_rows(table: pd.DataFrame, value: str, threshold: float | str, hidden: np.ndarray) -> np.ndarray:

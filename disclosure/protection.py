@@ -200,9 +200,9 @@ def _close_systems(
             short = explore(published, unknown, floor, target & ~hopeless, need, ranges)
         if not len(short):
             short = explore(published, unknown, floor, unknown & ~target & ~hopeless, need, ranges)
-            known = short[(ranges.high - ranges.low)[short] < TOLERANCE]
-            unknown[known[~must[known]]] = False
-            hopeless[known] = True
+            idle = short[((ranges.high - ranges.low)[short] < TOLERANCE) & ~must[short]]
+            unknown[idle] = False
+            hopeless[idle] = True
             short = short[~hopeless[short]]
         if not len(short):
             return unknown
