@@ -97,6 +97,8 @@ def print_summary(summary: Summary, home: Path) -> None:
     for each in summary.releases:
         click.echo(f"{each['audience']} release {each['release_id']}")
         click.echo(f"  {each['index']}")
+        if "disclosure" in each:
+            click.echo(f"  {_losses(each['disclosure'], len(each['earlier_releases']))}")
 
 
 def print_receipt(receipt: Any) -> None:
@@ -155,3 +157,20 @@ def _interval(figure: Mapping[str, Any]) -> str:
     if figure["lower"] is not None and figure["upper"] is not None:
         return f"between {plain(figure['lower'])} and {plain(figure['upper'])}"
     return f"no figure ({figure['missing_reason']})"
+
+
+def _losses(said: dict[str, Any], earlier: int) -> str:
+    """What protection cost, as the manifest says it."""
+    if said["hidden"]["cells_share"] is None:
+        hidden = "few cells are hidden"
+    else:
+        shares = [
+            f"{each['cells_share']:.0%} of cells with {each['persons_share']:.0%} of persons"
+            for each in (said["hidden"], said["threshold_alone"])
+            if each["cells_share"] is not None and each["persons_share"] is not None
+        ]
+        hidden = " (small counts alone: ".join([f"{shares[0]} are hidden", *shares[1:]]) + ")" * (len(shares) - 1)
+    return (
+        f"protected against {earlier} earlier releases: {hidden}; revisions held back: {said['held_back']}; sums that hold and "
+        f"are declared nowhere: {said['undeclared_relations_count']}"
+    )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration import alerts, building, lost_runs, progress, standing
 from orchestration.building import Request
 from orchestration.holding import hold
+from submissions import publications
 from submissions.errors import WaymarkError
 from submissions.home import Holder, Home, write_whole
 
@@ -110,7 +111,7 @@ def _held(request: Request) -> Iterator[None]:
 
 
 def _run(request: Request, audiences: Sequence[str]) -> Summary:
-    from orchestration import intake
+    from orchestration import intake, publishing
 
     intake.begin(request.home)
     # taken before anything is received: a file that comes in meanwhile is the next run's
@@ -126,11 +127,17 @@ def _run(request: Request, audiences: Sequence[str]) -> Summary:
         files_without_contract=report.without_contract,
         already_held=report.already_held,
         refused_before=[intake.refused_row(receipt) for receipt in report.refused_before.values()],
-        notices=report.notices,
+        notices=[*report.notices, *_lost(request.home, audiences)],
         warnings=intake.warnings(report.receipts),
         unmapped=intake.unmapped(report.receipts),
         releases=[
-            {"audience": each.audience, "release_id": each.release_id, "index": str(each.index), "is_new": each.is_new}
+            {
+                "audience": each.audience,
+                "release_id": each.release_id,
+                "index": str(each.index),
+                "is_new": each.is_new,
+                **publishing.protection_of(each),
+            }
             for each in releases
         ],
         missing=[*report.boundaries_missing, *sorted({what for each in releases for what in each.missing})],
@@ -139,6 +146,16 @@ def _run(request: Request, audiences: Sequence[str]) -> Summary:
     standing.remember(request.home, standing.state_of(request, audiences, sources), kept)
     alerts.watch(request.home)
     return summary
+
+
+def _lost(home: Home, audiences: Sequence[str]) -> list[str]:
+    """Earlier releases that are on record and not in the home: they were read, so they count, and are told."""
+    return [
+        f"the {each.audience} release {each.release_id} is on record and its folder is gone: it stays an input of "
+        f"protection; restore it, or say `waymark release discard {each.release_id} --reason …` if it never left the house"
+        for each in publications.lost(home)
+        if each.audience in audiences
+    ]
 
 
 def _materialise(request: Request, audiences: Sequence[str]):

@@ -128,7 +128,7 @@ def protected_cells(
         out.sort_values("cell_id", ignore_index=True),
         is_safe,
         decided,
-        losses(table, step.protected, shown, step.audited),
+        losses(table, step),
     )
 
 
@@ -140,7 +140,7 @@ class _Step:
     protected: pd.DataFrame
     shown: pd.DataFrame
     is_safe: bool
-    audited: Any
+    undeclared: int
 
 
 def _released(known: pd.DataFrame, earlier: Earlier | None) -> pd.DataFrame | None:
@@ -202,13 +202,19 @@ def _step(
     never: np.ndarray,
     may_hold: bool = True,
 ) -> _Step:
-    """Protect one table against what is out, audit it, and put older figures in the place of revisions that wait."""
-    from disclosure import audit, hold_back, protect
+    """Protect one table against what is out, audit it, and put older figures in the place of revisions that wait.
 
+    Sums that no declaration names and that hold in the figures all the same are known to a reader like the others.
+    """
+    from disclosure import audit, hold_back, protect
+    from disclosure.found import found_lines, lines_where
+
+    found = found_lines(table, DIMS, trees)
+    lines = pd.concat([lines, lines_where(found, table, DIMS)], ignore_index=True) if found else lines
     given = {"hierarchies": trees, "lines": lines, "released": released}
     asked, hide = table.assign(never=never), "never" if never.any() else None
     protected = protect(asked, DIMS, threshold="k", hide=hide, **given)
-    audited = audit(protected, DIMS, **given)
+    audited = audit(protected, DIMS, find=False, **given)
     hidden = (protected["suppressed"] != "").to_numpy()
     shown = pd.DataFrame({"hidden": hidden, "held": False, "value": table["value"], "held_issued_on": pd.NaT})
     shown = shown.assign(record_value=table["value"], record_suppressed=np.where(hidden, HIDDEN, SHOWN))
@@ -231,7 +237,7 @@ def _step(
             record_value=np.where(held, kept["record_value"], table["value"]),
             record_suppressed=np.where(held & (kept["record_suppressed"] == "").to_numpy(), SHOWN, shown["record_suppressed"]),
         )  # fmt: skip
-    return _Step(protected, shown, bool(audited.safe), audited)
+    return _Step(protected, shown, bool(audited.safe), len(found))
 
 
 def _previous(
@@ -281,7 +287,7 @@ def _previous(
     is_told = before["cell_id"].isin(pairs["previous_cell_id"]).to_numpy() & (beside.isna().to_numpy() | (row >= 0))
     hidden = shown["hidden"].to_numpy() | waits | ~is_told
     shown = shown.assign(hidden=hidden, record_suppressed=np.where(hidden, HIDDEN, SHOWN))
-    return _Step(done.protected.iloc[own].reset_index(drop=True), shown, done.is_safe, done.audited)
+    return _Step(done.protected.iloc[own].reset_index(drop=True), shown, done.is_safe, done.undeclared)
 
 
 def _versions(cells: pd.DataFrame, step: _Step, vintage: str) -> pd.DataFrame:
@@ -304,12 +310,13 @@ def _versions(cells: pd.DataFrame, step: _Step, vintage: str) -> pd.DataFrame:
     return found[list(VERSION)]
 
 
-def losses(table: pd.DataFrame, protected: pd.DataFrame, shown: pd.DataFrame, audited: Any) -> dict[str, Any]:
+def losses(table: pd.DataFrame, step: _Step) -> dict[str, Any]:
     """What protection costs, in whole percent, and not at all where so few cells are hidden that a share would tell them.
 
-    `threshold_alone` is what hiding the small counts alone would cost.
+    `threshold_alone` is what hiding the small counts alone would cost. `undeclared_relations_count` counts sums among
+    members that hold in the figures and are declared nowhere; the audit took them for known.
     """
-    count = len(table)
+    count, shown, protected = len(table), step.shown, step.protected
     hidden = shown["hidden"].to_numpy() | shown["held"].to_numpy()
     small = (protected["suppressed"] == "primary").to_numpy()
     is_person = table["subject"].str.split("|").str[1].eq("persons").to_numpy()
@@ -329,5 +336,6 @@ def losses(table: pd.DataFrame, protected: pd.DataFrame, shown: pd.DataFrame, au
         "cells_count": count,
         "threshold_alone": shares(small),
         "hidden": shares(hidden),
-        "held_back": held if held == 0 or held >= 100 else "fewer than 100",
+        "held_back": str(held) if held == 0 or held >= 100 else "fewer than 100",
+        "undeclared_relations_count": step.undeclared,
     }
