@@ -174,7 +174,9 @@ def fields() -> dict[str, Any]:
 def protection_of(published: Published) -> dict[str, Any]:
     """`earlier_releases` and `disclosure` of a release of a protected audience, as its manifest says; else nothing."""
     manifest = json.loads((published.folder / "manifest.json").read_text(encoding="utf-8"))
-    return {name: manifest["release"][name] for name in ("earlier_releases", "disclosure") if name in manifest["release"]}
+    return {
+        name: manifest["release"][name] for name in ("earlier_releases", "disclosure") if name in manifest["release"]
+    }
 
 
 _written: list[Published] = []

@@ -6,7 +6,7 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
-from orchestration import building, progress
+from orchestration import adoption, building, progress
 from orchestration.building import Build
 from orchestration.defs.protection.lines import declared
 from orchestration.defs.protection.walk import Earlier, protected_cells
@@ -47,6 +47,8 @@ from submissions.publications import PROTECTED_AUDIENCES
 )
 def cells(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
     audience = context.partition_key
+    if audience in PROTECTED_AUDIENCES:
+        adoption.adopt(warehouse.build().home, audience)
     build = building.fork(warehouse.build(), audience)
     with (
         progress.current().step("protection", f"protection for {audience}") as step,
