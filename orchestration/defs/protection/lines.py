@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 TOTAL = "_T"
 # Each dataset of each source adds up for a reader by itself, so where a figure comes from is a dimension without a total.
@@ -188,6 +190,27 @@ def _uses_parts_of_a_part(parts: Sequence[str], ages: Mapping[str, tuple[int, in
     return any(
         (ages[parts[i]][0], ages[parts[j]][1]) in spans for i in range(len(parts)) for j in range(i + 1, len(parts))
     )
+
+
+def blocks(table: pd.DataFrame, hierarchies: Mapping[str, Sequence[Tree]]) -> np.ndarray:
+    """(rows,) a number a block: no line runs from one block to another. Lines stay within a subject, within areas below one
+    area, and within periods of one longest period."""
+    numbers = [pd.factorize(table[SUBJECT])[0]]
+    for name in ("area_code", "time"):
+        codes, members = pd.factorize(table[name])
+        place = {member: number for number, member in enumerate(members)}
+        edges = []
+        for tree in hierarchies.get(name, ()):
+            for member in members:
+                step = tree.get(member)
+                while step is not None and step not in place:
+                    step = tree.get(step)
+                if step is not None:
+                    edges.append((place[member], place[step]))
+        first, second = np.array(edges, dtype=int).reshape(-1, 2).T
+        graph = csr_array((np.ones(len(edges)), (first, second)), shape=(len(members), len(members)))
+        numbers.append(connected_components(graph, directed=False)[1][codes])
+    return pd.factorize(pd.MultiIndex.from_arrays(numbers))[0]
 
 
 def lines_between(

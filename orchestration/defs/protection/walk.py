@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from orchestration.defs.protection.lines import DIMENSIONS, Declarations, Tree, coded, hierarchies, lines_between
+from orchestration.defs.protection.lines import DIMENSIONS, Declarations, Tree, blocks, coded, hierarchies, lines_between
 from orchestration.defs.protection.stand_ins import (
     figures,
     stand_ins,
@@ -21,6 +21,9 @@ from orchestration.defs.protection.stand_ins import (
     with_fitting_stand_ins,
 )
 from submissions.published_cells import ALWAYS, CELL, ERASED, HIDDEN, SHOWN, VERSION
+
+if TYPE_CHECKING:
+    from disclosure.found import Relation
 
 DIMS = list(DIMENSIONS)
 CURRENT, PREVIOUS = "current", "previous"
@@ -90,6 +93,8 @@ def protected_cells(
     if audience != "public":
         out = cells[[*names, "issued_on"]].assign(is_suppressed=False, is_held_back=False)
         return Decided(out.sort_values("cell_id", ignore_index=True), True, pd.DataFrame(columns=list(VERSION)))
+    from disclosure.found import found_lines
+
     least = int(parameters["disclosure"]["threshold"])
     cells = cells[cells["audience"] == "public"].reset_index(drop=True)
     cells = cells.assign(k=thresholds(cells, least))
@@ -104,7 +109,8 @@ def protected_cells(
     lines = lines_between(table, trees, table["k"])
     table = with_fitting_stand_ins(table, DIMS, trees, lines)
     released = _released(known, earlier)
-    step = _step(table, trees, lines, released, _never(table, known, earlier))
+    found = found_lines(table, DIMS, trees)
+    step = _step(table, trees, lines, found, released, _never(table, known, earlier))
 
     shown = step.shown
     out.loc[now.index, "is_suppressed"] = shown["hidden"].to_numpy()
@@ -117,10 +123,11 @@ def protected_cells(
     is_safe = step.is_safe
 
     if len(before):
-        visible = _previous(before, now, pairs, table, step, trees, released, known)
+        visible = _previous(before, now, pairs, table, step, trees, found, released, known)
         is_safe &= visible.is_safe
         out.loc[before.index, "is_suppressed"] = visible.shown["hidden"].to_numpy()
-        versions.append(_versions(before, visible, PREVIOUS))
+        told = visible.shown["is_new"].to_numpy()
+        versions.append(_versions(before, visible, PREVIOUS)[told])
     hidden = out["is_suppressed"].to_numpy()
     out.loc[hidden, ["value", "lower", "upper"]] = None
     decided = pd.concat(versions, ignore_index=True)
@@ -198,18 +205,18 @@ def _step(
     table: pd.DataFrame,
     trees: Mapping[str, Sequence[Tree]],
     lines: pd.DataFrame,
+    found: Sequence[Relation],
     released: pd.DataFrame | None,
     never: np.ndarray,
     may_hold: bool = True,
 ) -> _Step:
     """Protect one table against what is out, audit it, and put older figures in the place of revisions that wait.
 
-    Sums that no declaration names and that hold in the figures all the same are known to a reader like the others.
+    found: sums that no declaration names and that hold in the figures all the same, which a reader knows like the others.
     """
     from disclosure import audit, hold_back, protect
-    from disclosure.found import found_lines, lines_where
+    from disclosure.found import lines_where
 
-    found = found_lines(table, DIMS, trees)
     lines = pd.concat([lines, lines_where(found, table, DIMS)], ignore_index=True) if found else lines
     given = {"hierarchies": trees, "lines": lines, "released": released}
     asked, hide = table.assign(never=never), "never" if never.any() else None
@@ -247,6 +254,7 @@ def _previous(
     table: pd.DataFrame,
     step: _Step,
     trees: Mapping[str, Sequence[Tree]],
+    found: Sequence[Relation],
     released: pd.DataFrame | None,
     known: pd.DataFrame,
 ) -> _Step:
@@ -255,14 +263,7 @@ def _previous(
     Beside a previous figure stand the current ones of datasets that were not revised: they are figures of the same time.
     """
     earlier = with_earlier_stand_ins(figures(before), stand_ins(known))
-    both = pd.concat([earlier, table], ignore_index=True)
-    is_new = np.arange(len(both)) < len(earlier)
-    revised = set(earlier["origin"])
-    both = both[is_new | ~both["origin"].isin(revised).to_numpy()].reset_index(drop=True)
-    subjects = set(earlier["subject"])
-    both = both[both["subject"].isin(subjects)].reset_index(drop=True)
-    lines = lines_between(both, trees, both["k"])
-    both = with_fitting_stand_ins(both, DIMS, trees, lines)
+    both = pd.concat([earlier, table[~table["origin"].isin(set(earlier["origin"]))]], ignore_index=True)
     last = int(released["last_release"].max()) if released is not None else 0
     just_now = table[DIMS].assign(
         value=step.shown["record_value"],
@@ -270,15 +271,20 @@ def _previous(
         first_release=last + 1,
         last_release=last + 1,
     )
-    out = just_now if released is None else pd.concat([released, just_now], ignore_index=True)
-    out = (
-        out[out["subject"].isin(subjects)]
-        .drop(columns=["issued_on", "is_open"], errors="ignore")
-        .reset_index(drop=True)
-    )
-    done = _step(both, trees, lines, out, np.zeros(len(both), dtype=bool), may_hold=False)
-    own = slice(0, len(earlier))
-    shown = done.shown.iloc[own].reset_index(drop=True)
+    out = just_now if released is None else pd.concat([released[just_now.columns], just_now], ignore_index=True)
+    # where nothing differs from the figures of now there is nothing to tell and nothing to protect
+    block = blocks(pd.concat([both[DIMS], out[DIMS]], ignore_index=True), trees)
+    same = earlier[[*DIMS, "value"]].merge(table[[*DIMS, "value"]], on=DIMS, how="left", suffixes=("", "_now"))
+    moved = set(block[: len(earlier)][(same["value"] != same["value_now"]).to_numpy()])
+    taken, of_out = (np.isin(part, list(moved)) for part in (block[: len(both)], block[len(both) :]))
+    both, out = both[taken].reset_index(drop=True), out[of_out].reset_index(drop=True)
+    lines = lines_between(both, trees, both["k"])
+    both = with_fitting_stand_ins(both, DIMS, trees, lines)
+    done = _step(both, trees, lines, found, out, np.zeros(len(both), dtype=bool), may_hold=False)
+    own = np.flatnonzero(taken[: len(earlier)])
+    shown = pd.DataFrame({"hidden": True, "held": False, "held_issued_on": pd.NaT, "record_value": earlier["value"]})
+    shown.loc[own, "hidden"] = done.shown["hidden"].to_numpy()[: len(own)]
+    shown.loc[own, "record_value"] = done.shown["record_value"].to_numpy()[: len(own)]
     # the table of changes shows a previous figure beside a current one, or beside none where it is gone
     place = pd.Series(np.arange(len(now)), index=now["cell_id"])
     beside = before["cell_id"].map(pairs.set_index("previous_cell_id")["cell_id"])
@@ -286,8 +292,8 @@ def _previous(
     waits = (row >= 0) & (step.shown["hidden"] | step.shown["held"]).to_numpy()[row]
     is_told = before["cell_id"].isin(pairs["previous_cell_id"]).to_numpy() & (beside.isna().to_numpy() | (row >= 0))
     hidden = shown["hidden"].to_numpy() | waits | ~is_told
-    shown = shown.assign(hidden=hidden, record_suppressed=np.where(hidden, HIDDEN, SHOWN))
-    return _Step(done.protected.iloc[own].reset_index(drop=True), shown, done.is_safe, done.undeclared)
+    shown = shown.assign(hidden=hidden, record_suppressed=np.where(hidden, HIDDEN, SHOWN), is_new=taken[: len(earlier)])
+    return _Step(done.protected, shown, done.is_safe, done.undeclared)
 
 
 def _versions(cells: pd.DataFrame, step: _Step, vintage: str) -> pd.DataFrame:
