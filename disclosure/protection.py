@@ -16,6 +16,7 @@ from disclosure.versions import Released
 PRIMARY, SECONDARY, SHOWN = "primary", "secondary", ""
 RECORD = "disclosure"
 SECONDARY_WIDTH = 2.5  # a complement that is known to within one is hardly hidden
+FALLBACKS = (SECONDARY_WIDTH, -SECONDARY_WIDTH, 1.0, -1.0)  # moves of figures that have no room for what they need
 
 
 def protect(
@@ -179,8 +180,12 @@ def _close_systems(
         for figure in short:
             if nearby[figure]:
                 continue
-            change = need.change(figure, published.value[figure], ranges)
-            found = cheapest_move(published, by_figure, unknown, candidate, price, floor, figure, change)
+            found = None
+            for change in (need.change(figure, published.value[figure], ranges), *FALLBACKS):
+                found = cheapest_move(published, by_figure, unknown, candidate, price, floor, figure, change)
+                if found is not None or ranges.high[figure] - ranges.low[figure] >= abs(FALLBACKS[-1]) - TOLERANCE:
+                    break
+                hopeless[figure] = True  # it cannot have what it needs, but it need not be told exactly
             if found is None:
                 hopeless[figure] = True
                 continue
@@ -201,9 +206,13 @@ def _close_systems(
         if not len(short):
             short = explore(published, unknown, floor, unknown & ~target & ~hopeless, need, ranges)
             idle = short[((ranges.high - ranges.low)[short] < TOLERANCE) & ~must[short]]
-            unknown[idle] = False
-            hopeless[idle] = True
-            short = short[~hopeless[short]]
+            covers = short[must[short]]
+            if len(covers):  # of earlier releases: first, for they may need cells that are idle as yet
+                short = covers
+            else:
+                unknown[idle] = False
+                hopeless[idle] = True
+                short = short[~hopeless[short]]
         if not len(short):
             return unknown
         repair(short)
