@@ -117,6 +117,10 @@ def place(home: Home) -> Iterator[Finding]:
         f"{free:.1f} GB free",
         "" if gravity == WELL else "builds/ may be emptied: each is made again from the ledger",
     )
+    seen = [path.relative_to(home.path).as_posix() for path in home.open_to_others()]
+    if seen:
+        text = f"{len(seen)} folders and files may be read by others: {_some(sorted(seen))}"
+        yield Finding(WARNING, "rights", text, f"the next `waymark run` mends it; or chmod -R go= {home.path}")
     closed = [
         folder.name
         for folder in (home.landing, home.lake, home.ledger, home.builds, home.releases, home.logs)

@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 import secrets
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -50,6 +51,8 @@ class Home:
     @classmethod
     def open(cls, path: Path | str, kind: str | None = None, create: bool = False) -> Home:
         """Opens a home, or makes it with `create`. Raises WaymarkError when it is missing, of another kind or newer."""
+        # whatever this process writes from here on is for the owner alone, whoever writes it: DuckDB, Dagster, a browser
+        os.umask(0o077)
         path = Path(path).resolve()
         file = path / "home.json"
         if not file.is_file():
@@ -110,6 +113,29 @@ class Home:
             return Holder(**json.loads((self.path / ".lock-holder.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
+
+    def open_to_others(self) -> Iterator[Path]:
+        """Every folder and file of the home that others have any right to."""
+        for folder, folders, names in os.walk(self.path):
+            for path in (
+                *(Path(folder, name) for name in (*folders, *names)),
+                *([self.path] if folder == str(self.path) else []),
+            ):
+                with contextlib.suppress(FileNotFoundError, PermissionError):
+                    mode = path.lstat().st_mode
+                    if not stat.S_ISLNK(mode) and mode & 0o077:
+                        yield path
+
+    def tighten(self) -> int:
+        """Takes the rights of all others from every folder and file; how many had any. The caller holds the home.
+
+        A file of another owner stays as it is: `waymark doctor` names it.
+        """
+        found = list(self.open_to_others())
+        for path in found:
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                path.chmod(stat.S_IMODE(path.stat().st_mode) & 0o700)
+        return len(found)
 
     def keyed(self, text: str) -> str:
         """A digest that only this home can make: what stays of a digest after an erasure, and of ids in public."""
