@@ -10,9 +10,10 @@ message nor a line of a file. WAYMARK_TRACEBACK=1 prints all of it on the develo
 
 from __future__ import annotations
 
+import hashlib
 import os
-import secrets
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ SPOKEN = OURS | {
 FOLDER = "faults"
 
 _folder: Path | None = None
+_at_work = threading.local()
 
 
 def keep_in(logs: Path) -> None:
@@ -48,7 +50,14 @@ def install() -> None:
     original = SerializableErrorInfo.from_traceback
 
     def from_traceback(cls: Any, tb: traceback.TracebackException) -> Any:
-        found = original(tb)
+        if getattr(_at_work, "within", False):
+            # a cause of the one that is being looked at, which is dealt with as a whole
+            return original(tb)
+        _at_work.within = True
+        try:
+            found = original(tb)
+        finally:
+            _at_work.within = False
         if os.environ.get("WAYMARK_TRACEBACK"):
             print("".join(tb.format()), file=sys.stderr)
         kept = report(tb) if any(not is_spoken(each.cls_name) for each in chain(found)) else None
@@ -64,14 +73,18 @@ def is_spoken(name: str | None) -> bool:
 
 
 def report(tb: traceback.TracebackException) -> str:
-    """Writes the report of an exception and its causes, and gives its name. Without a home nothing is written."""
+    """Writes the report of an exception and its causes, and gives its name: the same fault has the same one.
+
+    Without a home nothing is written.
+    """
     lines = [line for each in _causes(tb) for line in (_type(each), *(f"  {place}" for place in _places(each)), "")]
-    name = f"{_type(tb).rpartition('.')[2]}-{secrets.token_hex(4)}"
+    text = "\n".join(lines)
+    name = f"{_type(tb).rpartition('.')[2]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     if _folder is not None:
         _folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(_folder / f"{name}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines))
+            file.write(text)
     return name
 
 
