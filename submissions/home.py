@@ -18,7 +18,9 @@ from pathlib import Path
 
 from submissions.errors import WaymarkError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+# of layout 1 is a ledger without a chain: it is read as it is, and its first writer takes it on (`Ledger.seal`)
+READABLE_VERSIONS = (1, 2)
 KINDS = ("demonstration", "real")
 FOLDERS = ("landing", "quarantine", "lake", "ledger", "builds", "releases", "logs")
 SECONDS_BETWEEN_NOTICES = 10.0
@@ -170,7 +172,7 @@ def _state(file: Path) -> dict:
         version, kind = state["schema_version"], state["kind"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise WaymarkError(f"{file} cannot be read", hint="Restore it from a backup of the home.") from error
-    if version != SCHEMA_VERSION:
+    if version not in READABLE_VERSIONS:
         raise WaymarkError(
             f"the home {file.parent} has layout {version}, this program knows {SCHEMA_VERSION}",
             hint="Use the version of the program that made it, or upgrade the home.",
@@ -178,6 +180,14 @@ def _state(file: Path) -> dict:
     if kind not in KINDS:
         raise WaymarkError(f"{file} says kind '{kind}'; known: {', '.join(KINDS)}")
     return state
+
+
+def raise_layout(path: Path) -> None:
+    """The last step of an upgrade: the home says that it has today's layout, and an older program leaves it alone."""
+    file = path / "home.json"
+    state = _state(file) if file.is_file() else None
+    if state is not None and state["schema_version"] != SCHEMA_VERSION:
+        write_whole(file, (json.dumps({**state, "schema_version": SCHEMA_VERSION}) + "\n").encode())
 
 
 def write_whole(file: Path, content: bytes, mode: int | None = None) -> None:
