@@ -5,6 +5,7 @@ It changes nothing and loads neither Dagster nor dbt. `deep` reads every landed 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -17,7 +18,7 @@ from orchestration import alerts, lateness, run_log, standing, verification
 from orchestration.code_identity import ROOT, version
 from submissions import soundness
 from submissions.errors import WaymarkError
-from submissions.home import SCHEMA_VERSION, Home
+from submissions.home import Home
 from submissions.ledger import Entry, Ledger, State, state
 from submissions.vintages import lake_file
 
@@ -108,7 +109,8 @@ def installation() -> Iterator[Finding]:
 
 def place(home: Home) -> Iterator[Finding]:
     """The home's kind and layout, the space on its disk, whether it may be written."""
-    yield Finding(WELL, "home", f"{home.path}, {home.kind}, layout {SCHEMA_VERSION}")
+    layout = json.loads((home.path / "home.json").read_text(encoding="utf-8"))["schema_version"]
+    yield Finding(WELL, "home", f"{home.path}, {home.kind}, layout {layout}")
     free = shutil.disk_usage(home.path).free / 1e9
     gravity = WELL if free >= GIGABYTES_WANTED else WARNING
     yield Finding(
@@ -117,6 +119,10 @@ def place(home: Home) -> Iterator[Finding]:
         f"{free:.1f} GB free",
         "" if gravity == WELL else "builds/ may be emptied: each is made again from the ledger",
     )
+    seen = [path.relative_to(home.path).as_posix() for path in home.open_to_others()]
+    if seen:
+        text = f"{len(seen)} folders and files may be read by others: {_some(sorted(seen))}"
+        yield Finding(WARNING, "rights", text, f"the next `waymark run` mends it; or chmod -R go= {home.path}")
     closed = [
         folder.name
         for folder in (home.landing, home.lake, home.ledger, home.builds, home.releases, home.logs)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
@@ -22,11 +23,16 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
+from orchestration import fault_reports
+
 
 class EventRecords(SqliteEventLogStorage):
     """`SqliteEventLogStorage`, faster."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None):
+        # every process that has this home's records, Dagster's own too, comes through here before it writes an event
+        fault_reports.keep_in(Path(base_dir).parents[2])
+        fault_reports.install()
         self._engines: dict[str, Engine] = {}
         super().__init__(base_dir, inst_data)
 

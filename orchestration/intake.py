@@ -112,6 +112,10 @@ def begin(home: Home) -> None:
 
     Raises WaymarkError naming file and cure. The caller holds the home.
     """
+    if tightened := home.tighten():
+        progress.current().line(
+            f"{tightened} files and folders could be read by others; from now on by their owner alone"
+        )
     ledger = Ledger.of(home)
     if ledger.seal():
         progress.current().line(

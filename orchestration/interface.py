@@ -46,7 +46,7 @@ def serve(request: Request, port: int) -> None:
 
 def _run_until_stopped(request: Request, port: int) -> int:
     """Dagster in a process group of its own, ended as a whole: a daemon left behind would go on working on the home."""
-    command = f"-m dagster dev -m orchestration.definitions -h 127.0.0.1 -p {port}".split()
+    command = f"-m orchestration.loopback dev -m orchestration.definitions -h 127.0.0.1 -p {port}".split()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(

@@ -61,7 +61,7 @@ def append(home: Home, lines: list[dict[str, Any]]) -> None:
     """Add lines, each with the time at which it was written, in one write: a reader never sees half a line."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     text = "".join(json.dumps({"at": now, **each}, ensure_ascii=False) + "\n" for each in lines)
-    descriptor = os.open(file_of(home), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    descriptor = os.open(file_of(home), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(descriptor, text.encode())
     finally:

@@ -6,14 +6,13 @@ import gc
 import json
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration import alerts, building, lost_runs, progress, standing
+from orchestration import alerts, building, fault_reports, lost_runs, progress, standing
 from orchestration.building import Request
 from orchestration.holding import hold
 from submissions import publications
@@ -228,15 +227,12 @@ def _checked(result: Any) -> None:
         return
     for event in result.all_events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            kind, _, message = (error.message if error else "").strip().partition(": ")
-            if kind.endswith(("WaymarkError", "BalanceError", "WarehouseFailed", "DocumentError")):
-                raise WaymarkError(message.strip())
-            _keep_traceback(event)
+            chain = list(fault_reports.chain(event.step_failure_data.error))
+            ours = [error for error in chain if error.cls_name in fault_reports.OURS]
+            if ours:
+                raise WaymarkError(ours[-1].message.strip().partition(": ")[2])
             raise WaymarkError(
-                f"the step {event.step_key} failed: {message.strip() or kind}"[:600],
+                f"the step {event.step_key} failed: {chain[-1].message.strip() if chain else 'no error is known'}",
                 hint="nothing was published; `waymark ui` shows the run, and running again starts over safely",
             )
     failed = [check for check in result.get_asset_check_evaluations() if not check.passed and check.blocking]
@@ -257,12 +253,6 @@ def _not_taken(report: Any, shown: int = 10) -> list[str]:
     ]
     lines += [f"  {name}" for name in report.without_contract]
     return lines[:shown] + ([f"  … and {len(lines) - shown} more"] if len(lines) > shown else [])
-
-
-def _keep_traceback(event: Any) -> None:
-    """A traceback is for the developer's terminal only, when asked for."""
-    if os.environ.get("WAYMARK_TRACEBACK"):
-        print(event.step_failure_data.error.to_string(), file=sys.stderr)
 
 
 def instance_of(home: Home) -> DagsterInstance:

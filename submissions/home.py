@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 import secrets
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,9 @@ from pathlib import Path
 
 from submissions.errors import WaymarkError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+# of layout 1 is a ledger without a chain: it is read as it is, and its first writer takes it on (`Ledger.seal`)
+READABLE_VERSIONS = (1, 2)
 KINDS = ("demonstration", "real")
 FOLDERS = ("landing", "quarantine", "lake", "ledger", "builds", "releases", "logs")
 SECONDS_BETWEEN_NOTICES = 10.0
@@ -50,6 +53,8 @@ class Home:
     @classmethod
     def open(cls, path: Path | str, kind: str | None = None, create: bool = False) -> Home:
         """Opens a home, or makes it with `create`. Raises WaymarkError when it is missing, of another kind or newer."""
+        # whatever this process writes from here on is for the owner alone, whoever writes it: DuckDB, Dagster, a browser
+        os.umask(0o077)
         path = Path(path).resolve()
         file = path / "home.json"
         if not file.is_file():
@@ -111,6 +116,29 @@ class Home:
         except (OSError, ValueError, TypeError):
             return None
 
+    def open_to_others(self) -> Iterator[Path]:
+        """Every folder and file of the home that others have any right to."""
+        for folder, folders, names in os.walk(self.path):
+            for path in (
+                *(Path(folder, name) for name in (*folders, *names)),
+                *([self.path] if folder == str(self.path) else []),
+            ):
+                with contextlib.suppress(FileNotFoundError, PermissionError):
+                    mode = path.lstat().st_mode
+                    if not stat.S_ISLNK(mode) and mode & 0o077:
+                        yield path
+
+    def tighten(self) -> int:
+        """Takes the rights of all others from every folder and file; how many had any. The caller holds the home.
+
+        A file of another owner stays as it is: `waymark doctor` names it.
+        """
+        found = list(self.open_to_others())
+        for path in found:
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                path.chmod(stat.S_IMODE(path.stat().st_mode) & 0o700)
+        return len(found)
+
     def keyed(self, text: str) -> str:
         """A digest that only this home can make: what stays of a digest after an erasure, and of ids in public."""
         key = self.ledger / "key"
@@ -144,7 +172,7 @@ def _state(file: Path) -> dict:
         version, kind = state["schema_version"], state["kind"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise WaymarkError(f"{file} cannot be read", hint="Restore it from a backup of the home.") from error
-    if version != SCHEMA_VERSION:
+    if version not in READABLE_VERSIONS:
         raise WaymarkError(
             f"the home {file.parent} has layout {version}, this program knows {SCHEMA_VERSION}",
             hint="Use the version of the program that made it, or upgrade the home.",
@@ -152,6 +180,14 @@ def _state(file: Path) -> dict:
     if kind not in KINDS:
         raise WaymarkError(f"{file} says kind '{kind}'; known: {', '.join(KINDS)}")
     return state
+
+
+def raise_layout(path: Path) -> None:
+    """The last step of an upgrade: the home says that it has today's layout, and an older program leaves it alone."""
+    file = path / "home.json"
+    state = _state(file) if file.is_file() else None
+    if state is not None and state["schema_version"] != SCHEMA_VERSION:
+        write_whole(file, (json.dumps({**state, "schema_version": SCHEMA_VERSION}) + "\n").encode())
 
 
 def write_whole(file: Path, content: bytes, mode: int | None = None) -> None:

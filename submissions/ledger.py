@@ -18,7 +18,7 @@ from typing import Any
 from submissions import chain, proof
 from submissions.chain import Entry, Proved
 from submissions.errors import WaymarkError
-from submissions.home import Home, sync_folder, write_whole
+from submissions.home import Home, raise_layout, sync_folder, write_whole
 
 ACCEPTED = ("accepted", "accepted_with_warnings", "rows_quarantined")
 # what was done with the inputs, or to the ledger itself: no build sees these, and none makes a new one
@@ -80,23 +80,30 @@ class Ledger:
         proved, head = self._read()
         if not head:
             # a head before the first chained line: a chain without a head is always damage
-            self._write_head(proved, proof.sha256_of(self._home / "home.json"))
+            self._write_head(proved, None)
         elif head["position"] < len(proved.digests):
             self._write_head(proved, head.get("home_sha256"))
-        if proved.sealed_at is not None or not proved.entries:
-            return False
+        is_old = bool(proved.entries) and proved.sealed_at is None
+        if is_old:
+            self._write(proved, [self._seal_of(proved)])
+        proved, head = self._read()
+        if head.get("home_sha256") is None and (self._home / "home.json").is_file():
+            # last, as in every upgrade: until then the home is an old one, and taking it on starts over
+            raise_layout(self._home)
+            self._write_head(proved, proof.sha256_of(self._home / "home.json"))
+        return is_old
+
+    def _seal_of(self, proved: Proved) -> Entry:
         erased = state(proved.entries).erased
         standing = [entry for entry in proved.entries if proof.identity(entry) not in erased]
         files = {name: digest for entry in standing for name, digest in proof.digests(self._home, entry).items()}
-        seal = {
+        return {
             "kind": "seal",
             "lines_sha256": chain.digest_of_lines(proved.digests),
             "files": dict(sorted(files.items())),
             "releases": proof.releases(self._home),
             "blind": secrets.token_hex(16),
         }
-        self._write(proved, [seal])
-        return True
 
     def replace(self, lines: Mapping[int, Entry]) -> None:
         """Puts rewritten entries in their places, which an erasure further down must vouch for. For erasure only."""

@@ -254,7 +254,7 @@ def land(home: Home, path: Path) -> tuple[str, Path]:
         target.flush()
         os.fsync(target.fileno())
     landed = home.landing / digest.hexdigest()
-    temporary.chmod(0o444)
+    temporary.chmod(0o400)
     temporary.replace(landed)
     sync_folder(home.landing)
     return digest.hexdigest(), landed

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -135,6 +136,29 @@ def test_it_listens_on_this_machine_only_and_once_a_home(interface: Interface) -
     )
     assert second.returncode == 2
     assert "running already" in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "127.0.0.1:{port}"}, 200),
+        ({"Host": "localhost:{port}", "Origin": "http://localhost:{port}"}, 200),
+        ({"Host": "waymark.example:{port}"}, 400),
+        ({"Host": "127.0.0.1.waymark.example"}, 400),
+        ({"Host": "127.0.0.1:{port}", "Origin": "http://waymark.example"}, 400),
+    ],
+)
+def test_it_answers_to_names_of_this_machine_only(interface: Interface, headers: dict[str, str], status: int) -> None:
+    """Every page of it and its GraphQL: a page under another name that points here reads nothing."""
+    wanted = {name: value.format(port=interface.port) for name, value in headers.items()}
+    for path in ("/server_info", "/", "/graphql?query=%7Bversion%7D"):
+        request = urllib.request.Request(f"http://127.0.0.1:{interface.port}{path}", headers=wanted)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                found, allowed = answer.status, answer.headers.get("Access-Control-Allow-Origin")
+        except urllib.error.HTTPError as refused:
+            found, allowed = refused.code, refused.headers.get("Access-Control-Allow-Origin")
+        assert (found, allowed) == (status, None), path
 
 
 def test_a_dropped_file_is_released_and_a_command_beside_it_waits_its_turn(interface: Interface) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from submissions import chain, decisions
+from submissions import chain, decisions, proof
 from submissions.chain import DamagedLedger
 from submissions.errors import WaymarkError
 from submissions.home import Home
@@ -163,6 +163,8 @@ def test_an_old_ledger_opens_and_is_sealed_once_as_it_stands(old: Home) -> None:
     assert ledger.input_position == position
     assert not ledger.seal()
     assert ledger.position == position + 1
+    assert json.loads((old.path / "home.json").read_text())["schema_version"] == 2, "an older program leaves it alone"
+    assert ledger.home_sha256() == proof.sha256_of(old.path / "home.json")
 
 
 def test_what_is_sealed_is_proved_from_then_on(old: Home) -> None:

@@ -34,7 +34,7 @@ class WarehouseFailed(Exception):
 def _arguments(target: Path) -> list[str]:
     return [
         "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target),
-        "--log-path", str(target / "logs"), "--log-level", "none", "--log-level-file", "error",
+        "--log-path", str(target / "logs"), "--log-level", "none", "--log-level-file", "none",
         "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check",
     ]  # fmt: skip
 
@@ -210,7 +210,8 @@ def run(database: Path, selection: str, names: Sequence[str] | None = None) -> l
     with shown.step(f"dbt {selection}", f"dbt: {selection}"):
         outcome = dbtRunner(manifest=parsed, callbacks=[tell]).invoke([*command, *_arguments(target_folder())])
     if outcome.result is None:
-        raise WarehouseFailed(f"dbt could not run {selection}: {outcome.exception}")
+        # what an exception says may quote a figure or a name
+        raise WarehouseFailed(f"dbt could not run {selection}: {type(outcome.exception).__name__}")
     return list(outcome.result)
 
 
