@@ -10,7 +10,7 @@ import json
 import math
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from reports import palette
+from reports import cells, palette
 from reports.tables import write_csv
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Chart:
-    """A finished chart: id, texts, complete plotly figure and data."""
+    """A finished chart: id, texts, complete plotly figure and data; `claims` are the cells of the numbers in its texts."""
 
     id: str
     title: str
@@ -53,6 +53,7 @@ class Chart:
     facts: dict[str, str]
     width: int
     height: int
+    claims: tuple[tuple[str, str], ...] = ()
 
 
 class NothingToShow(Exception):
@@ -118,6 +119,7 @@ def write_data(chart: Chart, directory: Path) -> dict[str, Any]:
         "newest_data": chart.facts["newest"],
         "licence": chart.facts["licence"],
         "figure": chart.figure,
+        "cells": [{"cell": cell, "figure": written} for cell, written in chart.claims],
     }
     text.write_text(json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return {
@@ -170,6 +172,10 @@ def hidden_axes(bounds: list[float]) -> dict[str, Any]:
 
 def _framed(chart_id: str, drawing: Drawing, invented: bool) -> Chart:
     """Title and caption above, provenance below, the mark of invented data in the picture itself."""
+    claims: list[tuple[str, str]] = []
+    parts = [drawing.title, drawing.caption, drawing.traces, drawing.layout]
+    title, text, traces, drawn = (cells.without_marks(part, claims) for part in parts)
+    drawing = replace(drawing, title=title, caption=text, traces=traces, layout=drawn)
     facts = drawing.facts
     newest = f" Newest data: {facts['newest']}." if facts["newest"] else ""
     line = f"Source: {facts['source']}. As of {facts['as_of']}.{newest} Licence: {facts['licence']}."
@@ -231,7 +237,7 @@ def _framed(chart_id: str, drawing: Drawing, invented: bool) -> Chart:
     traces = [{"uid": f"{chart_id}-{index}", **trace} for index, trace in enumerate(drawing.traces)]
     figure = {"data": traces, "layout": layout}
     return Chart(
-        chart_id, drawing.title, drawing.caption, figure, drawing.data, drawing.facts, WIDTH, drawing.height
+        chart_id, drawing.title, drawing.caption, figure, drawing.data, drawing.facts, WIDTH, drawing.height, tuple(claims)
     )  # fmt: skip
 
 

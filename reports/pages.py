@@ -19,6 +19,7 @@ import jinja2
 from markupsafe import Markup
 
 from reports import (
+    cells,
     pages_areas,
     pages_changes,
     pages_corridors,
@@ -140,7 +141,7 @@ def write_pages(site: Site, destination: Path, progress: Callable[[str], None]) 
 
     def write(path: str, template: str, content: dict[str, Any]) -> None:
         root = "../" * path.count("/")
-        text = templates.get_template(template).render(page=path, root=root, **content)
+        text = cells.tagged(templates.get_template(template).render(page=path, root=root, **content))
         (destination / path).write_text(text, encoding="utf-8", newline="\n")
         written.append(path)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from reports import palette
+from reports import cells, palette
 from reports.maps import ASSESSED
 from reports.pages_changes import change_row
 from reports.pages_law import break_rows, definition_row
@@ -75,7 +75,7 @@ def _parts_by_area(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     kept = table[(splits == 1) & others]
     wanted = [
         "area_code", "period", "measure", "exploitation", "sex", "age", "value", "lower", "upper", "missing_reason",
-        "source", "dataset", "reporter", "frequency",
+        "source", "dataset", "reporter", "frequency", "at",
     ]  # fmt: skip
     return _by(kept[[name for name in wanted if name in kept]], "area_code")
 
@@ -219,8 +219,9 @@ def _facts(site: Site, main: list[Series], assessments: list[tuple[Any, int, int
         if rates is not None:
             at = book.columns["period"][item.rows].index(period)
             rate = rates[item.rows][at]
-            small += f" · {number(rate)} per 100,000" if rate == rate else ""
-        facts.append((label, number(value), small))
+            here = book.columns["at"][item.rows][at]
+            small += f" · {cells.mark(f'{here}.rate_per_100k', number(rate))} per 100,000" if rate == rate else ""
+        facts.append((label, cells.mark(f"{here}.value", number(value)), small))
     trend = next((item for item in main if item.trend), None)
     if trend is not None:
         label = words.label("measure", trend.key["measure"])
@@ -339,16 +340,16 @@ def _cell(row: dict[str, Any] | None, words: Any) -> str:
     if row is None:
         return "–"
     if row["value"] == row["value"]:
-        return number(row["value"])
+        return cells.number(row)
     if row["lower"] == row["lower"] and row["upper"] == row["upper"] and row["upper"] > row["lower"]:
-        return interval(row["lower"], row["upper"])
+        return cells.span(row)
     return {"suppressed": "hidden"}.get(
         row["missing_reason"], words.label("missing_reason", row["missing_reason"]) or "–"
     )
 
 
 def _flow(row: dict[str, Any]) -> dict[str, Any]:
-    value = number(row["value"])
+    value = cells.number(row)
     if row["value"] != row["value"] and "suppressed" in str(row["eligibility_reason"]):
         value = "hidden"
     return {
@@ -358,8 +359,8 @@ def _flow(row: dict[str, Any]) -> dict[str, Any]:
         "target_name": row["area_name"],
         "period": period_label(row["period"]),
         "value": value,
-        "expected": number(row["expected_count"]),
-        "q": probability(row["q"]),
+        "expected": cells.number(row, "expected_count"),
+        "q": cells.probability(row, "q"),
     }
 
 
@@ -367,12 +368,12 @@ def _report(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "source": row["source_name"] or row["source"],
         "dataset": row["dataset_name"] or row["dataset"],
-        "reported": number(row["periods_reported_count"]),
-        "expected": number(row["periods_expected_count"]),
+        "reported": cells.number(row, "periods_reported_count"),
+        "expected": cells.number(row, "periods_expected_count"),
         "span": f"{period_label(row['first_period'])} to {period_label(row['last_period'])}",
         "issued": day(row["last_issued_on"]),
-        "late": f"{number(row['days_late'])} days late" if row["is_late"] else "",
-        "share": percent(row["coverage_share"]),
+        "late": f"{cells.number(row, 'days_late')} days late" if row["is_late"] else "",
+        "share": cells.percent(row, "coverage_share"),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reports import maps
+from reports import cells, maps
 from reports.words import name_order, number, percent, period_label, probability
 
 if TYPE_CHECKING:
@@ -56,11 +56,12 @@ def compositions(site: Site) -> dict[str, Any] | None:
 
 def _shift(site: Site, rows: pd.DataFrame) -> dict[str, Any]:
     """What moved in one area between two years."""
-    words, first = site.published.words, rows.iloc[0]
+    words, first = site.published.words, rows.iloc[0].to_dict()
     moves = {
         direction: "; ".join(
-            f"{words.label('exploitation', row.exploitation)} {percent(row.share_first)} to {percent(row.share_last)}"
-            for row in rows[rows["direction"] == direction].sort_values("exploitation").itertuples()
+            f"{words.label('exploitation', row['exploitation'])} {cells.percent(row, 'share_first')} to "
+            f"{cells.percent(row, 'share_last')}"
+            for row in rows[rows["direction"] == direction].sort_values("exploitation").to_dict("records")
         )
         for direction in ("grew", "shrank")
     }
@@ -76,7 +77,7 @@ def _shift(site: Site, rows: pd.DataFrame) -> dict[str, Any]:
         "years": f"{period_label(first['period_first'])} to {period_label(first['period_last'])}",
         "grew": moves["grew"] or "–",
         "shrank": moves["shrank"] or "–",
-        "size": number(first["cramers_v"], 2),
-        "q": probability(first["q_bh"]),
-        "q_strict": probability(first["q_by"]),
+        "size": cells.number(first, "cramers_v", 2),
+        "q": cells.probability(first, "q_bh"),
+        "q_strict": cells.probability(first, "q_by"),
     }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from reports import maps, palette
+from reports import cells, maps, palette
 from reports.words import interval, name_order, number, order_names, percent, period_label, probability
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def _concentration(now: pd.DataFrame, code: str, name: str, end: str, title: str
             {
                 "code": row[code],
                 "name": row[name],
-                "effective": number(row[f"{end}_effective_number"], 1),
-                "hhi": number(row[f"{end}_hhi"], 2),
-                "top3": percent(row[f"{end}_top3_share"]),
+                "effective": cells.number(row, f"{end}_effective_number", 1),
+                "hhi": cells.number(row, f"{end}_hhi", 2),
+                "top3": cells.percent(row, f"{end}_top3_share"),
                 "reason": "" if row[f"{end}_eligibility"] == "assessed"
                 else words.reason(row[f"{end}_eligibility"], row[f"{end}_reason"]),
             }
@@ -85,19 +85,17 @@ def _concentration(now: pd.DataFrame, code: str, name: str, end: str, title: str
 def _flow_row(words: Any, row: dict[str, Any]) -> dict[str, Any]:
     assessed = row["eligibility"] == "assessed"
     stands_out = assessed and row["q"] < 0.05 and row["residual"] > 0
-    value = number(row["value"])
-    if value == "–" and row.get("lower") == row.get("lower") and row.get("lower") is not None:
-        value = interval(row["lower"], row["upper"])
+    value = cells.figure(row)
     return {
         "origin": row["counterpart_area"],
         "origin_name": row["counterpart_area_name"],
         "target": row["area_code"],
         "target_name": row["area_name"],
         "value": value,
-        "expected": number(row["expected_count"]),
-        "share": percent(row["share"], 1),
-        "quotient": number(row["location_quotient"], 2),
-        "q": probability(row["q"]),
+        "expected": cells.number(row, "expected_count"),
+        "share": cells.percent(row, "share", 1),
+        "quotient": cells.number(row, "location_quotient", 2),
+        "q": cells.probability(row, "q"),
         "assessment": ("larger than expected" if stands_out else "as expected")
         if assessed
         else words.reason(row["eligibility"], row["eligibility_reason"]),
@@ -129,12 +127,12 @@ def _heat(now: Any, corner: str) -> dict[str, Any]:
             out = row["eligibility"] == "assessed" and row["q"] < 0.05 and row["residual"] > 0
             line.append(
                 {
-                    "text": number(row["value"]) if known else unshown(row),
+                    "text": cells.number(row) if known else unshown(row),
                     "style": f"background:{palette.RAMP[level]};color:{ink}" if known else "",
                     "kind": ("hidden-value" if unshown(row) == "×" else "") if not known else "out" if out else "",
                     "title": f"{names[origin]} to {targets[target]}: "
                     + (
-                        f"{number(row['value'])}, expected {number(row['expected_count'])}"
+                        f"{cells.number(row)}, expected {cells.number(row, 'expected_count')}"
                         if known
                         else "hidden or not assessed"
                     ),
@@ -158,4 +156,4 @@ def _heat(now: Any, corner: str) -> dict[str, Any]:
 def unshown(row: dict[str, Any]) -> str:
     """What stands for a flow without an exact figure: its upper bound where that may be shown."""
     upper = row.get("upper")
-    return f"≤ {number(upper)}" if upper is not None and upper == upper else "×"
+    return f"≤ {cells.number(row, 'upper')}" if upper is not None and upper == upper else "×"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
+from reports import cells
 from reports.drawings import Line, Point, line_chart, share_bar
 from reports.maps import MEASURE_ORDER
 from reports.words import day, number, order_names, percent, period_label, period_position, span
@@ -71,15 +72,15 @@ def _coverage_row(row: dict[str, Any]) -> dict[str, Any]:
         "last_period": period_label(row["last_period"]) or "–",
         "issued": day(row["last_issued_on"]),
         "due": day(row["due_on"]),
-        "days": number(row["days_late"]),
+        "days": cells.number(row, "days_late"),
         "is_late": bool(row["is_late"]),
-        "reported": number(row["periods_reported_count"]),
-        "expected": number(row["periods_expected_count"]),
-        "share": percent(share),
-        "bar": Markup(share_bar(share, percent(share))) if share == share else "",
+        "reported": cells.number(row, "periods_reported_count"),
+        "expected": cells.number(row, "periods_expected_count"),
+        "share": cells.percent(row, "coverage_share"),
+        "bar": Markup(share_bar(share, cells.percent(row, "coverage_share"))) if share == share else "",
         "raw_share": share,
         "raw_unmapped": 0 if unmapped != unmapped else unmapped,
-        "count": number(unmapped),
+        "count": cells.number(row, "unmapped_count"),
     }
 
 
@@ -182,9 +183,9 @@ def _reconciliation(site: Site) -> dict[str, Any] | None:
             "measure": words.label("measure", row["measure"]),
             "period": period_label(row["period"]),
             "split": str(row["split"]).replace("_", " "),
-            "total": number(row["total_value"]),
-            "parts": span(row["parts_lower"], row["parts_upper"]),
-            "gap": span(row["gap_lower"], row["gap_upper"], sign=True),
+            "total": cells.number(row, "total_value"),
+            "parts": cells.span(row, "parts_lower", "parts_upper"),
+            "gap": cells.span(row, "gap_lower", "gap_upper", sign=True),
             "verdict": words.label("verdict", row["verdict"]),
             "source": site.published.source_name(row["source"]),
         }

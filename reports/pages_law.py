@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
-from reports import palette
+from reports import cells, palette
 from reports.drawings import Span, timeline
 from reports.words import date_position, day, order_names, percent
 
@@ -80,8 +80,8 @@ def definition_row(row: dict[str, Any]) -> dict[str, Any]:
         "act": "matches" if row["has_act_match"] else "differs",
         "means": "matches" if row["has_means_match"] else "differs",
         "child": "matches" if row["has_child_rule_match"] else "differs",
-        "purposes": percent(row["purposes_share"]),
-        "elements": percent(row["elements_share"]),
+        "purposes": cells.percent(row, "purposes_share"),
+        "elements": cells.percent(row, "elements_share"),
         "penalties": row.get("penalties", "") or "–",
         "citation": row.get("citation", "") or "–",
         "review": str(row.get("review_status", "")).replace("_", " ") or "–",

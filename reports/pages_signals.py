@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
-from reports import maps, palette
+from reports import cells, maps, palette
 from reports.drawings import Line, Point, line_chart
 from reports.series import Series
 from reports.words import (
@@ -60,11 +60,11 @@ def alerts(site: Site) -> dict[str, Any] | None:
                 "name": row["area_name"],
                 "what": _what(words, row),
                 "period": period_label(row["period"]),
-                "value": number(row["value"]),
-                "expected": number(row["expected_count"], 1),
-                "limit": number(row["limit_upper"], 1),
-                "q": probability(row["q_bh"]),
-                "q_strict": probability(row["q_by"]),
+                "value": cells.number(row),
+                "expected": cells.number(row, "expected_count", 1),
+                "limit": cells.number(row, "limit_upper", 1),
+                "q": cells.probability(row, "q_bh"),
+                "q_strict": cells.probability(row, "q_by"),
                 "method": words.label("method", row["method"]),
             }
             for row in found.head(ROWS).to_dict("records")
@@ -119,8 +119,12 @@ def _alert_chart(site: Site, series: Series, table: pd.DataFrame) -> dict[str, A
     mine = mine.sort_values("period")
     expected, limit = (
         [
-            Point(period_position(period), value, f"{period_label(period)}: {said} {number(value, 1)}")
-            for period, value in zip(mine["period"], mine[column], strict=True)
+            Point(
+                period_position(row["period"]),
+                row[column],
+                f"{period_label(row['period'])}: {said} {cells.number(row, column, 1)}",
+            )
+            for row in mine.to_dict("records")
         ]
         for column, said in (("expected_count", "expected"), ("limit_upper", "limit"))
     )
@@ -132,8 +136,8 @@ def _alert_chart(site: Site, series: Series, table: pd.DataFrame) -> dict[str, A
     ]
     above = mine[mine["is_alarm"].astype(bool)]
     said = [
-        f"{period_label(row.period)}: {number(row.value)} where {number(row.expected_count, 1)} are expected"
-        for row in above.itertuples()
+        f"{period_label(row['period'])}: {cells.number(row)} where {cells.number(row, 'expected_count', 1)} are expected"
+        for row in above.to_dict("records")
     ]
     return {
         "code": series.key["area_code"],
@@ -185,11 +189,11 @@ def nowcasts(site: Site) -> dict[str, Any] | None:
                 "name": row["area_name"],
                 "what": _what(words, row),
                 "period": period_label(row["period"]),
-                "value": number(row["value"]),
-                "expected": number(row["expected_count"], 1),
-                "interval": interval(row["low_count"], row["high_count"]),
-                "complete": percent(row["completeness_share"]),
-                "source_complete": percent(row["reporting_completeness_share"]),
+                "value": cells.number(row),
+                "expected": cells.number(row, "expected_count", 1),
+                "interval": cells.interval(row, "low_count", "high_count"),
+                "complete": cells.percent(row, "completeness_share"),
+                "source_complete": cells.percent(row, "reporting_completeness_share"),
             }
             for row in shown.head(ROWS).to_dict("records")
         ],
@@ -205,9 +209,9 @@ def _nowcast_chart(site: Site, series: Series, table: pd.DataFrame) -> dict[str,
     words = site.published.words
     mine = table[table["series_id"] == series.key["series_id"]].sort_values("period")
     labels = [
-        f"{period_label(row.period)}: {number(row.expected_count)} to be expected ({interval(row.low_count, row.high_count)}), "
-        f"{percent(row.completeness_share)} reported"
-        for row in mine.itertuples()
+        f"{period_label(row['period'])}: {cells.number(row, 'expected_count')} to be expected "
+        f"({cells.interval(row, 'low_count', 'high_count')}), {cells.percent(row, 'completeness_share')} reported"
+        for row in mine.to_dict("records")
     ]
     positions = [period_position(period) for period in mine["period"]]
     expected = [Point(*each) for each in zip(positions, mine["expected_count"], labels, strict=True)]
@@ -243,7 +247,7 @@ def clusters(site: Site) -> dict[str, Any] | None:
         rows = table[table["method"] == method]
         if len(rows):
             scans[name] = _scan(site, rows)
-    return {"permutations": number(table["permutations"].iloc[0]), "in_space": None, "in_time": None, **scans}
+    return {"permutations": cells.number(table.iloc[0], "permutations"), "in_space": None, "in_time": None, **scans}
 
 
 def _scan(site: Site, table: pd.DataFrame) -> dict[str, Any]:
@@ -285,11 +289,11 @@ def _found(rows: pd.DataFrame) -> list[dict[str, Any]]:
                 "centre": (centre["area_code"], centre["area_name"]),
                 "areas": _named(members),
                 "since": period_label(first["period_first"]),
-                "radius": number(first["radius_km"], 0),
-                "cases": number(first["cases_count"]),
-                "expected": number(first["expected_count"]),
-                "relative_risk": number(first["relative_risk"]),
-                "p": probability(first["p"]),
+                "radius": cells.number(first, "radius_km", 0),
+                "cases": cells.number(first, "cases_count"),
+                "expected": cells.number(first, "expected_count"),
+                "relative_risk": cells.number(first, "relative_risk"),
+                "p": cells.probability(first, "p"),
             }
         )
     return sorted(found, key=lambda cluster: (name_order(cluster["centre"][1]), cluster["centre"][0]))

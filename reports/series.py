@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reports import palette
+from reports import cells, palette
 from reports.drawings import Line, Mark, Point, line_chart
 from reports.tables import Published
 from reports.words import (
@@ -75,12 +75,14 @@ class SeriesBook:
         for index, period in enumerate(columns["period"]):
             value = columns["index_value" if is_index and "index_value" in columns else "value"][index]
             lower, upper = columns["lower"][index], columns["upper"][index]
-            label = period_label(period)
+            label, at = period_label(period), columns["at"][index]
             if value == value:
-                text = f"{label}: {number(value)} {'(index)' if is_index else unit}"
+                figure = cells.mark(f"{at}.{'index_value' if is_index else 'value'}", number(value))
+                text = f"{label}: {figure} {'(index)' if is_index else unit}"
                 made.append(Point(period_position(period), value, text))
             elif lower == lower and upper == upper and upper > lower:
-                text = f"{label}: between {number(lower)} and {number(upper)}"
+                low, high = cells.mark(f"{at}.lower", number(lower)), cells.mark(f"{at}.upper", number(upper))
+                text = f"{label}: between {low} and {high}"
                 made.append(Point(period_position(period), None, text, lower, upper))
             else:
                 reason = words.label("missing_reason", columns["missing_reason"][index]) or "no figure"
@@ -154,7 +156,7 @@ class SeriesBook:
 
 KEPT_COLUMNS = (
     "period", "value", "lower", "upper", "missing_reason", "rate_per_100k", "index_value", "coverage_share",
-    "areas_reporting_count", "areas_panel_count", "top_contributor_area", "top_contributor_share", "issued_on",
+    "areas_reporting_count", "areas_panel_count", "top_contributor_area", "top_contributor_share", "issued_on", "at",
 )  # fmt: skip
 KEY_COLUMNS = (
     "series_id", "area_code", "area_name", "area_level", "area_role", "measure", "unit", "reporter", "offence",

@@ -7,6 +7,7 @@ rows for spreadsheets, where a text that a spreadsheet would run as a formula ge
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from reports.cells import MARKS
 from reports.words import Words
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -59,13 +61,18 @@ class Published:
         return name in self.table_paths
 
     def table(self, name: str) -> pd.DataFrame:
-        """The table as a frame: text columns as text ('' where missing), numbers as floats, dates as ISO text.
+        """The table as a frame: text columns as text ('' where missing), numbers as floats, dates as ISO text; and `at`,
+        the name of the table with the number of the row.
 
         An absent table comes back empty and without columns.
         """
         if name not in self._frames:
             path = self.table_paths.get(name)
-            self._frames[name] = pd.DataFrame() if path is None else _plain(pq.read_table(path))
+            frame = pd.DataFrame() if path is None else _plain(pq.read_table(path))
+            if path is not None:
+                # which cell a number on a page is from (reports.cells): the table and the row as in its file
+                frame["at"] = [f"{name}.{row}" for row in range(len(frame))]
+            self._frames[name] = frame
         return self._frames[name]
 
     @cached_property
@@ -119,13 +126,13 @@ def read(path: Path) -> Published:
     release_path = path / "release.json"
     if not release_path.is_file():
         raise FileNotFoundError(f"{release_path} is missing: this is not a published directory")
-    release = json.loads(release_path.read_text(encoding="utf-8"))
+    release = json.loads(_unmarked(release_path.read_text(encoding="utf-8")))
     for key in ("release_id", "audience", "as_of"):
         if key not in release:
             raise ValueError(f"{release_path}: key {key!r} is missing")
     layers = {}
     for layer_path in sorted((path / "layers").glob("*.json")):
-        content = json.loads(layer_path.read_text(encoding="utf-8"))
+        content = json.loads(_unmarked(layer_path.read_text(encoding="utf-8")))
         layers[content.get("layer", layer_path.stem)] = content
     found = {table.stem: table for table in sorted((path / "tables").glob("*.parquet"))}
     order = [name for name in TABLE_TITLES if name in found]
@@ -331,5 +338,13 @@ def _plain(table: pa.Table) -> pd.DataFrame:
         elif pa.types.is_null(kind):
             columns[name] = pd.Series([""] * len(table), dtype=object)
         else:
-            columns[name] = pc.fill_null(pc.cast(column, pa.string()), "").to_pandas().astype(object)
+            text = pc.fill_null(pc.cast(column, pa.string()), "")
+            if pc.any(pc.match_substring(pc.cast(text, pa.binary()), b"\xee\x80"), min_count=0).as_py():
+                text = pc.replace_substring_regex(text, MARKS.pattern, "\ufffd")
+            columns[name] = text.to_pandas().astype(object)
     return pd.DataFrame(columns)
+
+
+def _unmarked(text: str) -> str:
+    """A text from outside without the characters that mark numbers as cells, also where JSON has them escaped."""
+    return MARKS.sub("\ufffd", re.sub(r"\\u[eE]00[0-2]", "\ufffd", text))
