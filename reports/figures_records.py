@@ -37,12 +37,12 @@ def corridors(site: Site) -> Drawing:
     origins = _largest(now, "counterpart_area", "counterpart_area_name")
     targets = _largest(now, "area_code", "area_name")
     shown = now[now["counterpart_area"].isin(origins) & now["area_code"].isin(targets)]
-    cells = {(row["counterpart_area"], row["area_code"]): row for row in shown.to_dict("records")}
+    held = {(row["counterpart_area"], row["area_code"]): row for row in shown.to_dict("records")}
     grid, texts = [], []
     for origin in origins:
         row_values, row_texts = [], []
         for target in targets:
-            cell = cells.get((origin, target))
+            cell = held.get((origin, target))
             value = finite(cell["value"]) if cell else None
             strong = bool(cell) and cell["eligibility"] == "assessed" and cell["q"] < 0.05 and cell["residual"] > 0
             row_values.append(None if value is None else math.log1p(max(value, 0)))

@@ -65,6 +65,8 @@ def _view_record(published: Published, view: View) -> dict[str, Any]:
     reasons = sorted({words.reason("not_assessed", text) for grid in view.reasons.values() for text in set(grid.flat)})
     position = {text: index for index, text in enumerate(reasons)}
     return {
+        # what a reader needs to find each number in tables/hotspots again
+        "key": view.key,
         "level": words.label("area_level", view.key["area_level"]),
         "set": view.key["area_set"],
         "measure": words.measure(view.key["measure"], view.key["exploitation"])
@@ -81,8 +83,8 @@ def _view_record(published: Published, view: View) -> dict[str, Any]:
         "issued": view.issued_on,
         "value": _rounded(view.value, 6),
         "bounds": [
-            {str(area): list(found) for (at, area), found in sorted(view.bounds.items()) if at == period}
-            for period in range(len(view.periods))
+            {str(area): [row["lower"], row["upper"]] for area, row in bounds}
+            for bounds in _by_period(view)
         ],
         "rate": _rounded(view.rate, 4),
         "low": _rounded(view.rate_lower, 4),
@@ -124,6 +126,14 @@ def source_label(published: Published, view: View) -> str:
     if view.is_of_several_sources:
         return f"Each area by its own source ({len(set(view.sources))} sources)"
     return published.source_name(view.key["source"])
+
+
+def _by_period(view: View) -> list[list[tuple[int, dict[str, Any]]]]:
+    """The rows of figures known as bounds, by period, with the position of their area."""
+    held: list[list[tuple[int, dict[str, Any]]]] = [[] for _ in view.periods]
+    for period, area in sorted(view.bounds):
+        held[period].append((area, view.bounds[period, area]))
+    return held
 
 
 def _lettered(codes: np.ndarray, letters: dict[str, str]) -> list[str]:

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from reports import palette
+from reports import cells, palette
 from reports.tables import Published
-from reports.words import name_order, period_frequency
+from reports.words import name_order, number, period_frequency
 
 QUESTION = ["area_set", "area_level", "measure", "exploitation", "frequency"]
 SPATIAL, FUNNEL = "getis_ord_star", "funnel"
@@ -40,7 +40,8 @@ class View:
 
     `quadrants` says how an area stands among its neighbours (local Moran), `certainty` what holds on maps with figures
     known only between two bounds; both '' where nothing is to be said.
-    `bounds` holds, by (period, area), the figures that are known only between two bounds.
+    `bounds` holds, by (period, area), the row of tables/observations of a figure that is known only between two bounds.
+    `rows` is the row of tables/hotspots that a number of the grids is from, by method; -1 where there is none.
     `sources` holds one source an area: a view of several sources shows each area by the source chosen for it.
     """
 
@@ -58,11 +59,12 @@ class View:
     states: dict[str, np.ndarray]
     reasons: dict[str, np.ndarray]
     q: dict[str, np.ndarray]
+    rows: dict[str, np.ndarray]
     expected: dict[str, np.ndarray]
     families: dict[str, np.ndarray]
     limits: dict[str, np.ndarray]
     regions: np.ndarray
-    bounds: dict[tuple[int, int], tuple[float, float]]
+    bounds: dict[tuple[int, int], dict[str, Any]]
     quadrants: np.ndarray
     certainty: np.ndarray
     emerging: np.ndarray
@@ -84,6 +86,21 @@ class View:
         """The method that judged most areas in the last period; on a tie the spatial one."""
         period = self.latest()
         return max(self.methods, key=lambda method: (self.assessed_count(method, period), method == SPATIAL))
+
+    def cell(self, column: str, period: int, position: int, text: str) -> str:
+        """The text of a number of the grids, marked with the cell of tables/hotspots that it is from."""
+        row = self.rows[self.main_method][period, position]
+        if row < 0:
+            row = max(int(rows[period, position]) for rows in self.rows.values())
+        return cells.mark(f"hotspots.{row}.{column}", text)
+
+    def interval(self, period: int, position: int) -> str:
+        """The interval of a rate, `1.2 to 3.4`, or a dash."""
+        low, high = self.rate_lower[period][position], self.rate_upper[period][position]
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return "–"
+        written = self.cell("rate_lower_per_100k", period, position, number(low))
+        return f"{written} to {self.cell('rate_upper_per_100k', period, position, number(high))}"
 
     def latest(self) -> int:
         """Position of the last period in which anything was assessed, else the last with a figure."""
@@ -167,6 +184,7 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
     regions = np.full(shape, -1)
     told = {name: np.full(shape, "", dtype=object) for name in ("moran_quadrant", "certainty")}
     states, reasons, q, expected, families, limits, bounds = {}, {}, {}, {}, {}, {}, {}
+    rows: dict[str, np.ndarray] = {}
     for method, part in group.groupby("method", sort=True):
         at = (part["period"].map(row).to_numpy(), part["area_code"].map(column).to_numpy())
         for name, array in numbers.items():
@@ -181,6 +199,8 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
         reasons[method] = np.full(shape, "", dtype=object)
         reasons[method][at] = part["eligibility_reason"].to_numpy(dtype=object)
         q[method] = _grid(shape, at, part["q_bh"])
+        rows[method] = np.full(shape, -1)
+        rows[method][at] = part["at"].str.removeprefix("hotspots.").astype(int)
         expected[method] = _grid(shape, at, part["expected_count"])
         families[method] = _grid(shape, at, part["family_count"])
         if method == SPATIAL:
@@ -200,13 +220,13 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
     return View(
         key, _layer_of(published, set(codes)), codes, [names[code] for code in codes],
         [sources[code] for code in codes], periods, numbers["value"], numbers["rate_per_100k"],
-        numbers["rate_lower_per_100k"], numbers["rate_upper_per_100k"], comparability, states, reasons, q, expected,
-        families, limits, regions, bounds, told["moran_quadrant"], told["certainty"], emerging,
+        numbers["rate_lower_per_100k"], numbers["rate_upper_per_100k"], comparability, states, reasons, q, rows,
+        expected, families, limits, regions, bounds, told["moran_quadrant"], told["certainty"], emerging,
         max(group["issued_on"], default="") if "issued_on" in group else "",
     )  # fmt: skip
 
 
-def _letters(part: pd.DataFrame, missing: dict[tuple, Gap]) -> tuple[np.ndarray, dict[int, tuple[float, float]]]:
+def _letters(part: pd.DataFrame, missing: dict[tuple, Gap]) -> tuple[np.ndarray, dict[int, dict[str, Any]]]:
     """The assessment of each row as a letter of palette.STATES; and the bounds of figures without an exact value."""
     letters = part["assessment"].map(STATE_LETTERS).fillna("x").to_numpy(dtype=object, copy=True)
     letters[(part["eligibility"] != "assessed").to_numpy()] = "x"
@@ -219,7 +239,7 @@ def _letters(part: pd.DataFrame, missing: dict[tuple, Gap]) -> tuple[np.ndarray,
         elif gap.reason:
             letters[index] = "m"
         if gap.upper > gap.lower:
-            bounds[index] = (gap.lower, gap.upper)
+            bounds[index] = gap._asdict()
     return letters, bounds
 
 
@@ -239,14 +259,15 @@ def _limits(shape: tuple[int, int], at: tuple[np.ndarray, np.ndarray], part: pd.
 
 
 class Gap(NamedTuple):
-    """Why a cell has no exact figure ('' where only bounds are known) and its bounds (NaN without)."""
+    """Why a cell has no exact figure ('' where only bounds are known), its bounds (NaN without) and where it stands."""
 
     reason: str
     lower: float
     upper: float
+    at: str
 
 
-NOT_THERE = Gap("not_reported", math.nan, math.nan)
+NOT_THERE = Gap("not_reported", math.nan, math.nan, "")
 
 
 def _gaps(published: Published) -> dict[tuple, Gap]:
@@ -259,7 +280,7 @@ def _gaps(published: Published) -> dict[tuple, Gap]:
     for dimension in ("sex", "age", "counterpart_area", "detail", "offence"):
         if dimension in gone:
             gone = gone[gone[dimension].isin(["_T", "_Z", ""])]
-    gaps = map(Gap, gone["missing_reason"], gone["lower"], gone["upper"])
+    gaps = map(Gap, gone["missing_reason"], gone["lower"], gone["upper"], gone["at"])
     return dict(zip(zip(*(gone[name] for name in keys), strict=True), gaps, strict=True))
 
 

@@ -273,10 +273,12 @@ def _assessment(site: Site, view: Any, period: int, position: int) -> dict[str, 
     return {
         "measure": words.measure(view.key["measure"], view.key["exploitation"]),
         "period": period_label(view.periods[period]),
-        "rate": number(view.rate[period][position]),
-        "interval": interval(view.rate_lower[period][position], view.rate_upper[period][position]),
+        "rate": view.cell("rate_per_100k", period, position, number(view.rate[period][position])),
+        "interval": view.interval(period, position),
         "assessment": f"{reason[:1].upper()}{reason[1:]}" if letter == "x" else palette.STATES[letter]["label"],
-        "q": probability(view.q[method][period][position]) if letter in "hcnabw" else "–",
+        "q": view.cell("q_bh", period, position, probability(view.q[method][period][position]))
+        if letter in "hcnabw"
+        else "–",
         "emerging": view.emerging[position].capitalize() or "–",
         "method": words.label("method", method),
         "source": site.published.source_name(view.sources[position]),
@@ -310,7 +312,7 @@ def _parts(site: Site, rows: list[dict[str, Any]], series: list[Series]) -> list
     for (measure, index, source, _, frequency), members in sorted(groups.items()):
         split = list(PART_SPLITS)[index]
         periods = sorted({row["period"] for row in members})[-PERIODS_SHOWN:]
-        cells = {(row[split], row["period"]): row for row in members}
+        held = {(row[split], row["period"]): row for row in members}
         lines = []
         for member in sorted(
             {row[split] for row in members}, key=lambda code: (code.startswith("_"), words.label(split, code))
@@ -320,7 +322,7 @@ def _parts(site: Site, rows: list[dict[str, Any]], series: list[Series]) -> list
             lines.append(
                 {
                     "name": words.label(split, member),
-                    "cells": [_cell(cells.get((member, period)), words) for period in periods],
+                    "cells": [_cell(held.get((member, period)), words) for period in periods],
                     "trend": verdict(item.trend, words) if item else "–",
                 }
             )

@@ -111,13 +111,13 @@ def _heat(now: Any, corner: str) -> dict[str, Any]:
     targets = dict(zip(now["area_code"], now["area_name"], strict=True))
     origins = sorted(rows.index[:HEAT_ROWS], key=lambda code: (name_order(names[code]), code))
     destinations = sorted(columns.index[:HEAT_COLUMNS], key=lambda code: (name_order(targets[code]), code))
-    cells = {(row["counterpart_area"], row["area_code"]): row for row in now.to_dict("records")}
-    highest = max((row["value"] for row in cells.values() if row["value"] == row["value"]), default=1) or 1
+    held = {(row["counterpart_area"], row["area_code"]): row for row in now.to_dict("records")}
+    highest = max((row["value"] for row in held.values() if row["value"] == row["value"]), default=1) or 1
     made = []
     for origin in origins:
         line = []
         for target in destinations:
-            row = cells.get((origin, target))
+            row = held.get((origin, target))
             if row is None:
                 line.append({"text": "", "style": "", "kind": "", "title": ""})
                 continue

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from reports import map_data, maps, pages_signals, palette
+from reports import cells, map_data, maps, pages_signals, palette
 from reports.drawings import area_map, swatch
 from reports.findings import FAIR, LIMITED, STRONG, findings
 from reports.tables import linked_data
@@ -104,7 +104,8 @@ def _thumbnail(site: Site) -> dict[str, Any] | None:
     titles = {}
     for position, code in enumerate(view.codes):
         rate = view.rate[period][position]
-        figure = f", {number(rate)} per 100,000" if np.isfinite(rate) else ""
+        written = view.cell("rate_per_100k", period, position, number(rate))
+        figure = f", {written} per 100,000" if np.isfinite(rate) else ""
         titles[code] = f"{view.names[position]}{figure}: {palette.STATES[letters[position]]['label']}"
     what = published.words.measure(view.key["measure"], view.key["exploitation"])
     when = period_label(view.periods[period])
@@ -189,8 +190,8 @@ def _first_view(site: Site, view: maps.View) -> dict[str, Any]:
                 "code": code,
                 "name": name,
                 "value": _map_figure(view, period, position, letter),
-                "rate": number(view.rate[period][position]),
-                "interval": interval(view.rate_lower[period][position], view.rate_upper[period][position]),
+                "rate": view.cell("rate_per_100k", period, position, number(view.rate[period][position])),
+                "interval": view.interval(period, position),
                 "assessment": f"{reason[:1].upper()}{reason[1:]}" if letter == "x" else palette.STATES[letter]["label"],
                 "neighbours": _beside_neighbours(words, view, period, position),
                 "emerging": view.emerging[position].capitalize() or "–",
@@ -220,5 +221,5 @@ def _beside_neighbours(words: Any, view: maps.View, period: int, position: int) 
 def _map_figure(view: maps.View, period: int, position: int, letter: str) -> str:
     value, bounds = view.value[period][position], view.bounds.get((period, position))
     if np.isfinite(value):
-        return number(value)
-    return span(*bounds) if bounds else "hidden" if letter == "s" else "–"
+        return view.cell("value", period, position, number(value))
+    return cells.span(bounds) if bounds else "hidden" if letter == "s" else "–"

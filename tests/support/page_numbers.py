@@ -32,7 +32,7 @@ MONTHS = ("January February March April May June July August September October N
 DECLARATIONS = ROOT / "reports" / "derivations.yml"
 CONSTANTS = Path(__file__).parent / "page_constants.yml"
 
-INLINE = {"a", "abbr", "b", "data", "em", "i", "small", "span", "strong", "wbr"}
+INLINE = {"a", "abbr", "b", "data", "em", "i", "span", "strong", "wbr"}
 VOID = {"br", "col", "hr", "img", "input", "link", "meta", "wbr"}
 SPOKEN = ("title", "aria-label", "alt", "data-alt", "placeholder")
 # what people read in these columns is text that the table holds, digits and all
