@@ -171,7 +171,7 @@ def _chart(site: Site, item: Series, series: list[Series]) -> dict[str, Any]:
         "title": f"{label}, {words.label('frequency', item.key['frequency'])}" + (f", {role}" if role else ""),
         "svg": Markup(book.chart(item, width=440, height=190, others=others)),
         "legend": [
-            (colour, index > 0, book.describe(member))
+            (palette.colour_class(colour), index > 0, book.describe(member))
             for index, (colour, member) in enumerate(zip(colours, [item, *others], strict=True))
         ]
         if others

@@ -119,17 +119,16 @@ def _heat(now: Any, corner: str) -> dict[str, Any]:
         for target in destinations:
             row = held.get((origin, target))
             if row is None:
-                line.append({"text": "", "style": "", "kind": "", "title": ""})
+                line.append({"text": "", "kind": "", "title": ""})
                 continue
             known = row["value"] == row["value"]
             level = min(int(math.log1p(row["value"]) / math.log1p(highest) * 5), 4) if known else 0
-            ink = "#ffffff" if level >= 3 else palette.INK
             out = row["eligibility"] == "assessed" and row["q"] < 0.05 and row["residual"] > 0
             line.append(
                 {
                     "text": cells.number(row) if known else unshown(row),
-                    "style": f"background:{palette.RAMP[level]};color:{ink}" if known else "",
-                    "kind": ("hidden-value" if unshown(row) == "×" else "") if not known else "out" if out else "",
+                    "kind": f"level-{level}{' out' if out else ''}" if known
+                    else "hidden-value" if unshown(row) == "×" else "",
                     "title": f"{names[origin]} to {targets[target]}: "
                     + (
                         f"{cells.number(row)}, expected {cells.number(row, 'expected_count')}"

@@ -284,11 +284,25 @@
       };
     }
 
-    var CONFIG = { displaylogo: false, responsive: true, scrollZoom: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"] };
+    /* the page has its own buttons: none that leave it */
+    var CONFIG = { displayModeBar: false, displaylogo: false, responsive: true, scrollZoom: false, showLink: false };
+
+    /* Closer by a step (or farther), around the middle of what is shown; the whole map without a step. */
+    function zoom(step) {
+      var whole = shownBounds(), x = [whole[0], whole[2]], y = [whole[1], whole[3]];
+      if (step) {
+        [x, y] = ["xaxis", "yaxis"].map(function (axis) {
+          var range = element._fullLayout[axis].range, middle = (range[0] + range[1]) / 2, half = (range[1] - range[0]) / 2 * step;
+          return [middle - half, middle + half];
+        });
+      }
+      window.Plotly.relayout(element, { "xaxis.range": x, "yaxis.range": y });
+    }
 
     function draw() {
       var v = view();
       element.hidden = !v.layer;
+      document.getElementById("map-tools").hidden = !v.layer;
       document.getElementById("map-absent").hidden = Boolean(v.layer);
       if (v.layer && drawnLayer !== v.layer + "|" + state.view) {
         drawnLayer = v.layer + "|" + state.view;
@@ -327,7 +341,7 @@
       element.addEventListener("mousedown", function (event) { pressed = [event.clientX, event.clientY]; }, true);
       element.addEventListener("mouseup", function (event) {
         var still = pressed && Math.abs(pressed[0] - event.clientX) + Math.abs(pressed[1] - event.clientY) < 4;
-        if (still && event.button === 0 && hovered && pages[hovered] && !event.target.closest(".modebar")) {
+        if (still && event.button === 0 && hovered && pages[hovered]) {
           window.location.href = "areas/" + encodeURIComponent(hovered) + ".html";
         }
       }, true);
@@ -503,6 +517,9 @@
           draw();
         }
       });
+    });
+    [["map-closer", 0.6], ["map-farther", 1 / 0.6], ["map-whole", 0]].forEach(function (entry) {
+      document.getElementById(entry[0]).addEventListener("click", function () { zoom(entry[1]); });
     });
     fillControls();
     draw();

@@ -267,7 +267,9 @@ class Page(html.parser.HTMLParser):
         for entry in filter(None, cells.split("|")):
             reference, written = entry.split("=", 1)
             self.numbers.append((reference, written))
-            place = text.find(written, at)
+            # a whole number, not the same digits inside a year
+            standing = re.compile(rf"(?<![\d,.]){re.escape(written)}(?!\d|[,.]\d)").search(text, at)
+            place = standing.start() if standing else -1
             if place < 0:
                 self.numbers.append((reference, f"{written} (not in {text!r})"))
                 continue
@@ -418,8 +420,12 @@ def map_faults(payload: dict[str, Any], tables: Tables) -> tuple[int, list[str]]
 
 if __name__ == "__main__":
     result = recompute(Path(sys.argv[1]), sys.argv[2:] or None)
-    for line in [*result.differ[:60], *result.unexplained[:200]]:
-        print(line)
+    per_page: Counter[str] = Counter()
+    for line in [*result.differ, *result.unexplained]:
+        page = line.split(":")[0]
+        per_page[page] += 1
+        if per_page[page] <= 25:
+            print(line)
     print(json.dumps(result.checked, indent=1))
     print(f"{sum(result.checked.values())} numbers, {len(result.differ)} differ, {len(result.unexplained)} unexplained")
     sys.exit(0 if result.is_clean else 1)
