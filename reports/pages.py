@@ -31,6 +31,7 @@ from reports import (
 )
 from reports.maps import View, views
 from reports.series import SeriesBook, read_series
+from reports.summary import Summary
 from reports.tables import Published
 from reports.words import day, joined, period_label
 
@@ -74,6 +75,10 @@ class Site:
     @cached_property
     def book(self) -> SeriesBook:
         return read_series(self.published)
+
+    @cached_property
+    def summary(self) -> Summary:
+        return Summary(self.published)
 
     @cached_property
     def views(self) -> list[View]:

@@ -1,4 +1,4 @@
-"""Which figures of the table of changes moved, and by how much where one of the two is given as bounds only."""
+"""In which order changed figures are shown: those that moved most for certain come first."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import numpy as np
 import pandas as pd
 
 
-def revised(changes: pd.DataFrame) -> pd.DataFrame:
-    """Rows of kind `revised` whose figure moved, with the columns least, most and size.
+def moved_most(changes: pd.DataFrame) -> pd.DataFrame:
+    """The rows by how far the figure moved at least, ties in the order of the table.
 
-    least, most  the difference: equal where both figures are exact, bounds where one of them is given as `<5` or the like
-    size         the difference that is certain, without its sign: 0 where the bounds of before and now overlap
+    Where one of the two figures is known only between bounds, that is the least distance of any two figures within them; a
+    figure that is new or gone has moved by itself.
     """
-    table = changes[changes["kind"] == "revised"]
-    bounds = [table[name].astype(float) for name in ("lower", "upper", "previous_lower", "previous_upper")]
-    lower, upper, previous_lower, previous_upper = bounds
-    least, most = lower - previous_upper, upper - previous_lower
-    size = np.maximum(np.maximum(least, -most), 0)
-    has_moved = (lower != previous_lower) | (upper != previous_upper)
-    return table.assign(least=least, most=most, size=size)[has_moved & least.notna() & most.notna()]
+    names = ("lower", "upper", "previous_lower", "previous_upper")
+    lower, upper, previous_lower, previous_upper = (changes[name].astype(float).fillna(0) for name in names)
+    distance = np.maximum(np.maximum(lower - previous_upper, previous_lower - upper), 0)
+    return changes.loc[distance.sort_values(ascending=False, kind="stable").index]

@@ -103,6 +103,19 @@ class Published:
         return self.source_names.get(source) or source
 
     @cached_property
+    def dataset_names(self) -> dict[tuple[str, str], str]:
+        table = self.table("datasets")
+        if not {"source", "dataset", "dataset_name"} <= set(table.columns):
+            return {}
+        return {
+            (source, dataset): name
+            for source, dataset, name in zip(table["source"], table["dataset"], table["dataset_name"], strict=True)
+        }
+
+    def dataset_name(self, source: str, dataset: str) -> str:
+        return self.dataset_names.get((source, dataset)) or dataset.replace("_", " ")
+
+    @cached_property
     def licences(self) -> dict[str, str]:
         licences: dict[str, str] = {}
         table = self.table("datasets")
@@ -119,6 +132,14 @@ class Published:
         if {"area_code", "area_name"} <= set(table.columns):
             return dict(zip(table["area_code"], table["area_name"], strict=True))
         return {}
+
+
+def grouped(rows: Iterable[dict[str, Any]], keys: tuple[str, ...]) -> dict[tuple, list[dict[str, Any]]]:
+    """Rows that belong together, by their key, both in the order in which they come. Nothing is counted or added."""
+    found: dict[tuple, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[name] for name in keys), []).append(row)
+    return found
 
 
 def read(path: Path) -> Published:
