@@ -133,7 +133,7 @@ def by_area(site: Site) -> Drawing:
 
 
 def changes_a_year(site: Site) -> Drawing:
-    """Slope relative to the series with its interval, one row an area, in the order of names."""
+    """Change of one year to the next with its interval, one row an area, in the order of names."""
     words = site.published.words
     members = [item for item in _areas_below(site) if item.trend and item.trend["eligibility"] == "assessed"]
     if not members:
@@ -142,9 +142,7 @@ def changes_a_year(site: Site) -> Drawing:
     names, shares, up, down, colours, records = [], [], [], [], [], []
     for item in members:
         trend = item.trend or {}
-        share, slope = trend["change_per_year_share"], trend["slope_per_year"]
-        base = share / slope if slope else float("nan")
-        low, high = trend["slope_lower_per_year"] * base, trend["slope_upper_per_year"] * base
+        share, low, high = (trend[f"trend_ratio_{side}"] - 1 for side in ("per_year", "lower", "upper"))
         names.append(shortened(item.key["area_name"], 34))
         shares.append(finite(share * 100))
         up.append(finite((high - share) * 100) or 0)
@@ -170,7 +168,7 @@ def changes_a_year(site: Site) -> Drawing:
         else ""
     )
     caption = (
-        "Slope a year in per cent of the series' level, with 95 % interval. Orange: rose, blue: fell, grey: no clear "
+        "Change from one year to the next in per cent, with 95 % interval. Orange: rose, blue: fell, grey: no clear "
         f"change (false discovery rate 5 %).{more}"
     )
     layout = {

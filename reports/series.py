@@ -218,7 +218,7 @@ def sentence(trend: dict[str, Any] | None, words: Words, unit: str) -> str:
     q = f"q = {probability(trend['q_bh'])}".replace("= <", "<") if _known(trend["q_bh"]) else ""
     detail = "; ".join(part for part in (slope, q) if part)
     if trend["direction"] in ("rose", "fell"):
-        share = trend["change_per_year_share"]
+        share = trend["trend_ratio_per_year"] - 1
         by = f" by about {percent(abs(share), 1)} a year" if _known(share) else ""
         return f"{measure} {trend['direction']}{by}, {span} ({detail})."
     return f"No clear change, {span} ({detail})." if detail else f"No clear change, {span}."
@@ -281,9 +281,9 @@ def _listed(text: Any) -> list[str]:
 
 
 def yearly_change(trend: dict[str, Any] | None) -> str:
-    if trend is None or not _known(trend["change_per_year_share"]) or trend["eligibility"] != "assessed":
+    if trend is None or not _known(trend["trend_ratio_per_year"]) or trend["eligibility"] != "assessed":
         return "–"
-    return signed_percent(trend["change_per_year_share"])
+    return signed_percent(trend["trend_ratio_per_year"] - 1)
 
 
 def _known(value: Any) -> bool:

@@ -30,6 +30,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 TABLE_TITLES = {
     "observations": "Every published figure",
     "series": "Figures over time, with the chosen and the alternative sources",
+    "verdicts": "One verdict on each series that speaks for its area",
     "trends": "Trend of each series",
     "hotspots": "Assessment of each area",
     "clusters": "Clusters found by the scan",

@@ -338,7 +338,7 @@ def _trends(series: pd.DataFrame) -> pd.DataFrame:
             "slope_per_year": np.nan,
             "slope_lower_per_year": np.nan,
             "slope_upper_per_year": np.nan,
-            "change_per_year_share": np.nan,
+            "slope_of_median_per_year_share": np.nan,
             "trend_ratio_per_year": np.nan,
             "trend_ratio_lower": np.nan,
             "trend_ratio_upper": np.nan,
@@ -369,7 +369,7 @@ def _trends(series: pd.DataFrame) -> pd.DataFrame:
                 slope_per_year=0.2 if law else slope,
                 slope_lower_per_year=(0.2 if law else slope) - spread,
                 slope_upper_per_year=(0.2 if law else slope) + spread,
-                change_per_year_share=(0.01 if law else slope) / max(known.mean(), 1),
+                slope_of_median_per_year_share=(0.01 if law else slope) / max(known.mean(), 1),
                 direction="rose" if growing else "no_clear_change",
                 regimes_count=2 if law else 1,
             )

@@ -81,6 +81,7 @@ def _eligibility(counts: np.ndarray, keys: pd.DataFrame, frequency: str, setting
                 f"{count} {UNITS[frequency]} counted in the newest way; a rate of change needs {needed}"
             )
     reason[~is_main] = "parts and other ways of counting: joinpoints are sought in the main series"
+    reason[(keys["derivation"] == families.CHANGING_REPORTERS).to_numpy(bool)] = families.NOT_TESTED
     return reason
 
 
