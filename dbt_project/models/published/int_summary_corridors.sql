@@ -31,7 +31,7 @@ union all
         "flows_larger_than_expected",
         "corridors",
         [flows],
-        "coalesce(sum(case when eligibility = 'assessed' and q < 0.05 and residual > 0 then 1 else 0 end), 0)",
+        "coalesce(sum(case when assessment = 'above' then 1 else 0 end), 0)",
         "coalesce(sum(case when eligibility = 'assessed' then 1 else 0 end), 0)",
     )
 }}

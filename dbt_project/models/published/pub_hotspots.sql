@@ -1,6 +1,14 @@
 -- grain: one area, measure, form, source, period and method with the answer of the
 -- hotspot methods
 with
+    -- where several sources each cover some of the areas, a map shows each area by this
+    -- one
+    chosen as (
+        select distinct area_code, measure, exploitation, frequency, source, dataset
+        from {{ ref("fct_series") }}
+        where is_selected
+    ),
+
     figures as (
         select
             cells.area_code,
@@ -82,6 +90,7 @@ select
     figures.rate_upper_per_100k,
     figures.comparability,
     figures.issued_on,
+    chosen.area_code is not null as is_selected,
     parameters.as_of
 from {{ source("analytics", "hotspots") }} as hotspots
 inner join {{ ref("dim_areas") }} as areas on hotspots.area_code = areas.area_code
@@ -100,6 +109,22 @@ left join
             ],
             "hotspots",
             "figures",
+        )
+    }}
+left join
+    chosen
+    on chosen.frequency = case
+        when length(hotspots.period) = 4
+        then 'A'
+        when substring(hotspots.period, 6, 1) = 'Q'
+        then 'Q'
+        else 'M'
+    end
+    and {{
+        same(
+            ["area_code", "measure", "exploitation", "source", "dataset"],
+            "hotspots",
+            "chosen",
         )
     }}
 cross join {{ ref("stg_lake__build_parameters") }} as parameters

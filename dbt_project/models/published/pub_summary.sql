@@ -7,6 +7,9 @@
     "int_summary_changes",
     "int_summary_tests",
     "int_summary_corridors",
+    "int_summary_maps",
+    "int_summary_submissions",
+    "int_summary_verdicts",
 ] %}
 with
     summaries as (
