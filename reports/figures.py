@@ -72,18 +72,18 @@ class Declared:
 
 def declared() -> list[Declared]:
     """The declared set, in the order of the downloads page."""
-    from reports import figures_places, figures_records, figures_time
+    from reports import figures_composition, figures_places, figures_records, figures_time
 
     return [
         Declared("detections-over-time", "Detections over time", "series", figures_time.overall),
         Declared("detections-by-area", "Detections over time by area", "series", figures_time.by_area),
-        Declared("trend-by-area", "Change a year by area", "trends", figures_time.changes_a_year),
+        Declared("trend-by-area", "Change a year by area", "verdicts", figures_time.changes_a_year),
         Declared("hotspots-map", "Where rates stand out", "hotspots", figures_places.hotspots_map),
         Declared("rates-map", "Rates of detection", "hotspots", figures_places.rates_map),
         Declared("course-map", "How hotspots developed", "hotspots", figures_places.course_map),
         Declared("rates-funnel", "Rates against the size of the area", "hotspots", figures_places.funnel),
-        Declared("forms-of-exploitation", "Forms of exploitation over time", "observations", figures_time.forms),
-        Declared("sex-and-age", "Detected victims by sex and age", "observations", figures_time.sex_and_age),
+        Declared("forms-of-exploitation", "Forms of exploitation over time", "observations", figures_composition.forms),
+        Declared("sex-and-age", "Detected victims by sex and age", "observations", figures_composition.sex_and_age),
         Declared("corridors", "Flows between areas", "corridors", figures_records.corridors),
         Declared("definitions-timeline", "Legal definitions over time", "comparability", figures_records.definitions),
         Declared("revisions", "Largest revisions", "changes", figures_records.revisions),

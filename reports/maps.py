@@ -15,21 +15,13 @@ import numpy as np
 import pandas as pd
 
 from reports import cells, palette
-from reports.tables import Published
-from reports.words import name_order, number, period_frequency
+from reports.tables import Published, parts_of
+from reports.words import measure_rank, name_order, number, period_frequency
 
 QUESTION = ["area_set", "area_level", "measure", "exploitation", "frequency"]
 SPATIAL, FUNNEL = "getis_ord_star", "funnel"
 STATE_LETTERS = {"hot": "h", "cold": "c", "not_significant": "n", "above": "a", "below": "b", "within": "w"}
 ASSESSED = list(STATE_LETTERS.values())
-MEASURE_ORDER = ("victims_detected", "victims_referred", "victims_identified", "victims_assisted", "cases_reported")
-
-
-def measure_rank(measure: str) -> tuple[int, str]:
-    """Sort key of measures: the ones that people ask for first."""
-    return (MEASURE_ORDER.index(measure) if measure in MEASURE_ORDER else len(MEASURE_ORDER), measure)
-
-
 # an area smaller than this share of the map's width is drawn as a disc of that size, or nobody would find it
 SMALLEST_SHARE = 0.0045
 
@@ -77,6 +69,17 @@ class View:
     @property
     def is_of_several_sources(self) -> bool:
         return not self.key["source"]
+
+    def summary_key(self, period: int) -> dict[str, str]:
+        """Where the table `summary` counts the areas of this map in a period."""
+        names = ("measure", "exploitation", "area_level")
+        key = {name: self.key[name] for name in names} | {"period": self.periods[period]}
+        return key if self.is_of_several_sources else key | {name: self.key[name] for name in ("source", "dataset")}
+
+    def names_of(self, method: str, period: int, assessment: str) -> list[str]:
+        """Names of the areas with an assessment, in the order of names."""
+        letter = STATE_LETTERS[assessment]
+        return [name for name, held in zip(self.names, self.states[method][period], strict=True) if held == letter]
 
     def assessed_count(self, method: str, period: int = -1) -> int:
         return int(np.isin(self.states[method][period], ASSESSED).sum())
@@ -128,41 +131,28 @@ def views(published: Published) -> list[View]:
         return []
     # yearly and quarterly figures are maps of their own: 2023 and 2023-Q1 do not belong in one row of periods
     table = table.assign(frequency=table["period"].map(period_frequency))
-    table = table.assign(is_chosen=_is_chosen(published, table))
     missing = _gaps(published)
     made = []
-    for key, group in table.groupby(QUESTION, sort=True):
+    for key, group in parts_of(table, QUESTION):
         question = dict(zip(QUESTION, key, strict=True))
-        chosen = group[group["is_chosen"]]
-        together = chosen["source"].nunique() > 1
+        chosen = group[group["is_selected"]] if "is_selected" in group else group.iloc[:0]
+        together = len(set(chosen["source"])) > 1
         if together:
             made.append(_view(published, {**question, "source": "", "dataset": ""}, chosen, missing))
-        for (source, dataset), own in group.groupby(["source", "dataset"], sort=True):
-            if not (together and own["is_chosen"].all()):
+        for (source, dataset), own in parts_of(group, ["source", "dataset"]):
+            if not (together and own["is_selected"].all()):
                 made.append(_view(published, {**question, "source": source, "dataset": dataset}, own, missing))
     return sorted(made, key=_order)
 
 
-def _is_chosen(published: Published, table: pd.DataFrame) -> np.ndarray:
-    """Rows whose source and dataset were chosen by precedence for that area, as the series table says."""
-    series = published.table("series")
-    keys = ["area_code", "measure", "exploitation", "frequency", "source", "dataset"]
-    if not {*keys, "is_selected"} <= set(series.columns):
-        return np.zeros(len(table), dtype=bool)
-    chosen = series.loc[series["is_selected"], keys].drop_duplicates()
-    return table[keys].merge(chosen, on=keys, how="left", indicator=True)["_merge"].eq("both").to_numpy()
-
-
 def _order(view: View) -> tuple:
     measure, period = view.key["measure"], view.latest()
-    rank = MEASURE_ORDER.index(measure) if measure in MEASURE_ORDER else len(MEASURE_ORDER)
     assessed = {method: view.assessed_count(method, period) for method in view.methods}
     return (
         view.layer is None,
         not any(assessed.values()),
         view.key["exploitation"] != "_T",
-        rank,
-        measure,
+        measure_rank(measure),
         not assessed.get(SPATIAL),
         view.key["frequency"] != "A",
         -max(assessed.values()),
@@ -185,7 +175,7 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
     told = {name: np.full(shape, "", dtype=object) for name in ("moran_quadrant", "certainty")}
     states, reasons, q, expected, families, limits, bounds = {}, {}, {}, {}, {}, {}, {}
     rows: dict[str, np.ndarray] = {}
-    for method, part in group.groupby("method", sort=True):
+    for (method,), part in parts_of(group, ["method"]):
         at = (part["period"].map(row).to_numpy(), part["area_code"].map(column).to_numpy())
         for name, array in numbers.items():
             if name in part:
@@ -214,7 +204,7 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
     emerging = np.full(len(codes), "", dtype=object)
     if "emerging_category" in group:
         last = group[group["emerging_category"] != ""].sort_values("period", kind="stable")
-        last = last.groupby("area_code").tail(1)
+        last = last.drop_duplicates("area_code", keep="last")
         emerging[last["area_code"].map(column).to_numpy(dtype=int)] = last["emerging_category"]
     sources = dict(zip(group["area_code"], group["source"], strict=True))
     return View(

@@ -33,6 +33,7 @@ from reports.maps import View, views
 from reports.series import SeriesBook, read_series
 from reports.summary import Summary
 from reports.tables import Published
+from reports.verdicts import Verdicts
 from reports.words import day, joined, period_label
 
 MENU = (
@@ -81,6 +82,10 @@ class Site:
         return Summary(self.published)
 
     @cached_property
+    def verdicts(self) -> Verdicts:
+        return self.book.verdicts
+
+    @cached_property
     def views(self) -> list[View]:
         return views(self.published)
 
@@ -109,7 +114,7 @@ class Site:
         names = [self.published.source_name(source) for source in known]
         licences = sorted({self.published.licences.get(source, "") for source in known} - {""})
         return {
-            "source": joined(names) if len(names) <= 4 else f"{joined(names[:3])} and {len(names) - 3} more",
+            "source": joined(names) if len(names) <= 4 else f"{', '.join(names[:3])} and others",
             "as_of": day(self.published.as_of),
             "newest": period_label(newest) if newest else "",
             "licence": joined(licences) if licences else "as stated by the source",
@@ -143,6 +148,7 @@ def environment(site: Site) -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     published = site.published
+    made.filters["lower_first"] = lambda text: text[:1].lower() + text[1:]
     made.globals.update(
         release={"code_version": "", **published.release},
         as_of_day=day(published.as_of),

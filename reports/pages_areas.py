@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +14,12 @@ from reports import cells, palette
 from reports.maps import ASSESSED
 from reports.pages_changes import change_row
 from reports.pages_law import break_rows, definition_row
-from reports.series import Series, change_sentence, sentence, step_sentence, verdict
-from reports.words import day, interval, name_order, number, order_names, percent, period_label, probability
+from reports.series import Series
+from reports.series_words import change_sentence, step_sentence
+from reports.verdicts import EVIDENCE, of_areas, of_contributors, reasons, words_of_change
+from reports.verdicts import label as verdict_label
+from reports.verdicts import sentence as verdict_sentence
+from reports.words import day, joined, name_order, number, order_names, period_label, probability
 
 if TYPE_CHECKING:
     from reports.pages import Site
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 CHARTS_PER_AREA = 8
 OTHER_SOURCES = 3
 PERIODS_SHOWN = 5
+FACTS = 6
 FLOWS_SHOWN = 60
 CHANGES_SHOWN = 40
 PART_SPLITS = {"exploitation": "Form of exploitation", "sex": "Sex", "age": "Age"}
@@ -70,9 +76,12 @@ def _parts_by_area(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     """Cells that are split by exactly one of form, sex and age."""
     if table.empty:
         return {}
-    splits = sum((~table[name].isin(TOTALS)).astype(int) for name in PART_SPLITS)
+    is_split = [~table[name].isin(TOTALS) for name in PART_SPLITS]
+    alone = np.logical_or.reduce(is_split)
+    for first, second in combinations(is_split, 2):
+        alone &= ~(first & second)
     others = np.logical_and.reduce([table[name].isin(TOTALS) for name in OTHER_SPLITS if name in table])
-    kept = table[(splits == 1) & others]
+    kept = table[alone & others]
     wanted = [
         "area_code", "period", "measure", "exploitation", "sex", "age", "value", "lower", "upper", "missing_reason",
         "source", "dataset", "reporter", "frequency", "at",
@@ -84,7 +93,11 @@ def _flows_by_area(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     if table.empty:
         return found
-    last = table[table["period"] == table.groupby(["measure", "source", "dataset"])["period"].transform("max")]
+    newest: dict[tuple, str] = {}
+    keys = list(zip(table["measure"], table["source"], table["dataset"], strict=True))
+    for key, period in zip(keys, table["period"], strict=True):
+        newest[key] = max(newest.get(key, ""), period)
+    last = table[[period == newest[key] for key, period in zip(keys, table["period"], strict=True)]]
     for row in last.sort_values(["counterpart_area_name", "area_name"], key=order_names).to_dict("records"):
         for code in {row["area_code"], row["counterpart_area"]}:
             found.setdefault(code, []).append(row)
@@ -111,7 +124,8 @@ def _content(site: Site, lookup: _Lookup, code: str) -> dict[str, Any]:
         "level": _one_of(words.label("area_level", area["area_level"])),
         "crumbs": crumbs,
         "lead": _lead(site, series, lookup.coverage.get(code, [])),
-        "facts": _facts(site, main, lookup.assessments.get(code, [])),
+        "facts": _facts(site, main),
+        "verdicts": _verdicts(site, code),
         "assessments": [_assessment(site, *entry) for entry in _main_assessments(lookup.assessments.get(code, []))],
         "charts": charts,
         "has_marks": any(chart["has_marks"] for chart in charts),
@@ -176,7 +190,7 @@ def _chart(site: Site, item: Series, series: list[Series]) -> dict[str, Any]:
         ]
         if others
         else [],
-        "text": sentence(item.trend, words, item.key["unit"]) if item.trend else "",
+        "text": book.says(item) if item.trend else "",
         "step": step_sentence(item.trend),
         "change": change_sentence(item.trend),
         "has_marks": bool(book.marks(item)),
@@ -186,64 +200,53 @@ def _chart(site: Site, item: Series, series: list[Series]) -> dict[str, Any]:
 
 
 def _lead(site: Site, series: list[Series], coverage: list[dict[str, Any]]) -> str:
-    sources = {item.key["source"] for item in series} | {row["source"] for row in coverage}
+    """Who reports on the area, and of which years; sources by name, not by number."""
+    names = sorted({site.published.source_name(code) for code in [item.key["source"] for item in series] + [row["source"] for row in coverage]})
     if not series:
         return "No series is published for this area itself; what is known about it stands below."
     periods = [period for item in series for period in site.book.columns["period"][item.rows]]
-    measures = {item.key["measure"] for item in series}
-    text = f"{_count(len(measures), 'measure')} from {_count(len(sources), 'source')}"
+    told = joined(names) if len(names) <= 4 else f"{', '.join(names[:3])} and others"
     first, last = min(periods)[:4], max(periods)[:4]
-    return f"{text}, {first} to {last}." if first != last else f"{text}, {first}."
+    return f"Figures of {told}, {first} to {last}." if first != last else f"Figures of {told}, {first}."
 
 
-def _count(count: int, word: str) -> str:
-    return f"{count} {word}{'s' if count != 1 else ''}"
-
-
-def _facts(site: Site, main: list[Series], assessments: list[tuple[Any, int, int]]) -> list[tuple[str, str, str]]:
+def _facts(site: Site, main: list[Series]) -> list[tuple[str, str, str]]:
+    """The newest figure of each main measure, and the one verdict on it."""
     book, words, facts, seen = site.book, site.published.words, [], set()
     for item in main:
-        if item.key["measure"] in seen or len(facts) == 4:
+        measure = item.key["measure"]
+        if measure in seen or len(facts) == FACTS:
             continue
-        seen.add(item.key["measure"])
-        last = book.last_point(item)
-        label = words.label("measure", item.key["measure"])
-        if last is None:
-            reasons = {reason for reason in book.columns["missing_reason"][item.rows] if reason}
-            why = words.label("missing_reason", sorted(reasons)[0]) if len(reasons) == 1 else "no exact figure"
-            facts.append((label, "–", why))
-            continue
-        period, value = last
-        small = period_label(period)
-        rates = book.columns.get("rate_per_100k")
-        if rates is not None:
-            at = book.columns["period"][item.rows].index(period)
-            rate = rates[item.rows][at]
-            here = book.columns["at"][item.rows][at]
-            small += f" · {cells.mark(f'{here}.rate_per_100k', number(rate))} per 100,000" if rate == rate else ""
-        facts.append((label, cells.mark(f"{here}.value", number(value)), small))
-    trend = next((item for item in main if item.trend), None)
-    if trend is not None:
-        label = words.label("measure", trend.key["measure"])
-        facts.append((f"Trend, {label.lower()}", _short_verdict(trend, words), ""))
-    for view, period, position in assessments[:1]:
-        letter = view.states[view.main_method][period][position]
-        facts.append(("Compared with chance", _short_state(letter), period_label(view.periods[period])))
+        seen.add(measure)
+        label = words.label("measure", measure)
+        if item.key.get("reporter", "_T") not in ("_T", ""):
+            label += f", {words.label('reporter', item.key['reporter']).lower()} alone"
+        facts.append((label, *_newest(book, item, words)))
+        row = site.verdicts.of(item.key["area_code"], measure)
+        if row is not None:
+            small = f"{EVIDENCE.get(row['evidence_word'], '')}, {period_label(row['period_first'])} to {period_label(row['period_last'])}"
+            facts.append((f"Verdict, {words.label('measure', measure).lower()}", verdict_label(row), small))
     return facts
 
 
-def _short_verdict(series: Series, words: Any) -> str:
-    trend = series.trend or {}
-    if trend.get("eligibility") == "assessed":
-        return {"rose": "Rose", "fell": "Fell"}.get(trend["direction"], "No clear change")
-    return {"too_short": "Too short to judge"}.get(trend.get("eligibility", ""), "Not assessed")
-
-
-def _short_state(letter: str) -> str:
-    return {
-        "h": "High", "c": "Low", "n": "No pattern", "a": "Above range", "b": "Below range", "w": "Within range",
-        "x": "Not assessed", "s": "Hidden", "m": "Not reported",
-    }[letter]  # fmt: skip
+def _newest(book: Any, item: Series, words: Any) -> tuple[str, str]:
+    """The newest exact figure with its period and rate, or why there is none."""
+    last = book.last_point(item)
+    if last is None:
+        reasons = {reason for reason in book.columns["missing_reason"][item.rows] if reason}
+        return "–", words.label("missing_reason", sorted(reasons)[0]) if len(reasons) == 1 else "no exact figure"
+    period, value = last
+    columns = {name: values[item.rows] for name, values in book.columns.items()}
+    position = columns["period"].index(period)
+    at = columns["at"][position]
+    small = period_label(period)
+    rate = columns["rate_per_100k"][position] if "rate_per_100k" in columns else float("nan")
+    if rate == rate:
+        small += f" · {cells.mark(f'{at}.rate_per_100k', number(rate))} per 100,000"
+        small += " (of a year)" if item.key["frequency"] != "A" else ""
+        carried = columns.get("population_period", [""] * len(columns["period"]))[position]
+        small += f", population of {period_label(carried)}" if carried and str(carried)[:4] != period[:4] else ""
+    return cells.mark(f"{at}.value", number(value)), small
 
 
 def _main_assessments(entries: list[tuple[Any, int, int]]) -> list[tuple[Any, int, int]]:
@@ -323,7 +326,7 @@ def _parts(site: Site, rows: list[dict[str, Any]], series: list[Series]) -> list
                 {
                     "name": words.label(split, member),
                     "cells": [_cell(held.get((member, period)), words) for period in periods],
-                    "trend": verdict(item.trend, words) if item else "–",
+                    "trend": _part_verdict(site, item),
                 }
             )
         made.append(
@@ -336,6 +339,11 @@ def _parts(site: Site, rows: list[dict[str, Any]], series: list[Series]) -> list
             }
         )
     return made
+
+
+def _part_verdict(site: Site, item: Series | None) -> str:
+    row = site.verdicts.by_series.get(item.key["series_id"]) if item else None
+    return "–" if row is None else words_of_change(row, site.published.words)
 
 
 def _cell(row: dict[str, Any] | None, words: Any) -> str:
@@ -377,6 +385,23 @@ def _report(row: dict[str, Any]) -> dict[str, Any]:
         "late": f"{cells.number(row, 'days_late')} days late" if row["is_late"] else "",
         "share": cells.percent(row, "coverage_share"),
     }
+
+
+def _verdicts(site: Site, code: str) -> list[dict[str, str]]:
+    """The one verdict on each measure of the area, with its reasons and how far the evidence carries."""
+    words, rows = site.published.words, []
+    for row in site.verdicts.of_area(code):
+        said = [verdict_sentence(row, words), of_areas(row), of_contributors(row, site.published)]
+        rows.append(
+            {
+                "measure": words.label("measure", row["measure"]),
+                "label": verdict_label(row),
+                "text": " ".join(part for part in said if part),
+                "reasons": reasons(row, words),
+                "evidence": EVIDENCE.get(row["evidence_word"], "–"),
+            }
+        )
+    return rows
 
 
 def _one_of(label: str) -> str:

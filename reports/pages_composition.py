@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reports import cells, maps
-from reports.words import name_order, number, percent, period_label, probability
+from reports import cells
+from reports.tables import parts_of
+from reports.words import measure_rank, name_order, period_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,33 +25,24 @@ def compositions(site: Site) -> dict[str, Any] | None:
     table = site.published.table("compositions")
     if table.empty:
         return None
-    tables = table.drop_duplicates(PLACE)
-    assessed, refused = tables[tables["eligibility"] == "assessed"], tables[tables["eligibility"] != "assessed"]
+    summary = site.summary
     moved = table[table["direction"].isin(["grew", "shrank"])]
-    shifted = [_shift(site, rows) for _, rows in moved.groupby(PLACE, sort=False)]
-    shifted.sort(key=lambda row: row["order"])
-    areas = moved["area_code"].nunique()
-    summary = f"{number(len(assessed))} mix{'es' if len(assessed) != 1 else ''} of forms could be compared between two years; "
-    summary += (
-        f"{number(len(shifted))} in {number(areas)} area{'s' if areas != 1 else ''} shifted."
-        if areas
-        else "none shifted."
-    )
-    reasons = refused["eligibility_reason"].value_counts()
+    shifted = sorted((_shift(site, rows) for _, rows in parts_of(moved, PLACE)), key=lambda row: row["order"])
+    assessed = table[table["eligibility"] == "assessed"]
     newest = str(assessed["period_last"].max()) if len(assessed) else ""
+    known = summary.row("compositions_assessed") is not None
+    text = f"{summary.number('compositions_assessed')} of {summary.of('compositions_assessed')} mixes of forms could be compared between two years" if known else ""
+    text += "; the table holds those that shifted." if shifted else "; none shifted."
     return {
-        "summary": summary,
+        "summary": text.removeprefix("; ").capitalize() if not known else text,
         "rows": shifted[:ROWS],
-        "total": len(shifted),
-        "refused_count": number(len(refused)),
-        "count": number(len(tables)),
+        "is_cut": len(shifted) > ROWS,
+        "total": "",
         "refused": [
-            {"reason": f"{text[:1].upper()}{text[1:]}", "count": number(reasons[text])}
-            for text in sorted(reasons.index, key=lambda text: (-reasons[text], text))
+            {"reason": f"{row['word'][:1].upper()}{row['word'][1:]}", "count": cells.number(row)}
+            for row in sorted(summary.rows("compositions_left_out"), key=lambda row: (-row["value"], row["word"]))
         ],
-        "facts": site.provenance(assessed["source"].unique(), newest, "tables/compositions.csv")
-        if len(assessed)
-        else None,
+        "facts": site.provenance(set(assessed["source"]), newest, "tables/compositions.csv") if len(assessed) else None,
     }
 
 
@@ -67,7 +59,7 @@ def _shift(site: Site, rows: pd.DataFrame) -> dict[str, Any]:
     }
     return {
         "order": (
-            *maps.measure_rank(str(first["measure"])), site.book.level_rank(first["area_level"]), name_order(first["area_name"]),
+            *measure_rank(str(first["measure"])), site.book.level_rank(first["area_level"]), name_order(first["area_name"]),
             str(first["area_code"]), str(first["source"]), str(first["dataset"]), str(first["comparison"]),
         ),
         "code": first["area_code"],

@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from reports import cells, palette
 from reports.drawings import Span, timeline
-from reports.words import date_position, day, order_names, percent
+from reports.tables import parts_of
+from reports.words import date_position, day, order_names
 
 if TYPE_CHECKING:
     from reports.pages import Site
@@ -37,9 +38,9 @@ def definitions(site: Site) -> dict[str, Any]:
     return {
         "timeline": Markup(bars),
         "matrix": matrix[:ROWS_PER_TABLE],
-        "matrix_total": len(matrix),
+        "matrix_cut": len(matrix) > ROWS_PER_TABLE,
         "breaks": rows[:ROWS_PER_TABLE],
-        "breaks_total": len(rows),
+        "breaks_cut": len(rows) > ROWS_PER_TABLE,
         "facts": site.provenance([], "", "tables/comparability.csv") | {"source": "law tables of this release"},
     }
 
@@ -95,7 +96,7 @@ def _timeline(table: pd.DataFrame, as_of: str) -> str:
         return ""
     first = max(min(starts), end - 30)
     rows = []
-    for (name, code), group in table.groupby(["area_name", "jurisdiction"], sort=True):
+    for (name, code), group in parts_of(table, ["area_name", "jurisdiction"]):
         spans = []
         for row in group.to_dict("records"):
             start = date_position(row["valid_from"]) if row["valid_from"] else first

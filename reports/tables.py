@@ -143,6 +143,16 @@ def grouped(rows: Iterable[dict[str, Any]], keys: tuple[str, ...]) -> dict[tuple
     return found
 
 
+def parts_of(table: pd.DataFrame, keys: list[str]) -> list[tuple[tuple, pd.DataFrame]]:
+    """(key, rows) of a table cut by the values of columns, in the order of the keys; rows keep their order and index."""
+    if table.empty:
+        return []
+    places: dict[tuple, list[int]] = {}
+    for place, key in enumerate(zip(*(table[name].tolist() for name in keys), strict=True)):
+        places.setdefault(key, []).append(place)
+    return [(key, table.iloc[places[key]]) for key in sorted(places)]
+
+
 def read(path: Path) -> Published:
     """Open a published directory (see the module docstring of reports.release for what it holds)."""
     release_path = path / "release.json"

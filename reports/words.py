@@ -37,6 +37,15 @@ REASONS = {
 }
 
 
+# the measures that people ask for first
+MEASURE_ORDER = ("victims_detected", "victims_referred", "victims_identified", "victims_assisted", "cases_reported")
+
+
+def measure_rank(measure: str) -> tuple[int, str]:
+    """Sort key of measures."""
+    return (MEASURE_ORDER.index(measure) if measure in MEASURE_ORDER else len(MEASURE_ORDER), measure)
+
+
 class Words:
     """Labels of one release: its own first, then the built-in ones, then the code in plain letters."""
 

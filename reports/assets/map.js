@@ -193,6 +193,7 @@
       }
       if (method() === "getis_ord_star" && quadrantText(index)) { lines.push(safe(quadrantText(index))); }
       if (method() === "getis_ord_star" && certaintyText(index)) { lines.push(safe(certaintyText(index))); }
+      if (v.verdicts[index] && v.verdicts[index] !== "–") { lines.push("Verdict: " + safe(v.verdicts[index])); }
       if (v.emerging.length && v.emerging[index]) { lines.push("Over time: " + safe(v.emerging[index])); }
       var grade = v.comparability[p][index].trim();
       lines.push("Source: " + safe(shortened(sourceOf(index), 48)) + (grade ? " · comparability " + safe(grade) : ""));
@@ -350,13 +351,8 @@
     function legend() {
       var v = view(), list = document.getElementById("map-legend");
       list.replaceChildren();
-      var counts = {};
-      v.codes.map(function (_, index) { return index; })
-        .concat(drawnCodes.filter(function (index) { return index === undefined; }))
-        .forEach(function (index) {
-          var key = style(index)[0];
-          counts[key] = (counts[key] || 0) + 1;
-        });
+      /* areas that were assessed, as the table `summary` counts them; of the other classes nothing is counted here */
+      var counts = v.methods[state.show] ? v.methods[state.show].counts[state.period] : {};
       var entries = [];
       if (state.show === "rate") {
         var limits = v.classes, last = limits.length;
@@ -387,7 +383,7 @@
         if (entry[2]) { key.classList.add("hatch-" + { "/": "slash", x: "cross", ".": "dots" }[entry[2]]); }
         item.appendChild(key);
         item.appendChild(make("span", { "class": "legend-text" }, entry[3]));
-        item.appendChild(make("span", { "class": "count" }, String(counts[entry[0]] || 0)));
+        item.appendChild(make("span", { "class": "count" }, counts[entry[0]] ? number(counts[entry[0]][0]) : ""));
         list.appendChild(item);
       });
       document.getElementById("legend-title").textContent = state.show === "rate" ? "Rate per 100,000 residents"
@@ -410,6 +406,7 @@
         row.appendChild(make("td", {}, assessmentText(index)));
         row.appendChild(make("td", {}, [quadrantText(index), certaintyText(index)].filter(Boolean).join(". ") || "–"));
         row.appendChild(make("td", {}, v.emerging.length ? (v.emerging[index] || "–") : "–"));
+        row.appendChild(make("td", {}, v.verdicts[index] || "–"));
         row.appendChild(make("td", {}, v.comparability[p][index].trim() || "–"));
         body.appendChild(row);
       });

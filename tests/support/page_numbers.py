@@ -369,6 +369,9 @@ def chosen_pages(release: Path, seed: int = 8) -> list[str]:
     return ["index.html", "changes.html", "hotspots.html", "coverage.html", *(f"areas/{name}" for name in sorted(drawn))]
 
 
+LETTERS = {"h": "hot", "c": "cold", "n": "not_significant", "a": "above", "b": "below", "w": "within"}
+
+
 def map_faults(payload: dict[str, Any], tables: Tables) -> tuple[int, list[str]]:
     """How many numbers of the map were looked up in tables/hotspots and tables/observations, and those that differ."""
     keys = ("area_set", "area_level", "measure", "exploitation", "period", "area_code", "method", "source", "dataset")
@@ -393,6 +396,17 @@ def map_faults(payload: dict[str, Any], tables: Tables) -> tuple[int, list[str]]
 
     for view in payload["views"]:
         key = view["key"]
+        for method, entry in view["methods"].items():
+            for period, counts in zip(view["periods"], entry["counts"], strict=True):
+                for letter, (shown, row) in counts.items():
+                    count += 1
+                    wanted = {
+                        "statistic": "map_areas_by_assessment", "measure": key["measure"], "period": period,
+                        "source": key["source"] or "_T", "word": f"{key['area_set']}:{method}:{LETTERS[letter]}",
+                    }  # fmt: skip
+                    held = {name: tables.column("summary", name)[row] for name in (*wanted, "value")}
+                    if any(held[name] != value for name, value in wanted.items()) or held["value"] != shown:
+                        faults.append(f"map, {view['measure']}: {shown} areas stand where summary.{row} is {held}")
         for at, period in enumerate(view["periods"]):
             for place, code in enumerate(view["codes"]):
                 where = f"{view['measure']}, {code}, {period}"

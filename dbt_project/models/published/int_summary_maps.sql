@@ -26,7 +26,7 @@ with
             summary_of(
                 statistic,
                 "judged",
-                [dict(map, **of_source, **kinds[statistic])],
+                [dict(dict(map, **of_source), **kinds[statistic])],
                 "count(distinct area_code)",
             )
         }}
