@@ -90,7 +90,7 @@ def _sums(site: Site) -> list[Finding]:
 def _areas(site: Site) -> list[Finding]:
     """How many areas of the first level below the sums rose and fell, and which, where they are few."""
     words, summary = site.published.words, site.summary
-    rows = [row for row in summary.rows("headlines") if row["value"] > 0]
+    rows = [row for row in summary.rows("headlines") if row["value"] > 1]
     rows = [row for row in rows if site.book.level_rank(row["area_level"]) > site.book.level_rank("subregion")]
     if not rows:
         return []
@@ -162,7 +162,7 @@ def _standing_out_in(site: Site, view: View, method: str, period: int, name: str
 def _alerts(site: Site) -> list[Finding]:
     """Newest counts of the first measure and finest level above their own past, quarter by quarter."""
     summary, words = site.summary, site.published.words
-    rows = [row for row in summary.rows("areas_alerted_of_totals", period="_T") if row["value"] > 0]
+    rows = [row for row in summary.rows("areas_alerted_of_totals", period="_T") if row["value"] > 0 and row["denominator"] > 1]
     if not rows:
         return []
     first = min((measure_rank(row["measure"]) for row in rows))

@@ -10,12 +10,13 @@ from reports.tables import Published
 from reports.words import is_missing
 
 KEY = ("measure", "exploitation", "area_level", "area_code", "frequency", "source", "dataset", "period", "word")
-ALL = "_T"
+# what a key leaves out: over all; of the form, that the count is not by form (`_T` are the figures without a form)
+LEFT_OUT = {name: "_Z" if name == "exploitation" else "_T" for name in KEY}
 
 
 @dataclass
 class Summary:
-    """Rows of the table by statistic and key; what a key leaves out is `_T`, over all."""
+    """Rows of the table by statistic and key; what a key leaves out stands for all."""
 
     published: Published
     _rows: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
@@ -28,7 +29,7 @@ class Summary:
             self._of.setdefault(row["statistic"], []).append(row)
 
     def row(self, statistic: str, **key: str) -> dict[str, Any] | None:
-        return self._rows.get((statistic, *(key.get(name, ALL) for name in KEY)))
+        return self._rows.get((statistic, *(key.get(name, left) for name, left in LEFT_OUT.items())))
 
     def rows(self, statistic: str, **key: str) -> list[dict[str, Any]]:
         """All rows of a statistic that agree in the key; of what it leaves out, any."""

@@ -141,7 +141,7 @@ def of_areas(row: dict[str, Any]) -> str:
             ("areas_no_clear_change_count", "show no clear change"),
             ("areas_not_assessed_count", "could not be judged"),
         )
-        if not is_missing(row[column])
+        if not is_missing(row[column]) and row[column] > 0
     ]
     return f"Of {cells.number(row, 'areas_panel_count')} areas that report in every period {joined(parts)}."
 
@@ -153,7 +153,8 @@ def of_contributors(row: dict[str, Any], published: Published) -> str:
         for place in (1, 2)
         if (area := row[f"top_contributor_{place}_area"]) and not is_missing(row[f"top_contributor_{place}_share"])
     ]
-    if not named:
+    # what makes up a change is of interest where there is one
+    if not named or row["change_word"] not in ("rose", "fell"):
         return ""
     text = f"Most of the change comes from {joined(named)}."
     word = published.words.label("change_word", row["change_word_without_top_two"])

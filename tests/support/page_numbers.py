@@ -268,7 +268,7 @@ class Page(html.parser.HTMLParser):
             reference, written = entry.split("=", 1)
             self.numbers.append((reference, written))
             # a whole number, not the same digits inside a year
-            standing = re.compile(rf"(?<![\d,.]){re.escape(written)}(?!\d|[,.]\d)").search(text, at)
+            standing = re.compile(rf"(?<![\w,.]){re.escape(written)}(?!\d|[,.]\d)").search(text, at)
             place = standing.start() if standing else -1
             if place < 0:
                 self.numbers.append((reference, f"{written} (not in {text!r})"))
