@@ -14,6 +14,27 @@ with
         from {{ ref("int_submissions_ranked") }}
         where not is_later_vintage
         group by partner_id, dataset
+    ),
+
+    -- what a dataset is for: figures of the field, what they are held against, or
+    -- offences beside trafficking
+    roles as (
+        select
+            labels.partner_id,
+            labels.dataset,
+            case
+                when
+                    max(case when measures.subject <> 'reference' then 1 else 0 end) = 1
+                then 'figures'
+                when min(case when measures.stage = 'population' then 1 else 0 end) = 1
+                then 'denominators'
+                else 'other_offences'
+            end as dataset_role
+        from {{ ref("int_labels_mapped") }} as labels
+        inner join
+            {{ ref("dim_measures") }} as measures on labels.code = measures.measure
+        where labels.column_name = 'measure'
+        group by labels.partner_id, labels.dataset
     )
 
 select
@@ -30,6 +51,7 @@ select
     datasets.dataset,
     datasets.title as dataset_name,
     datasets.source_type,
+    coalesce(roles.dataset_role, '_U') as dataset_role,
     datasets.counting_unit,
     datasets.period_basis,
     datasets.age_basis,
@@ -46,3 +68,5 @@ left join
     issues
     on datasets.partner_id = issues.partner_id
     and datasets.dataset = issues.dataset
+left join
+    roles on datasets.partner_id = roles.partner_id and datasets.dataset = roles.dataset

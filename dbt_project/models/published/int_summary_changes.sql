@@ -1,0 +1,39 @@
+-- grain: one count of changed figures or areas, and of totals held against their parts
+-- (statistic, and the columns of the summary)
+{{ config(materialized="view") }}
+{% set by_kind = {"word": "kind"} %}
+with
+    changes as (select * from {{ ref("pub_changes") }}),
+
+    reconciliation as (select * from {{ ref("pub_reconciliation") }})
+
+    {{
+        summary_of(
+            "figures_changed",
+            "changes",
+            [
+                {},
+                by_kind,
+                {"word": "kind", "measure": "measure"},
+                {"word": "kind", "source": "source", "dataset": "dataset"},
+            ],
+        )
+    }}
+union all
+{{ summary_of("areas_changed", "changes", [{}, by_kind], "count(distinct area_code)") }}
+union all
+{{
+    summary_of(
+        "totals_compared",
+        "reconciliation",
+        [{}, {"source": "source"}, {"word": "split"}],
+    )
+}}
+union all
+{{
+    summary_of(
+        "totals_by_verdict",
+        "reconciliation",
+        [{"word": "verdict"}, {"word": "verdict", "source": "source"}],
+    )
+}}
