@@ -135,12 +135,12 @@ def views(published: Published) -> list[View]:
     made = []
     for key, group in parts_of(table, QUESTION):
         question = dict(zip(QUESTION, key, strict=True))
-        chosen = group[group["is_selected"]] if "is_selected" in group else group.iloc[:0]
+        chosen = group[group["is_leading"]] if "is_leading" in group else group.iloc[:0]
         together = len(set(chosen["source"])) > 1
         if together:
             made.append(_view(published, {**question, "source": "", "dataset": ""}, chosen, missing))
         for (source, dataset), own in parts_of(group, ["source", "dataset"]):
-            if not (together and own["is_selected"].all()):
+            if not (together and own["is_leading"].all()):
                 made.append(_view(published, {**question, "source": source, "dataset": dataset}, own, missing))
     return sorted(made, key=_order)
 

@@ -31,7 +31,7 @@ def annual(area: str, values: list[float], first: int = 2010, **columns: str) ->
         "reporter": "_T",
         "area_role": "detection",
         "unit": "persons",
-        "is_selected": True,
+        "is_leading": True,
         **dict.fromkeys(SPLITS, "_T"),
         **columns,
     }

@@ -19,7 +19,7 @@
 with
     judged as (select * from {{ ref("pub_hotspots") }} where eligibility = 'assessed'),
 
-    chosen as (select * from judged where is_selected)
+    chosen as (select * from judged where is_leading)
 
 {% for statistic in kinds %}
         {{

@@ -6,7 +6,7 @@ with
     chosen as (
         select distinct area_code, measure, exploitation, frequency, source, dataset
         from {{ ref("fct_series") }}
-        where is_selected
+        where is_leading
     ),
 
     figures as (
@@ -18,6 +18,11 @@ with
             cells.source,
             cells.dataset,
             cells.period,
+            cells.frequency,
+            cells.reporter,
+            cells.population_period,
+            cells.is_population_carried,
+            parts.part,
             rates.rate_per_100k,
             rates.rate_lower_per_100k,
             rates.rate_upper_per_100k,
@@ -36,6 +41,22 @@ with
         from {{ ref("int_cells_protected") }} as cells
         left join
             {{ source("analytics", "rates") }} as rates on cells.cell_id = rates.cell_id
+        inner join
+            {{ ref("int_series_parts") }} as parts
+            on {{
+                same(
+                    [
+                        "source",
+                        "dataset",
+                        "measure",
+                        "reporter",
+                        "offence",
+                        "area_code",
+                    ],
+                    "cells",
+                    "parts",
+                )
+            }}
         where
             cells.sex = '_T'
             and cells.age = '_T'
@@ -88,9 +109,15 @@ select
     figures.rate_per_100k,
     figures.rate_lower_per_100k,
     figures.rate_upper_per_100k,
+    figures.reporter,
+    figures.frequency,
+    figures.population_period,
+    figures.is_population_carried,
+    {{ rate_basis("figures.rate_upper_per_100k", "figures.frequency") }} as rate_basis,
+    figures.part,
     figures.comparability,
     figures.issued_on,
-    chosen.area_code is not null as is_selected,
+    chosen.area_code is not null as is_leading,
     parameters.as_of
 from {{ source("analytics", "hotspots") }} as hotspots
 inner join {{ ref("dim_areas") }} as areas on hotspots.area_code = areas.area_code

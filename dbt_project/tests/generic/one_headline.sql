@@ -13,7 +13,7 @@
                     or exploitation <> '_T'
                     or sex <> '_T'
                     or age <> '_T'
-                    or offence <> '_T'
+                    or offence not in ('_T', '0204')
                 then 1
                 else 0
             end

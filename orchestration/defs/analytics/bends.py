@@ -65,7 +65,7 @@ def _eligibility(counts: np.ndarray, keys: pd.DataFrame, frequency: str, setting
     """Why a series is not assessed, None where it is: (n,)."""
     splits = keys[list(families.SPLITS)].to_numpy(object)
     is_main = (splits == "_T").all(axis=1)
-    is_main &= keys["is_selected"].to_numpy(bool) | (keys["derivation"] == "balanced_panel").to_numpy(bool)
+    is_main &= keys["is_leading"].to_numpy(bool) | (keys["derivation"] == "balanced_panel").to_numpy(bool)
     have, needed = (~np.isnan(counts)).sum(axis=1), settings["minimum_periods"].get(frequency)
     reason = np.full(len(keys), None, dtype=object)
     with np.errstate(invalid="ignore"):

@@ -43,7 +43,7 @@ class Answers:
 
 
 def questions(keys: pd.DataFrame) -> Questions:
-    """The family of each series; `keys` has one row a series with area_code, is_selected, the columns of `FAMILY` and `SPLITS`.
+    """The family of each series; `keys` has one row a series with area_code, is_leading, the columns of `FAMILY` and `SPLITS`.
 
     A family is one question shown together: one measure, unit and frequency, one level of areas (those above countries
     are one), one way of splitting. The series that speak for their areas (the selected ones and balanced panels) stand in
@@ -53,7 +53,7 @@ def questions(keys: pd.DataFrame) -> Questions:
     kinds = ["+".join(name for name, split in zip(SPLITS, row, strict=True) if split) or "total" for row in splits]
     level = np.where(keys["area_level"].isin(ABOVE_COUNTRIES), "above countries", keys["area_level"].to_numpy(object))
     place = np.where(keys["area_role"].isin(PLACES), keys["area_role"].to_numpy(object), "counted")
-    is_shown = keys["is_selected"].to_numpy(bool) | (keys["derivation"] == "balanced_panel").to_numpy(bool)
+    is_shown = keys["is_leading"].to_numpy(bool) | (keys["derivation"] == "balanced_panel").to_numpy(bool)
     own_way = ["|".join(map(str, row)) for row in keys[list(OWN_WAY)].itertuples(index=False)]
     shown = np.where(is_shown, "shown", np.array(own_way, dtype=object))
     families = [

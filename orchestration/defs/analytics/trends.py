@@ -42,7 +42,7 @@ def compute(
     """Trends of every series: one row a series, columns `COLUMNS`, ordered by series_id.
 
     series   long: series_id, frequency, period, period_start, value (NaN where missing or protected), area_code,
-             measure, is_selected, the columns of `families.FAMILY` and `SPLITS`.
+             measure, is_leading, the columns of `families.FAMILY` and `SPLITS`.
     breaks   area_code, measure (or `_T` for all), dimension, break_on, kind, source (or `_T`); a break holds for the area
              and all areas inside it. One of a dimension other than `_T` (a code list that changed) holds for figures split
              by it, not for totals.

@@ -23,9 +23,10 @@ from orchestration.parameters import stated
 
 METHOD = "change: mann_kendall and step_model ratio, else change_points; level: funnel or getis_ord_star of the newest period"
 METHOD_VERSION = "1"
+WHOLE_OFFENCE = "0204"  # trafficking in persons: the whole of what is counted here
 TOLD = ("rose", "fell", "no_clear_change")
 OWN_KINDS = ("restatement", "source mix", "coverage")  # drawn breaks; the known steps also hold for areas inside
-KEYS = ["area_code", *families.FAMILY, *SPLITS, "is_selected", "precedence"]
+KEYS = ["area_code", *families.FAMILY, *SPLITS, "is_leading", "precedence"]
 COLUMNS = [
     "series_id", "period_first", "period_last", "value_first", "lower_first", "upper_first", "value_last", "lower_last",
     "upper_last", "periods_count", "change_ratio_a_year", "change_low", "change_high", "change_word", "level_word",
@@ -252,12 +253,14 @@ def _chosen(keys: pd.DataFrame) -> pd.DataFrame:
     reporters, which can be told but never tested.
     """
     ranks = {"published": 0, "sum_of_parts": 0, "balanced_panel": 1, families.CHANGING_REPORTERS: 2}
-    able = keys[keys["is_selected"].astype(bool) | (keys["derivation"] == "balanced_panel")]
+    able = keys[keys["is_leading"].astype(bool) | (keys["derivation"] == "balanced_panel")]
     able = able[able["measure"] != "population"]
     place = np.where(able["area_role"].isin(families.PLACES), able["area_role"].to_numpy(object), "counted")
-    able = able.assign(place=place, derivation_rank=able["derivation"].map(ranks).fillna(3)).reset_index()
+    offence = able["offence"].where(able["offence"] != WHOLE_OFFENCE, "_T")
+    able = able.assign(place=place, whole_offence=offence, derivation_rank=able["derivation"].map(ranks).fillna(3)).reset_index()
     able = able.sort_values(["derivation_rank", "precedence", "source", "dataset", "series_id"], kind="stable")
-    concept = ["area_code", "place", "measure", "unit", "frequency", *SPLITS]
+    splits = ["whole_offence" if name == "offence" else name for name in SPLITS]
+    concept = ["area_code", "place", "measure", "unit", "frequency", *splits]
     return able.drop_duplicates(concept).set_index("series_id").sort_index()
 
 
@@ -394,7 +397,8 @@ def headlines(table: pd.DataFrame) -> np.ndarray:
     then the precedence of the source. A sum over areas whose finding rests on two of them is no headline, and no other
     row takes its place: it would say something else of the same question.
     """
-    totals = table[(table[list(SPLITS)] == "_T").all(axis=1)].reset_index()
+    splits = ["whole_offence" if name == "offence" else name for name in SPLITS]
+    totals = table[(table[splits] == "_T").all(axis=1)].reset_index()
     is_told = totals["change_word"].isin(TOLD) | (totals["level_word"] != "not_assessed")
     totals = totals.assign(
         told=~is_told,
