@@ -42,7 +42,7 @@ def overall(site: Site) -> Drawing:
                 "connectgaps": False,
                 "line": {
                     "color": palette.LINES[index % len(palette.LINES)],
-                    "width": 3 if item.key.get("is_selected") else 2,
+                    "width": 3 if item.key.get("is_leading") else 2,
                     "dash": "solid" if index == 0 else ("dash", "dot", "dashdot")[(index - 1) % 3],
                 },
                 "marker": {"size": 7},
@@ -194,7 +194,7 @@ def _widest(site: Site) -> list[Series]:
     return sorted(
         mine,
         key=lambda item: (
-            not item.key.get("is_selected"),
+            not item.key.get("is_leading"),
             order.index(item.key["derivation"]) if item.key["derivation"] in order else 3,
             item.key["series_id"],
         ),
@@ -208,7 +208,7 @@ def _areas_below(site: Site) -> list[Series]:
     candidates = [
         item
         for item in book.all()
-        if item.is_total and item.key.get("is_selected") and book.level_rank(item.key["area_level"]) > wide
+        if item.is_total and item.key.get("is_leading") and book.level_rank(item.key["area_level"]) > wide
     ]
     if not candidates:
         raise NothingToShow("no series of single areas in this release")

@@ -152,7 +152,7 @@ def _content(site: Site, lookup: _Lookup, code: str) -> dict[str, Any]:
 def _main_series(series: list[Series]) -> list[Series]:
     """Selected totals, main measures first, years before quarters."""
     order = ("victims_detected", "victims_referred", "victims_identified", "persons_convicted")
-    chosen = [item for item in series if item.is_total and item.key.get("is_selected")]
+    chosen = [item for item in series if item.is_total and item.key.get("is_leading")]
     return sorted(
         chosen,
         key=lambda item: (
@@ -169,7 +169,7 @@ def _chart(site: Site, item: Series, series: list[Series]) -> dict[str, Any]:
         for other in series
         if other is not item
         and other.is_total
-        and not other.key.get("is_selected")
+        and not other.key.get("is_leading")
         and other.key["derivation"] != "chain_linked"
         and all(other.key[name] == item.key[name] for name in ("measure", "frequency", "unit", "area_role"))
     ]

@@ -130,7 +130,7 @@ def _overall_charts(site: Site) -> list[dict[str, Any]]:
         series
         for series in candidates
         if book.level_rank(series.key["area_level"]) == top
-        and (series.key.get("is_selected") or series.key["derivation"] == "balanced_panel")
+        and (series.key.get("is_leading") or series.key["derivation"] == "balanced_panel")
     ]
     order = ("balanced_panel", "chain_linked")
     shown.sort(

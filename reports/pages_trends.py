@@ -39,19 +39,19 @@ def trends(site: Site) -> dict[str, Any]:
         members = groups[level, measure, frequency]
         members.sort(
             key=lambda series: (
-                name_order(series.key["area_name"]), series.key["area_code"], not series.key.get("is_selected"),
+                name_order(series.key["area_name"]), series.key["area_code"], not series.key.get("is_leading"),
                 series.key["derivation"], series.key["source"], series.key["series_id"],
             )
         )  # fmt: skip
         title = f"{words.label('measure', measure)}, {words.label('area_level', level).lower()}"
         title += f", {words.label('frequency', frequency)}"
-        main = [series for series in members if series.key.get("is_selected")] or members
+        main = [series for series in members if series.key.get("is_leading")] or members
         wide = book.level_rank(level) <= book.level_rank("subregion")
         if wide:
             main = members
         charted, note = main, "Every series of this section, by name."
         if wide and level != "world":
-            charted = [series for series in main if series.key.get("is_selected")] or main
+            charted = [series for series in main if series.key.get("is_leading")] or main
         if len(charted) > CHARTS_PER_SECTION:
             charted = [series for series in main if _has_news(site, series)]
             note = "Drawn: series with a change, a measured break or a new level, by name. The table holds all."
@@ -127,7 +127,7 @@ def _trend_row(site: Site, series: Series) -> dict[str, Any]:
     step = ", ".join(f"{entry['kind']} {entry['break_on'][:4]}" for entry in steps)
     if trend.get("step_on") and trend["step_ratio"] == trend["step_ratio"]:
         step = f"{step or trend['step_on'][:4]} (level × {cells.number(trend, 'step_ratio', 2)})"
-    variant = "" if series.key.get("is_selected") else book.describe(series)
+    variant = "" if series.key.get("is_leading") else book.describe(series)
     return {
         "code": series.key["area_code"],
         "name": series.key["area_name"],

@@ -165,7 +165,7 @@ KEPT_COLUMNS = (
 KEY_COLUMNS = (
     "series_id", "area_code", "area_name", "area_level", "area_role", "measure", "unit", "reporter", "offence",
     "exploitation", "sex", "age", "counterpart_area", "counterpart_role", "detail_kind", "detail", "source", "dataset",
-    "derivation", "frequency", "precedence", "is_selected", "definition_id", "comparability",
+    "derivation", "frequency", "precedence", "is_leading", "part", "definition_id", "comparability",
 )  # fmt: skip
 
 
