@@ -43,7 +43,10 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Chart:
-    """A finished chart: id, texts, complete plotly figure and data; `claims` are the cells of the numbers in its texts."""
+    """A finished chart: id, texts, complete plotly figure and data.
+
+    `claims` are the cells of the numbers in its texts; `marked_caption` is the caption as a page shows it.
+    """
 
     id: str
     title: str
@@ -54,6 +57,7 @@ class Chart:
     width: int
     height: int
     claims: tuple[tuple[str, str], ...] = ()
+    marked_caption: str = ""
 
 
 class NothingToShow(Exception):
@@ -125,7 +129,7 @@ def write_data(chart: Chart, directory: Path) -> dict[str, Any]:
     return {
         "id": chart.id,
         "title": chart.title,
-        "caption": chart.caption,
+        "caption": chart.marked_caption or chart.caption,
         "csv_bytes": csv.stat().st_size,
         "json_bytes": text.stat().st_size,
     }
@@ -174,6 +178,7 @@ def _framed(chart_id: str, drawing: Drawing, invented: bool) -> Chart:
     """Title and caption above, provenance below, the mark of invented data in the picture itself."""
     claims: list[tuple[str, str]] = []
     parts = [drawing.title, drawing.caption, drawing.traces, drawing.layout]
+    marked = drawing.caption
     title, text, traces, drawn = (cells.without_marks(part, claims) for part in parts)
     drawing = replace(drawing, title=title, caption=text, traces=traces, layout=drawn)
     facts = drawing.facts
@@ -237,7 +242,8 @@ def _framed(chart_id: str, drawing: Drawing, invented: bool) -> Chart:
     traces = [{"uid": f"{chart_id}-{index}", **trace} for index, trace in enumerate(drawing.traces)]
     figure = {"data": traces, "layout": layout}
     return Chart(
-        chart_id, drawing.title, drawing.caption, figure, drawing.data, drawing.facts, WIDTH, drawing.height, tuple(claims)
+        chart_id, drawing.title, drawing.caption, figure, drawing.data, drawing.facts, WIDTH, drawing.height, tuple(claims),
+        marked,
     )  # fmt: skip
 
 

@@ -30,7 +30,10 @@ def forms(site: Site) -> Drawing:
     parts, totals = _split(site, ["exploitation"])
     periods = sorted({row["period"] for row in parts})[-PERIODS_SHOWN:]
     first = parts[0]
-    codes = sorted({row["exploitation"] for row in parts if row["period"] in periods}, key=lambda code: (code.startswith("_"), words.label("exploitation", code)))
+    codes = sorted(
+        {row["exploitation"] for row in parts if row["period"] in periods},
+        key=lambda code: (code.startswith("_"), words.label("exploitation", code)),
+    )
     held = {(row["exploitation"], row["period"]): row for row in parts}
     labels = [period_label(period) for period in periods]
     # the whole bar stands behind the parts: what shows of it is hidden, not given by form, or between bounds
@@ -43,7 +46,11 @@ def forms(site: Site) -> Drawing:
         shares = []
         for period in periods:
             row, total = held.get((code, period)), totals.get(period)
-            share = row["value"] / total["value"] if row and total and not is_missing(row["value"]) and total["value"] else None
+            share = (
+                row["value"] / total["value"]
+                if row and total and not is_missing(row["value"]) and total["value"]
+                else None
+            )
             shares.append(None if share is None else finite(share * 100))
             if row:
                 records.append(_record(row, total, share))
@@ -53,7 +60,9 @@ def forms(site: Site) -> Drawing:
                 "marker": {"color": FORM_COLOURS[index % len(FORM_COLOURS)], "line": {"color": "#ffffff", "width": 1}},
             }
         )  # fmt: skip
-    caption = "Share of each form in the published total. Hatched: hidden, or not given by form. Detected, not prevalence."
+    caption = (
+        "Share of each form in the published total. Hatched: hidden, or not given by form. Detected, not prevalence."
+    )
     layout = {
         "barmode": "stack", "bargap": 0.25, "showlegend": True, "xaxis": axis(type="category", showgrid=False),
         "yaxis": axis("Share of the published total, %", range=[0, 100]),
@@ -80,7 +89,9 @@ def sex_and_age(site: Site) -> Drawing:
         period = max(totals)
         total = totals[period]
         shown.append(period)
-        for row in sorted((row for row in parts if row["period"] == period), key=lambda row: (row[split].startswith("_"), row[split])):
+        for row in sorted(
+            (row for row in parts if row["period"] == period), key=lambda row: (row[split].startswith("_"), row[split])
+        ):
             rows.append(row)
             names.append(f"{label}: {words.label(split, row[split])}")
             colours.append({"F": palette.LINES[2], "M": palette.LINES[1]}.get(row[split], palette.MUTED))
@@ -116,7 +127,20 @@ def _told(row: dict[str, Any], total: dict[str, Any]) -> str:
 
 
 def _record(row: dict[str, Any], total: dict[str, Any] | None, share: float | None) -> dict[str, Any]:
-    kept = ("area_code", "measure", "source", "dataset", "exploitation", "sex", "age", "period", "value", "lower", "upper", "missing_reason")
+    kept = (
+        "area_code",
+        "measure",
+        "source",
+        "dataset",
+        "exploitation",
+        "sex",
+        "age",
+        "period",
+        "value",
+        "lower",
+        "upper",
+        "missing_reason",
+    )
     return {name: row[name] for name in kept} | {"published_total": total["value"] if total else None, "share": share}
 
 
@@ -159,7 +183,11 @@ def _split(
         key=lambda key: (measure_rank(key[2]), site.book.level_rank(key[1]), key[-1] != "A", -counts[key], key),
     )
     kept = grouped(parts, PLACE)[place]
-    return kept, {key[-1]: row for key, row in totals.items() if key[:-1] == place and any(row["period"] == key[-1] for row in kept)}
+    return kept, {
+        key[-1]: row
+        for key, row in totals.items()
+        if key[:-1] == place and any(row["period"] == key[-1] for row in kept)
+    }
 
 
 def _exceeding(site: Site, split: str) -> set[tuple]:

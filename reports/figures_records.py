@@ -36,7 +36,10 @@ def corridors(site: Site) -> Drawing:
     mine = table[np.logical_and.reduce([table[name] == value for name, value in best.items()])]
     period = mine["period"].max()
     now = mine[mine["period"] == period]
-    place = {name: best[name] for name in ("measure", "source", "dataset")} | {"period": period, "word": best["counterpart_role"]}
+    place = {name: best[name] for name in ("measure", "source", "dataset")} | {
+        "period": period,
+        "word": best["counterpart_role"],
+    }
     origins = _largest(site, "flows_sum_by_origins", place, now, "counterpart_area")
     targets = _largest(site, "flows_sum_by_destinations", place, now, "area_code")
     shown = now[now["counterpart_area"].isin(origins) & now["area_code"].isin(targets)]
@@ -50,7 +53,9 @@ def corridors(site: Site) -> Drawing:
             strong = bool(cell) and cell.get("assessment") == "above"
             row_values.append(None if value is None else math.log1p(max(value, 0)))
             mark = "▲" if strong else ""
-            row_texts.append(f"{cells.number(cell)}{mark}" if cell and value is not None else unshown(cell) if cell else "")
+            row_texts.append(
+                f"{cells.number(cell)}{mark}" if cell and value is not None else unshown(cell) if cell else ""
+            )
         grid.append(row_values)
         texts.append(row_texts)
     role = words.label("counterpart_role", best["counterpart_role"])

@@ -117,11 +117,7 @@ def by_area(site: Site) -> Drawing:
         records += _records(item, periods, values, book.describe(item))
     label = words.label("measure", members[0].key["measure"])
     level = words.label("area_level", members[0].key["area_level"]).lower()
-    more = (
-        f" Shown: the {len(members)} of {count} areas with the most cases over the years, by name."
-        if count > len(members)
-        else ""
-    )
+    more = " Shown: the areas with the largest newest figures, by name." if count > len(members) else ""
     caption = (
         "Each panel has its own scale. Blue-green: clear change, grey: none or not assessed, brown line: known break."
         f"{more} Detected, not prevalence."

@@ -47,9 +47,20 @@ def findings(site: Site) -> list[Finding]:
 def no_findings(site: Site) -> list[Finding]:
     """Sums over areas that seem to rise or fall and do not without the two areas that contribute most to it."""
     rows = [row for row in site.verdicts.carried() if _is_wide(site, row) and _is_total(row)]
-    rows.sort(key=lambda row: (measure_rank(row["measure"]), site.book.level_rank(row["area_level"]), row["area_name"], row["series_id"]))
+    rows.sort(
+        key=lambda row: (
+            measure_rank(row["measure"]),
+            site.book.level_rank(row["area_level"]),
+            row["area_name"],
+            row["series_id"],
+        )
+    )
     return [
-        _of_verdict(site, row, f"{row['area_name']}, {site.published.words.label('measure', row['measure']).lower()}: {NO_FINDING.lower()}")
+        _of_verdict(
+            site,
+            row,
+            f"{row['area_name']}, {site.published.words.label('measure', row['measure']).lower()}: {NO_FINDING.lower()}",
+        )
         for row in rows[:FINDINGS]
     ]
 
@@ -64,9 +75,19 @@ def _is_total(row: dict[str, Any]) -> bool:
 
 def _of_verdict(site: Site, row: dict[str, Any], headline: str) -> Finding:
     words = site.published.words
-    text = " ".join(part for part in (sentence(row, words), of_areas(row), of_contributors(row, site.published)) if part)
+    text = " ".join(
+        part for part in (sentence(row, words), of_areas(row), of_contributors(row, site.published)) if part
+    )
     evidence = row["evidence_word"]
-    return Finding(headline, text, EVIDENCE.get(evidence, evidence), reasons(row, words), "trends.html", "Trends", DOTS.get(evidence, ""))
+    return Finding(
+        headline,
+        text,
+        EVIDENCE.get(evidence, evidence),
+        reasons(row, words),
+        "trends.html",
+        "Trends",
+        DOTS.get(evidence, ""),
+    )
 
 
 def _sums(site: Site) -> list[Finding]:
@@ -82,7 +103,9 @@ def _sums(site: Site) -> list[Finding]:
     made = []
     for row in rows[:2]:
         measure = site.published.words.label("measure", row["measure"])
-        word = {"rose": " rose", "fell": " fell", "no_clear_change": ": no clear change"}.get(row["change_word"], ": cannot be judged over time")
+        word = {"rose": " rose", "fell": " fell", "no_clear_change": ": no clear change"}.get(
+            row["change_word"], ": cannot be judged over time"
+        )
         made.append(_of_verdict(site, row, f"{measure}{word} in {row['area_name']}"))
     return made
 
@@ -96,12 +119,15 @@ def _areas(site: Site) -> list[Finding]:
         return []
     top = min(site.book.level_rank(row["area_level"]) for row in rows)
     rows = sorted(
-        (row for row in rows if site.book.level_rank(row["area_level"]) == top), key=lambda row: measure_rank(row["measure"])
+        (row for row in rows if site.book.level_rank(row["area_level"]) == top),
+        key=lambda row: measure_rank(row["measure"]),
     )
     made = []
     for row in rows[:AREA_MEASURES]:
         key = {"measure": row["measure"], "area_level": row["area_level"]}
-        counts = {word: summary.row("headlines_by_change", word=word, **key) for word in ("rose", "fell", "no_clear_change")}
+        counts = {
+            word: summary.row("headlines_by_change", word=word, **key) for word in ("rose", "fell", "no_clear_change")
+        }
         label, level = words.label("measure", row["measure"]), words.label("area_level", row["area_level"]).lower()
         told = [
             f"{cells.number(count)} {said}" if count else f"none {said}"
@@ -112,13 +138,17 @@ def _areas(site: Site) -> list[Finding]:
             names = _names(site, word, key)
             text += f" {said}: {joined(names)}." if 0 < len(names) <= NAMES else ""
         headline = f"{label}: {joined(told[:2])} among {level}"
-        made.append(Finding(headline, text, EVIDENCE["fair"], "one verdict an area", "trends.html", "Trends", DOTS["fair"]))
+        made.append(
+            Finding(headline, text, EVIDENCE["fair"], "one verdict an area", "trends.html", "Trends", DOTS["fair"])
+        )
     return made
 
 
 def _names(site: Site, word: str, key: dict[str, str]) -> list[str]:
     rows = [row for row in site.verdicts.headlines() if row["change_word"] == word]
-    return sorted({row["area_name"] for row in rows if all(row[name] == value for name, value in key.items())}, key=name_order)
+    return sorted(
+        {row["area_name"] for row in rows if all(row[name] == value for name, value in key.items())}, key=name_order
+    )
 
 
 def _standing_out(site: Site) -> list[Finding]:
@@ -162,7 +192,11 @@ def _standing_out_in(site: Site, view: View, method: str, period: int, name: str
 def _alerts(site: Site) -> list[Finding]:
     """Newest counts of the first measure and finest level above their own past, quarter by quarter."""
     summary, words = site.summary, site.published.words
-    rows = [row for row in summary.rows("areas_alerted_of_totals", period="_T") if row["value"] > 0 and row["denominator"] > 1]
+    rows = [
+        row
+        for row in summary.rows("areas_alerted_of_totals", period="_T")
+        if row["value"] > 0 and row["denominator"] > 1
+    ]
     if not rows:
         return []
     first = min((measure_rank(row["measure"]) for row in rows))
@@ -171,7 +205,10 @@ def _alerts(site: Site) -> list[Finding]:
     key = {"measure": row["measure"], "area_level": row["area_level"]}
     by_period = [each for each in summary.rows("areas_alerted_of_totals", **key) if each["period"] != "_T"]
     by_period.sort(key=lambda each: each["period"])
-    told = [f"{period_label(each['period'])}: {cells.number(each)} of {cells.number(each, 'denominator')}" for each in by_period]
+    told = [
+        f"{period_label(each['period'])}: {cells.number(each)} of {cells.number(each, 'denominator')}"
+        for each in by_period
+    ]
     places = words.label("area_level", row["area_level"]).lower()
     text = f"{words.label('measure', row['measure'])}, areas with a count above what their own past would give, by period: {'; '.join(told)}."
     text += " A reason to look and no finding about what happened: a raid or a new hotline raises them too."
@@ -193,7 +230,15 @@ def _law_steps(site: Site) -> list[Finding]:
             found.append((measure_rank(row["measure"]), headline, f"{label}. {said}", row["evidence_word"]))
     found.sort()
     return [
-        Finding(headline, text, EVIDENCE[evidence], "dated change in the law tables", "definitions.html", "Definitions", DOTS[evidence])
+        Finding(
+            headline,
+            text,
+            EVIDENCE[evidence],
+            "dated change in the law tables",
+            "definitions.html",
+            "Definitions",
+            DOTS[evidence],
+        )
         for _, headline, text, evidence in found[:1]
     ]
 
@@ -203,10 +248,24 @@ def _flows(site: Site) -> list[Finding]:
     rows = [row for row in site.summary.rows("flows_larger_than_expected") if row["value"] > 0]
     if not rows:
         return []
-    row = min(rows, key=lambda row: (measure_rank(row["measure"]), _backwards(row["period"]), row["source"], row["dataset"], row["word"]))
+    row = min(
+        rows,
+        key=lambda row: (
+            measure_rank(row["measure"]),
+            _backwards(row["period"]),
+            row["source"],
+            row["dataset"],
+            row["word"],
+        ),
+    )
     table = site.published.table("corridors")
     held = table[(table["assessment"] == "above") & (table["period"] == row["period"])]
-    for column, name in (("measure", "measure"), ("source", "source"), ("dataset", "dataset"), ("counterpart_role", "word")):
+    for column, name in (
+        ("measure", "measure"),
+        ("source", "source"),
+        ("dataset", "dataset"),
+        ("counterpart_role", "word"),
+    ):
         held = held[held[column] == row[name]]
     pairs = [
         f"{flow['counterpart_area_name']} to {flow['area_name']}"
@@ -216,7 +275,17 @@ def _flows(site: Site) -> list[Finding]:
     text += f" More than origin and destination alone would give: {joined(pairs[:4])}" if pairs else ""
     text += (" and others." if len(pairs) > 4 else ".") if pairs else ""
     headline = f"{cells.number(row)} flow{'s stand' if row['value'] != 1 else ' stands'} out"
-    return [Finding(headline, text, EVIDENCE["fair"], "false discovery rate held at 5 %", "corridors.html", "Corridors", DOTS["fair"])]
+    return [
+        Finding(
+            headline,
+            text,
+            EVIDENCE["fair"],
+            "false discovery rate held at 5 %",
+            "corridors.html",
+            "Corridors",
+            DOTS["fair"],
+        )
+    ]
 
 
 def _backwards(period: str) -> tuple[int, ...]:
@@ -226,9 +295,14 @@ def _backwards(period: str) -> tuple[int, ...]:
 
 def _revisions(site: Site) -> list[Finding]:
     table, summary = site.published.table("changes"), site.summary
-    if table.empty or not (summary.has("figures_changed", word="revised") or summary.has("figures_changed", word="new")):
+    if table.empty or not (
+        summary.has("figures_changed", word="revised") or summary.has("figures_changed", word="new")
+    ):
         return []
-    revised, new = (summary.number("figures_changed", word=kind) if summary.has("figures_changed", word=kind) else "no" for kind in ("revised", "new"))
+    revised, new = (
+        summary.number("figures_changed", word=kind) if summary.has("figures_changed", word=kind) else "no"
+        for kind in ("revised", "new")
+    )
     text = f"Since the sources' previous issues {revised} figures were revised and {new} are new."
     moved = moved_most(table[table["kind"] == "revised"])
     if len(moved):
@@ -238,7 +312,11 @@ def _revisions(site: Site) -> list[Finding]:
             f"{period_label(top['period'])}, from {before(top)} to {cells.span(top)}."
         )
     headline = f"{revised[:1].upper()}{revised[1:]} figures revised, {new} new"
-    return [Finding(headline, text, "A plain count", "both issues as of the same day", "changes.html", "Changes", DOTS["strong"])]
+    return [
+        Finding(
+            headline, text, "A plain count", "both issues as of the same day", "changes.html", "Changes", DOTS["strong"]
+        )
+    ]
 
 
 def _late(site: Site) -> list[Finding]:
@@ -252,4 +330,14 @@ def _late(site: Site) -> list[Finding]:
     by = f", reported by {joined(names)}" if 0 < len(names) <= 3 else ""
     text = f"Figures are overdue for {late} of the {of} areas that they are expected of{by} (as of {day(site.published.as_of)})."
     text += " Sums with them are incomplete."
-    return [Finding(f"Figures of {late} areas are late", text, "A plain count", "against the agreed dates", "coverage.html", "Coverage", DOTS["strong"])]
+    return [
+        Finding(
+            f"Figures of {late} areas are late",
+            text,
+            "A plain count",
+            "against the agreed dates",
+            "coverage.html",
+            "Coverage",
+            DOTS["strong"],
+        )
+    ]

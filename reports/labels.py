@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reports.labels_verdicts import VERDICT_LABELS, VERDICT_WORDS
+
 SECTORS = {
     "police": "Police",
     "prosecution": "Prosecution",
@@ -192,6 +194,7 @@ LABELS: dict[str, dict[str, str]] = {
         "over": "parts exceed the total",
         "under": "parts fall short of the total",
         "undecided": "cannot be decided",
+        **VERDICT_WORDS,
     },
     "reporter": {
         "_T": "All bodies",
@@ -269,50 +272,5 @@ LABELS: dict[str, dict[str, str]] = {
         "keys": "the figures that it holds",
     },
     "origin": {"file": "a map beside the contract", "values": "the contract", "library": "the names of countries"},
-    # the published list of reasons of verdicts (seed verdict_reasons; a test keeps them equal)
-    "reason": {
-        "trend_test": "Steady change",
-        "level_change": "Change of level",
-        "interval_reaches_no_change": "Interval reaches no change",
-        "levels_disagree": "Levels up and down",
-        "ends_differ": "Ends differ",
-        "level_changed_at_break": "Level changed at a break",
-        "changing_reporters": "Changing reporters",
-        "short_series": "Short series",
-        "no_figure": "No figure",
-        "told_by_total": "Told by the total",
-        "total_not_tested": "Total not tested",
-        "part_above_total": "Part above its total",
-        "two_areas_carry": "Two areas carry it",
-        "contributor_break": "A break in a main contributor",
-        "break_law": "Law changed",
-        "break_code_list": "Code list changed",
-        "break_counting_rule": "Counting changed",
-        "break_area": "Area changed",
-        "break_source_mix": "Sources changed",
-        "break_coverage": "Reporting changed",
-        "break_restatement": "Restated",
-        "above_funnel": "Above the funnel",
-        "below_funnel": "Below the funnel",
-        "within_funnel": "Within the funnel",
-        "hot_neighbourhood": "Hot neighbourhood",
-        "cold_neighbourhood": "Cold neighbourhood",
-        "neighbourhood_not_significant": "Neighbourhood unremarkable",
-        "in_cluster": "In a group of areas",
-        "in_new_cluster": "In a new group of areas",
-        "emerging": "Course over time stands out",
-        "level_not_assessed": "Level not assessed",
-        "alert": "Early warning",
-        "low_coverage": "Low coverage",
-        "bounds": "Figures as bounds",
-        "incomplete_periods": "Newest periods incomplete",
-        "one_kind_of_body": "One kind of body",
-    },
-    "change_word": {
-        "rose": "Rose",
-        "fell": "Fell",
-        "no_clear_change": "No clear change",
-        "too_short": "Too short for a trend",
-        "not_comparable": "Not comparable over time",
-    },
+    **VERDICT_LABELS,
 }

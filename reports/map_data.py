@@ -21,10 +21,15 @@ FREQUENCY_NOTES = {"A": "", "Q": ", by quarter", "M": ", by month"}
 
 
 def payload(
-    published: Published, chosen: list[View], pages: set[str], limit_bytes: int, summary: Summary, verdicts: Verdicts
+    published: Published,
+    chosen: list[View],
+    pages: set[str],
+    limit_bytes: int,
+    summary: Summary | None = None,
+    verdicts: Verdicts | None = None,
 ) -> tuple[dict[str, Any], int]:
     """Data of the map page and the number of views left out because the page would grow beyond `limit_bytes`."""
-    words = published.words
+    words, summary, verdicts = published.words, summary or Summary(published), verdicts or Verdicts(published)
     layers: dict[str, Any] = {}
     content, used, left_out = [], 0, 0
     for view in chosen:
@@ -86,10 +91,7 @@ def _view_record(published: Published, view: View, summary: Summary, verdicts: V
         "start": view.latest(),
         "issued": view.issued_on,
         "value": _rounded(view.value, 6),
-        "bounds": [
-            {str(area): [row["lower"], row["upper"]] for area, row in bounds}
-            for bounds in _by_period(view)
-        ],
+        "bounds": [{str(area): [row["lower"], row["upper"]] for area, row in bounds} for bounds in _by_period(view)],
         "rate": _rounded(view.rate, 4),
         "low": _rounded(view.rate_lower, 4),
         "high": _rounded(view.rate_upper, 4),

@@ -82,7 +82,8 @@ class View:
         return [name for name, held in zip(self.names, self.states[method][period], strict=True) if held == letter]
 
     def assessed_count(self, method: str, period: int = -1) -> int:
-        return int(np.isin(self.states[method][period], ASSESSED).sum())
+        """How much a method says here: which map stands first hangs on it, and no page tells it."""
+        return int(np.count_nonzero(np.isin(self.states[method][period], ASSESSED)))
 
     @cached_property
     def main_method(self) -> str:

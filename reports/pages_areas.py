@@ -201,7 +201,12 @@ def _chart(site: Site, item: Series, series: list[Series]) -> dict[str, Any]:
 
 def _lead(site: Site, series: list[Series], coverage: list[dict[str, Any]]) -> str:
     """Who reports on the area, and of which years; sources by name, not by number."""
-    names = sorted({site.published.source_name(code) for code in [item.key["source"] for item in series] + [row["source"] for row in coverage]})
+    names = sorted(
+        {
+            site.published.source_name(code)
+            for code in [item.key["source"] for item in series] + [row["source"] for row in coverage]
+        }
+    )
     if not series:
         return "No series is published for this area itself; what is known about it stands below."
     periods = [period for item in series for period in site.book.columns["period"][item.rows]]
@@ -243,9 +248,10 @@ def _newest(book: Any, item: Series, words: Any) -> tuple[str, str]:
     rate = columns["rate_per_100k"][position] if "rate_per_100k" in columns else float("nan")
     if rate == rate:
         small += f" · {cells.mark(f'{at}.rate_per_100k', number(rate))} per 100,000"
-        small += " (of a year)" if item.key["frequency"] != "A" else ""
-        carried = columns.get("population_period", [""] * len(columns["period"]))[position]
-        small += f", population of {period_label(carried)}" if carried and str(carried)[:4] != period[:4] else ""
+        basis = columns["rate_basis"][position] if "rate_basis" in columns else ""
+        small += " a year" if str(basis).startswith("annualised") else ""
+        carried = "is_population_carried" in columns and columns["is_population_carried"][position]
+        small += f", with the population of {period_label(columns['population_period'][position])}" if carried else ""
     return cells.mark(f"{at}.value", number(value)), small
 
 

@@ -31,7 +31,11 @@ def compositions(site: Site) -> dict[str, Any] | None:
     assessed = table[table["eligibility"] == "assessed"]
     newest = str(assessed["period_last"].max()) if len(assessed) else ""
     known = summary.row("compositions_assessed") is not None
-    text = f"{summary.number('compositions_assessed')} of {summary.of('compositions_assessed')} mixes of forms could be compared between two years" if known else ""
+    text = (
+        f"{summary.number('compositions_assessed')} of {summary.of('compositions_assessed')} mixes of forms could be compared between two years"
+        if known
+        else ""
+    )
     text += "; the table holds those that shifted." if shifted else "; none shifted."
     return {
         "summary": text.removeprefix("; ").capitalize() if not known else text,

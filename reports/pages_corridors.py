@@ -113,7 +113,9 @@ def _flow_row(words: Any, row: dict[str, Any]) -> dict[str, Any]:
 def largest_ends(summary: Any, statistic: str, place: dict[str, str], names: dict[str, str], count: int) -> list[str]:
     """The areas at one end with the largest sums of flows, as the table `summary` has them, in the order of names."""
     rows = {row["area_code"]: row["lower"] for row in summary.rows(statistic, **place)}
-    largest = sorted(names, key=lambda code: (-(rows.get(code, 0) if rows.get(code, 0) == rows.get(code, 0) else 0), code))
+    largest = sorted(
+        names, key=lambda code: (-(rows.get(code, 0) if rows.get(code, 0) == rows.get(code, 0) else 0), code)
+    )
     return sorted(largest[:count], key=lambda code: (name_order(names[code]), code))
 
 
@@ -139,8 +141,11 @@ def _heat(now: Any, corner: str, summary: Any, place: dict[str, str]) -> dict[st
             line.append(
                 {
                     "text": cells.number(row) if known else unshown(row),
-                    "kind": f"level-{level}{' out' if out else ''}" if known
-                    else "hidden-value" if unshown(row) == "×" else "",
+                    "kind": f"level-{level}{' out' if out else ''}"
+                    if known
+                    else "hidden-value"
+                    if unshown(row) == "×"
+                    else "",
                     "title": f"{names[origin]} to {targets[target]}: "
                     + (
                         f"{cells.number(row)}, expected {cells.number(row, 'expected_count')}"

@@ -23,7 +23,14 @@ DATASET = ("source", "dataset", "frequency")
 def coverage(site: Site) -> dict[str, Any]:
     published = site.published
     table = published.table("coverage")
-    content: dict[str, Any] = {"late": [], "sources": [], "gaps": [], "gaps_cut": False, "gaps_total": "", "unmapped": []}
+    content: dict[str, Any] = {
+        "late": [],
+        "sources": [],
+        "gaps": [],
+        "gaps_cut": False,
+        "gaps_total": "",
+        "unmapped": [],
+    }
     if len(table):
         rows = table.sort_values(
             ["source_name", "dataset_name", "frequency", "area_name", "area_code"], key=order_names, ignore_index=True
@@ -39,7 +46,9 @@ def coverage(site: Site) -> dict[str, Any]:
         content["sources"] = [_source_row(site, members) for members in grouped(rows, DATASET).values()]
         unmapped = [row for row in rows if row["unmapped_count"] > 0]
         content["unmapped"] = [
-            _coverage_row(site, members[0]) | _areas(members) | {"count": _of_dataset(site, "coverage_unmapped_rows", members[0])}
+            _coverage_row(site, members[0])
+            | _areas(members)
+            | {"count": _of_dataset(site, "coverage_unmapped_rows", members[0])}
             for members in grouped(unmapped, DATASET).values()
         ]
     content["reporting"] = _reporting(site)
@@ -119,7 +128,11 @@ def _reporting(site: Site) -> list[dict[str, Any]]:
         if len(members) < 2 or max(row["value"] for row in members) < 3:
             continue
         points = [
-            Point(period_position(row["period"]), row["value"], f"{period_label(row['period'])}: {cells.number(row)} areas")
+            Point(
+                period_position(row["period"]),
+                row["value"],
+                f"{period_label(row['period'])}: {cells.number(row)} areas",
+            )
             for row in members
         ]
         title = f"{words.label('measure', measure)}, {words.label('area_level', level).lower()}"

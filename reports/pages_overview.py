@@ -21,6 +21,7 @@ MAP_PAGE_BYTES = 2_500_000
 
 ROWS_PER_TABLE = 600
 
+
 def index(site: Site) -> dict[str, Any]:
     from reports.pages import script_json
 

@@ -266,7 +266,12 @@ def _scan(site: Site, table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _map_order(first: pd.Series) -> tuple:
-    return (first["exploitation"] != "_T", measure_rank(str(first["measure"])), str(first["area_level"]), str(first["map_id"]))
+    return (
+        first["exploitation"] != "_T",
+        measure_rank(str(first["measure"])),
+        str(first["area_level"]),
+        str(first["map_id"]),
+    )
 
 
 def _found(rows: pd.DataFrame) -> list[dict[str, Any]]:

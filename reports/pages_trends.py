@@ -135,7 +135,9 @@ def _trend_row(site: Site, series: Series) -> dict[str, Any]:
         "verdict": verdict_label(row) if row else verdict(series.trend, words) if not assessed else "–",
         "change": yearly_change(series.trend),
         "slope": cells.signed(trend, "slope_per_year") if assessed else "–",
-        "interval": cells.interval(trend, "slope_lower_per_year", "slope_upper_per_year", sign=True) if assessed else "–",
+        "interval": cells.interval(trend, "slope_lower_per_year", "slope_upper_per_year", sign=True)
+        if assessed
+        else "–",
         "q": cells.probability(trend, "q_bh") if assessed else "–",
         "q_strict": cells.probability(trend, "q_by") if assessed else "–",
         "periods": cells.number(trend, "periods_count") if trend else "–",
@@ -150,5 +152,6 @@ def _new_level(trend: dict[str, Any]) -> str:
     if not changes:
         return "–"
     ratio = trend["change_point_ratio"]
-    return period_label(changes[-1]) + (f" (level × {cells.number(trend, 'change_point_ratio', 2)})" if ratio == ratio else "")
-
+    return period_label(changes[-1]) + (
+        f" (level × {cells.number(trend, 'change_point_ratio', 2)})" if ratio == ratio else ""
+    )

@@ -33,7 +33,9 @@ CUTS = (
 # what must not be left, whatever was cut
 FORBIDDEN = ("cloud.plotly.com", "cdn.plot.ly", "sendDataToCloud", "sendChartToCloud", "newchart", "uploaded to")
 WINDOW = 3000  # characters around an anchor in which its cut must lie
-NOTICE = "* Changed for Waymark: what sends a figure to a public cloud and the style sheet of tile maps are cut out.\n*/"
+NOTICE = (
+    "* Changed for Waymark: what sends a figure to a public cloud and the style sheet of tile maps are cut out.\n*/"
+)
 
 
 def without_upload(script: str) -> str:

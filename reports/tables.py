@@ -288,8 +288,8 @@ def linked_data(published: Published, records: Iterable[dict[str, Any]]) -> dict
         "identifier": published.release["release_id"],
         "version": published.release["release_id"],
         "datePublished": published.as_of,
-        "isAccessibleForFree": True,
-        "license": sorted(set(published.licences.values())),
+        "license": sorted(set(published.licences.values()) - {""}) or ["as stated by each source"],
+        **access(published),
         "creator": [
             {"@type": "Organization", "name": published.source_name(source)}
             for source in sorted(published.source_names)
@@ -308,6 +308,16 @@ def linked_data(published: Published, records: Iterable[dict[str, Any]]) -> dict
     if known:
         content["temporalCoverage"] = f"{known[0]}/{known[-1]}"
     return content
+
+
+def access(published: Published) -> dict[str, Any]:
+    """Who may have the release, in schema.org's words: a restricted one is not free for all, whatever its sources' licences."""
+    if published.release["audience"] == "public":
+        return {"isAccessibleForFree": True, "conditionsOfAccess": "Open to all under the licence of each source"}
+    return {
+        "isAccessibleForFree": False,
+        "conditionsOfAccess": "Restricted to the partners' circle of trust; not to be passed on",
+    }
 
 
 def release_title(published: Published) -> str:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reports import cells
+from reports.labels_verdicts import VERDICT_LABELS
 from reports.tables import Published
 from reports.words import Words, is_missing, joined, measure_rank, period_label
 
 TOTALS = ("offence", "exploitation", "sex", "age")
 # a dot more for each word of the published list of evidence
 DOTS = {"strong": "●●●", "fair": "●●○", "limited": "●○○", "none": "○○○"}
-EVIDENCE = {"strong": "Strong evidence", "fair": "Fair evidence", "limited": "Limited evidence", "none": "Not judged"}
+EVIDENCE = VERDICT_LABELS["evidence_word"]
 NO_FINDING = "Looks like a change, is not"
 
 
@@ -79,10 +80,16 @@ def words_of_change(row: dict[str, Any], words: Words) -> str:
 
 def counted_by(row: dict[str, Any], words: Words) -> str:
     """`, counted by the police` where the figures are those of one kind of body."""
-    return "" if row["reporter"] in ("_T", "") else f", counted by one kind of body ({words.label('reporter', row['reporter']).lower()})"
+    return (
+        ""
+        if row["reporter"] in ("_T", "")
+        else f", counted by one kind of body ({words.label('reporter', row['reporter']).lower()})"
+    )
 
 
-def ratio(row: dict[str, Any], column: str = "change_ratio_a_year", low: str = "change_low", high: str = "change_high") -> str:
+def ratio(
+    row: dict[str, Any], column: str = "change_ratio_a_year", low: str = "change_low", high: str = "change_high"
+) -> str:
     """`+4.2 % a year (95 % interval +1.2 % to +7.1 %)`, or nothing where no ratio is told."""
     if is_missing(row[column]):
         return ""
@@ -94,9 +101,7 @@ def ratio(row: dict[str, Any], column: str = "change_ratio_a_year", low: str = "
 
 def ends(row: dict[str, Any]) -> str:
     """`from 17,000 in 2010 to 46,000 in 2020`."""
-    first, last = (
-        cells.figure(row, f"value_{end}", f"lower_{end}", f"upper_{end}") for end in ("first", "last")
-    )
+    first, last = (cells.figure(row, f"value_{end}", f"lower_{end}", f"upper_{end}") for end in ("first", "last"))
     if "–" in (first, last):
         return ""
     return f"from {first} in {period_label(row['period_first'])} to {last} in {period_label(row['period_last'])}"
@@ -118,7 +123,11 @@ def sentence(row: dict[str, Any], words: Words) -> str:
     if row["level_word"] in ("above_peers", "below_peers"):
         side = {"above_peers": "above", "below_peers": "below"}[row["level_word"]]
         text += f" {period_label(row['level_period'])} lies {side} the range of its peers"
-        times = "" if is_missing(row["level_ratio"]) else f": {cells.number(row, 'level_ratio', 2)} times what they would give"
+        times = (
+            ""
+            if is_missing(row["level_ratio"])
+            else f": {cells.number(row, 'level_ratio', 2)} times what they would give"
+        )
         text += f"{times}."
     return text
 

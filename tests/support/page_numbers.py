@@ -114,7 +114,9 @@ class Tables:
                 is_day_text = entry.name.endswith("_on") or entry.name in ("valid_from", "valid_to", "as_of")
                 if not (is_day or is_stretch or is_day_text):
                     continue
-                for value in pc.unique(_undictionaried(pq.read_table(path, columns=[entry.name]).column(0))).to_pylist():
+                for value in pc.unique(
+                    _undictionaried(pq.read_table(path, columns=[entry.name]).column(0))
+                ).to_pylist():
                     if isinstance(value, datetime.date):
                         days.add(value.isoformat()[:10])
                     elif isinstance(value, str):
@@ -273,7 +275,7 @@ class Page(html.parser.HTMLParser):
             if place < 0:
                 self.numbers.append((reference, f"{written} (not in {text!r})"))
                 continue
-            text, at = f"{text[:place]}\0{text[place + len(written):]}", place + 1
+            text, at = f"{text[:place]}\0{text[place + len(written) :]}", place + 1
         return text
 
 
@@ -319,13 +321,19 @@ class Explanations:
             text = phrase.sub(" ", text)
         months = "|".join(MONTHS)
         text = re.sub(rf"\b(\d{{1,2}}) ({months}) (\d{{4}})\b", self._day, text)
-        text = re.sub(r"(?<![\w,.])(\d{4})-(\d{2})-(\d{2})\b", lambda found: self._in(self.days, found[0], found[0]), text)
+        text = re.sub(
+            r"(?<![\w,.])(\d{4})-(\d{2})-(\d{2})\b", lambda found: self._in(self.days, found[0], found[0]), text
+        )
         text = re.sub(rf"\b({months}) (\d{{4}})\b", self._month, text)
         text = re.sub(
             r"(?<![\w,.])(\d{4})[ -]Q([1-4])\b",
             lambda found: self._in(self.periods, f"{found[1]}-Q{found[2]}", found[0]), text,
         )  # fmt: skip
-        text = re.sub(r"(?<![\w,.])((?:19|20)\d\d)(?![\d,]\d|\.\d| %)\b", lambda found: self._in(self.periods, found[1], found[0]), text)
+        text = re.sub(
+            r"(?<![\w,.])((?:19|20)\d\d)(?![\d,]\d|\.\d| %)\b",
+            lambda found: self._in(self.periods, found[1], found[0]),
+            text,
+        )
         return [f"{digits!r} in {text!r}" for digits in re.findall(r"\d[\d,.]*", text)]
 
     def _day(self, found: re.Match[str]) -> str:
@@ -366,7 +374,13 @@ def recompute(release: Path, pages: list[str] | None = None) -> Found:
 def chosen_pages(release: Path, seed: int = 8) -> list[str]:
     areas = sorted(path.name for path in (release / "areas").glob("*.html"))
     drawn = random.Random(seed).sample(areas, min(10, len(areas)))
-    return ["index.html", "changes.html", "hotspots.html", "coverage.html", *(f"areas/{name}" for name in sorted(drawn))]
+    return [
+        "index.html",
+        "changes.html",
+        "hotspots.html",
+        "coverage.html",
+        *(f"areas/{name}" for name in sorted(drawn)),
+    ]
 
 
 LETTERS = {"h": "hot", "c": "cold", "n": "not_significant", "a": "above", "b": "below", "w": "within"}
@@ -419,14 +433,25 @@ def map_faults(payload: dict[str, Any], tables: Tables) -> tuple[int, list[str]]
                         for row in rows.get((*wanted, method), [])
                         if source[row] == mine and (not key["dataset"] or dataset[row] == key["dataset"])
                     ]
-                    row = next((row for row in matching if same(entry["q"][at][place], tables.column("hotspots", "q_bh")[row], 3)), None)
+                    row = next(
+                        (
+                            row
+                            for row in matching
+                            if same(entry["q"][at][place], tables.column("hotspots", "q_bh")[row], 3)
+                        ),
+                        None,
+                    )
                     row = row if row is not None else (matching[0] if matching else None)
                     held = row if row is not None else held
                     check(entry["q"][at][place], "q_bh", row, 3, where)
                     check(entry["family"][at][place], "family_count", row, 6, where)
                     if entry["expected"]:
                         check(entry["expected"][at][place], "expected_count", row, 4, where)
-                for name, column in (("rate", "rate_per_100k"), ("low", "rate_lower_per_100k"), ("high", "rate_upper_per_100k")):
+                for name, column in (
+                    ("rate", "rate_per_100k"),
+                    ("low", "rate_lower_per_100k"),
+                    ("high", "rate_upper_per_100k"),
+                ):
                     check(view[name][at][place], column, held, 4, where)
                 check(view["value"][at][place], "value", held, 6, where)
     return count, faults
