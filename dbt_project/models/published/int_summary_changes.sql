@@ -37,3 +37,38 @@ union all
         [{"word": "verdict"}, {"word": "verdict", "source": "source"}],
     )
 }}
+union all
+{{
+    summary_of(
+        "figures_moved",
+        "changes",
+        [{}, {"source": "source", "dataset": "dataset"}],
+        "count(*)",
+        where="is_moved",
+    )
+}}
+union all
+{{
+    summary_of(
+        "areas_moved", "changes", [{}], "count(distinct area_code)", where="is_moved"
+    )
+}}
+union all
+{{
+    summary_of(
+        "totals_changed_of_an_area",
+        "changes",
+        [
+            {
+                "measure": "measure",
+                "area_code": "area_code",
+                "area_level": "area_level",
+                "frequency": "frequency",
+                "source": "source",
+                "dataset": "dataset",
+                "word": "kind",
+            },
+        ],
+        where="is_selected and exploitation = '_T' and sex = '_T' and age = '_T' and (is_moved or kind <> 'revised')",
+    )
+}}

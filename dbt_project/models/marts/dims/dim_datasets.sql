@@ -5,7 +5,7 @@ with
     issues as (
         select
             partner_id,
-            dataset,
+            acts_on,
             min(issued_on) as first_issued_on,
             max(issued_on) as last_issued_on,
             count(*) as submissions_count,
@@ -13,7 +13,7 @@ with
             = 1 as is_issued_on_approximate
         from {{ ref("int_submissions_ranked") }}
         where not is_later_vintage
-        group by partner_id, dataset
+        group by partner_id, acts_on
     ),
 
     -- what a dataset is for: figures of the field, what they are held against, or
@@ -51,7 +51,11 @@ select
     datasets.dataset,
     datasets.title as dataset_name,
     datasets.source_type,
-    coalesce(roles.dataset_role, '_U') as dataset_role,
+    case
+        when datasets.revises is not null
+        then 'corrections'
+        else coalesce(roles.dataset_role, '_U')
+    end as dataset_role,
     datasets.counting_unit,
     datasets.period_basis,
     datasets.age_basis,
@@ -67,6 +71,6 @@ from datasets
 left join
     issues
     on datasets.partner_id = issues.partner_id
-    and datasets.dataset = issues.dataset
+    and coalesce(datasets.revises, datasets.dataset) = issues.acts_on
 left join
     roles on datasets.partner_id = roles.partner_id and datasets.dataset = roles.dataset
