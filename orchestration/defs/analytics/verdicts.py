@@ -257,7 +257,9 @@ def _chosen(keys: pd.DataFrame) -> pd.DataFrame:
     able = able[able["measure"] != "population"]
     place = np.where(able["area_role"].isin(families.PLACES), able["area_role"].to_numpy(object), "counted")
     offence = able["offence"].where(able["offence"] != WHOLE_OFFENCE, "_T")
-    able = able.assign(place=place, whole_offence=offence, derivation_rank=able["derivation"].map(ranks).fillna(3)).reset_index()
+    able = able.assign(
+        place=place, whole_offence=offence, derivation_rank=able["derivation"].map(ranks).fillna(3)
+    ).reset_index()
     able = able.sort_values(["derivation_rank", "precedence", "source", "dataset", "series_id"], kind="stable")
     splits = ["whole_offence" if name == "offence" else name for name in SPLITS]
     concept = ["area_code", "place", "measure", "unit", "frequency", *splits]
