@@ -154,12 +154,12 @@ def _quantile(p: NDArray[np.float64], expected: NDArray[np.float64], tau: NDArra
         return special.ndtri(np.clip(reached, 1e-300, 1 - 1e-15)) - z
 
     # Illinois: a false position keeps the bracket, and an end that stands twice counts half
-    low, high = np.maximum(here - 1.0, 0.0), here + 2.0
+    low, high = np.maximum(here - 1.0, 0.0), here + np.where(here > 2.0, 1.0, 2.0)
     at_low, at_high = score(low), score(high)
     # nothing lies below a count of 0
     is_zero = (low == 0) & (at_low >= 0)
     was_below = np.zeros(p.shape, dtype=int)
-    for _ in range(7):
+    for _ in range(9):
         with np.errstate(divide="ignore", invalid="ignore"):
             here = (low * at_high - high * at_low) / (at_high - at_low)
         here = np.where(np.isfinite(here), np.clip(here, low, high), (low + high) / 2)
