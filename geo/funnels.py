@@ -18,7 +18,7 @@ from scipy import optimize, special
 
 # log of a gamma variable on a fixed grid of standard deviations around its mean; left tail heavier than the right one
 NODES = np.linspace(-10.0, 5.0, 91)
-SMALL_SCATTER = 0.15  # of the count's own standard deviation: less scatter widens that by about 1 % and is left out
+SMALL_SCATTER = 0.2  # of the count's own standard deviation: so little log-normal scatter is as good as a gamma one
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,14 @@ def cumulative(count: ArrayLike, expected: ArrayLike, tau: ArrayLike) -> NDArray
     count, expected, tau = np.broadcast_arrays(*(np.asarray(each, dtype=float) for each in (count, expected, tau)))
     shape = np.maximum(count + 1, 1e-9)
     spread = np.sqrt(special.zeta(2, shape))  # the trigamma function
-    out = special.gammaincc(shape, expected)
+    # small scatter: the negative binomial of the same median and variance, or the Poisson distribution without any
+    some = np.where(tau > 1e-3, tau, 1e-3)
+    mean = expected * np.exp(some**2 / 2)
+    out = np.where(
+        tau > 1e-3,
+        special.betainc(some**-2, shape, some**-2 / (some**-2 + mean)),
+        special.gammaincc(shape, expected),
+    )
     wide = tau > SMALL_SCATTER * spread
     if np.any(wide):
         a, centre, s = shape[wide][:, None], special.psi(shape[wide])[:, None], spread[wide][:, None]
@@ -134,7 +141,7 @@ def _quantile(p: NDArray[np.float64], expected: NDArray[np.float64], tau: NDArra
     """
     p, expected, tau = np.broadcast_arrays(p, expected, tau)
     z, log_expected = special.ndtri(p), np.log(expected)
-    low, high = np.full(p.shape, -7.0), log_expected + 12 * (tau + 1)
+    low, high = np.zeros(p.shape), np.maximum(log_expected, 0) + 12 * (tau + 1)
     for _ in range(30):
         middle = (low + high) / 2
         shape = np.exp(middle)
@@ -144,21 +151,25 @@ def _quantile(p: NDArray[np.float64], expected: NDArray[np.float64], tau: NDArra
 
     def score(log_shape: NDArray[np.float64]) -> NDArray[np.float64]:
         reached = cumulative(np.exp(log_shape) - 1, expected, tau)
-        return special.ndtri(np.clip(reached, 1e-15, 1 - 1e-15)) - z
+        return special.ndtri(np.clip(reached, 1e-300, 1 - 1e-15)) - z
 
     # Illinois: a false position keeps the bracket, and an end that stands twice counts half
-    low, high = np.maximum(here - 0.5, 0.0), here + 0.5
+    low, high = np.maximum(here - 1.0, 0.0), here + np.where(here > 2.0, 1.0, 2.0)
     at_low, at_high = score(low), score(high)
-    for _ in range(6):
+    # nothing lies below a count of 0
+    is_zero = (low == 0) & (at_low >= 0)
+    was_below = np.zeros(p.shape, dtype=int)
+    for _ in range(9):
         with np.errstate(divide="ignore", invalid="ignore"):
             here = (low * at_high - high * at_low) / (at_high - at_low)
-        here = np.where(at_low >= 0, low, np.where(np.isfinite(here), here, (low + high) / 2))
+        here = np.where(np.isfinite(here), np.clip(here, low, high), (low + high) / 2)
         at_here = score(here)
-        is_below = at_here < 0
-        low, at_low, high, at_high = (
-            np.where(is_below, here, low),
-            np.where(is_below, at_here, at_low / 2),
-            np.where(is_below, high, here),
-            np.where(is_below, at_high / 2, at_here),
+        is_below = np.where(at_here < 0, 1, -1)
+        again = is_below == was_below
+        low, high = np.where(is_below > 0, here, low), np.where(is_below > 0, high, here)
+        at_low, at_high = (
+            np.where(is_below > 0, at_here, np.where(again, at_low / 2, at_low)),
+            np.where(is_below > 0, np.where(again, at_high / 2, at_high), at_here),
         )
-    return np.exp(here) - 1
+        was_below = is_below
+    return np.where(is_zero, 0.0, np.exp(here) - 1)

@@ -23,7 +23,7 @@ UNITS = {"A": "years", "Q": "quarters", "M": "months"}
 def compute(tables: list[tuple[Grid, pd.DataFrame, str, np.ndarray]], rules: Mapping[str, Any]) -> pd.DataFrame:
     """One row a series: series_id and `COLUMNS`; changes are percent a year, of counts and not of rates.
 
-    tables  by frequency: the grid, one row of keys a series (is_selected and the columns of `families`), the frequency,
+    tables  by frequency: the grid, one row of keys a series (is_leading and the columns of `families`), the frequency,
             and the regime of each period (n, t) as `regimes` gives it.
 
     Assessed are selected totals and balanced panels, over the newest definition regime. Quarters are divided by their usual

@@ -92,7 +92,10 @@ def compute(
     table = table.join(verdict_levels.levels(table, found.hotspots, found.clusters))
     alarms = _alerts(table, found.alerts)
     table["alert_periods"] = np.array(alarms, dtype=object)
-    table["breaks_count"] = [len(each) for each in crossed]
+    # a change of level that nobody can explain is a break like any other
+    table["breaks_count"] = [
+        len(each) + ("level_change" in mine) for each, mine in zip(crossed, table["change_reasons"], strict=True)
+    ]
     reasons = [
         {*change, *level, *({"alert"} if alert else ()), *(f"break_{kind.replace(' ', '_')}" for kind, _ in each)}
         for change, level, alert, each in zip(
@@ -233,6 +236,8 @@ def _change(row: Mapping[str, Any]) -> tuple[str, set[str]]:
     if open_:
         signs = {np.sign(row["change_point_ratio"] - 1), np.sign(last - first), np.sign(ratio - 1)}
         if len(signs) == 1 and signs <= {1.0, -1.0} and not explained:
+            if row["trend_ratio_lower"] <= 1 <= row["trend_ratio_upper"]:
+                reasons = {"interval_reaches_no_change"}
             return ("rose" if 1.0 in signs else "fell"), {"level_change"} | reasons
         return "no_clear_change", {"levels_disagree"} | reasons
     if explained or is_step:
@@ -257,7 +262,9 @@ def _chosen(keys: pd.DataFrame) -> pd.DataFrame:
     able = able[able["measure"] != "population"]
     place = np.where(able["area_role"].isin(families.PLACES), able["area_role"].to_numpy(object), "counted")
     offence = able["offence"].where(able["offence"] != WHOLE_OFFENCE, "_T")
-    able = able.assign(place=place, whole_offence=offence, derivation_rank=able["derivation"].map(ranks).fillna(3)).reset_index()
+    able = able.assign(
+        place=place, whole_offence=offence, derivation_rank=able["derivation"].map(ranks).fillna(3)
+    ).reset_index()
     able = able.sort_values(["derivation_rank", "precedence", "source", "dataset", "series_id"], kind="stable")
     splits = ["whole_offence" if name == "offence" else name for name in SPLITS]
     concept = ["area_code", "place", "measure", "unit", "frequency", *splits]
