@@ -138,7 +138,7 @@ def definitions(site: Site) -> Drawing:
 def revisions(site: Site) -> Drawing:
     """Figures of totals that moved most between two issues: before and now."""
     table, words = site.published.table("changes"), site.published.words
-    moved = table[table["kind"] == "revised"]
+    moved = table[(table["kind"] == "revised") & table["is_moved"] & table["is_selected"]]
     for split in ("exploitation", "sex", "age"):
         moved = moved[moved[split].isin(["_T", ""])]
     if moved.empty:

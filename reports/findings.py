@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports import cells
 from reports.maps import SPATIAL, View
-from reports.pages_changes import before
+from reports.pages_changes import before, of_kind
 from reports.revisions import moved_most
 from reports.series_words import step_sentence
 from reports.verdicts import DOTS, EVIDENCE, NO_FINDING, listed, of_areas, of_contributors, reasons, sentence
@@ -246,7 +246,7 @@ def _law_steps(site: Site) -> list[Finding]:
 def _flows(site: Site) -> list[Finding]:
     """Flows of the newest period of the first measure that are larger than origin and destination alone would give."""
     rows = [row for row in site.summary.rows("flows_larger_than_expected") if row["value"] > 0]
-    if not rows:
+    if not rows or not site.published.has("corridors"):
         return []
     row = min(
         rows,
@@ -295,16 +295,12 @@ def _backwards(period: str) -> tuple[int, ...]:
 
 def _revisions(site: Site) -> list[Finding]:
     table, summary = site.published.table("changes"), site.summary
-    if table.empty or not (
-        summary.has("figures_changed", word="revised") or summary.has("figures_changed", word="new")
-    ):
+    if table.empty or not (summary.has("figures_moved") or summary.has("figures_changed", word="new")):
         return []
-    revised, new = (
-        summary.number("figures_changed", word=kind) if summary.has("figures_changed", word=kind) else "no"
-        for kind in ("revised", "new")
-    )
+    revised = summary.number("figures_moved") if summary.has("figures_moved") else "no"
+    new = summary.number("figures_changed", word="new") if summary.has("figures_changed", word="new") else "none"
     text = f"Since the sources' previous issues {revised} figures were revised and {new} are new."
-    moved = moved_most(table[table["kind"] == "revised"])
+    moved = moved_most(of_kind(table, "revised"))
     if len(moved):
         top = moved.iloc[0].to_dict()
         text += (

@@ -141,9 +141,7 @@ def _content(site: Site, lookup: _Lookup, code: str) -> dict[str, Any]:
         ],
         "coverage": [_report(row) for row in lookup.coverage.get(code, [])],
         "changes": [
-            change_row(site, row)
-            for row in lookup.changes.get(code, [])
-            if row["kind"] != "revised" or row["difference"] != 0
+            change_row(site, row) for row in lookup.changes.get(code, []) if row["kind"] != "revised" or row["is_moved"]
         ][:CHANGES_SHOWN],
         "children": sorted(lookup.children.get(code, []), key=lambda entry: (name_order(entry[1]), entry[0])),
     }

@@ -29,10 +29,13 @@ def changes(site: Site) -> dict[str, Any]:
         return {"sections": [], "facts": [], "explanations": [], "provenance": {}}
     facts, sections = [], []
     for kind, title, short, text in SECTIONS:
-        part = table[table["kind"] == kind]
-        if site.summary.row("figures_changed", word=kind):
-            areas = site.summary.counted("areas_changed", "area", word=kind)
-            facts.append((short, site.summary.number("figures_changed", word=kind), f"in {areas}"))
+        part = of_kind(table, kind)
+        count, places, key = ("figures_changed", "areas_changed", {"word": kind})
+        if kind == "revised":
+            count, places, key = ("figures_moved", "areas_moved", {})
+        if site.summary.row(count, **key):
+            areas = site.summary.counted(places, "area", **key)
+            facts.append((short, site.summary.number(count, **key), f"in {areas}"))
         if part.empty:
             continue
         shown = moved_most(part)[:ROWS_PER_TABLE].sort_values(
@@ -46,15 +49,21 @@ def changes(site: Site) -> dict[str, Any]:
                 "summary": text,
                 "rows": [change_row(site, row) for row in shown.to_dict("records")],
                 "is_cut": len(part) > ROWS_PER_TABLE,
-                "total": site.summary.number("figures_changed", word=kind),
+                "total": site.summary.number(count, **key),
             }
         )
     return {
         "sections": sections,
         "facts": facts,
-        "explanations": _explanations(site, table[table["kind"] == "revised"]),
+        "explanations": _explanations(site, of_kind(table, "revised")),
         "provenance": site.provenance(set(table["source"]), max(table["period"]), "tables/changes.csv"),
     }
+
+
+def of_kind(table: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Figures that are new, gone or revised; of the revised ones those that moved."""
+    mine = table[table["kind"] == kind]
+    return mine[mine["is_moved"]] if kind == "revised" else mine
 
 
 def change_row(site: Site, row: dict[str, Any]) -> dict[str, Any]:
@@ -88,8 +97,9 @@ def difference(row: dict[str, Any]) -> str:
 
 
 def _explanations(site: Site, revisions: pd.DataFrame) -> list[dict[str, str]]:
-    """The totals that moved most, one figure each: figures of datasets that overlap are never added."""
+    """The chosen totals that moved most, one figure each: figures of datasets that overlap are never added."""
     words, made = site.published.words, []
+    revisions = revisions[revisions["is_selected"]]
     for split in ("exploitation", "sex", "age"):
         revisions = revisions[revisions[split].isin(["_T", ""])]
     for row in moved_most(revisions)[:EXPLAINED].sort_values(["area_name", "measure", "period"]).to_dict("records"):

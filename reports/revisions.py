@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 
 def moved_most(changes: pd.DataFrame) -> pd.DataFrame:
-    """The rows by how far the figure moved at least, ties in the order of the table.
+    """The rows by the difference that is certain whatever the figures within their bounds are; ties keep their order.
 
-    Where one of the two figures is known only between bounds, that is the least distance of any two figures within them; a
-    figure that is new or gone has moved by itself.
+    A figure that is new or gone has no difference; such rows stand by the size of the figure.
     """
-    names = ("lower", "upper", "previous_lower", "previous_upper")
-    lower, upper, previous_lower, previous_upper = (changes[name].astype(float).fillna(0) for name in names)
-    distance = np.maximum(np.maximum(lower - previous_upper, previous_lower - upper), 0)
+    certain = changes["difference_certain"].abs()
+    distance = certain.fillna(changes["lower"]).fillna(changes["previous_lower"]).fillna(0)
     return changes.loc[distance.sort_values(ascending=False, kind="stable").index]

@@ -40,11 +40,13 @@ TABLE_TITLES = {
     "compositions": "Shifts of the mix of forms",
     "breaks": "Breaks in series",
     "comparability": "Legal definitions compared",
+    "shares": "Parts by form, sex and age as shares of their total",
     "coverage": "What was reported and what is missing",
     "reconciliation": "Totals against the sum of their parts",
     "changes": "Figures against their previous version",
     "areas": "Areas",
     "datasets": "Datasets and their counting rules",
+    "summary": "What pages count of this release",
 }
 
 

@@ -79,6 +79,8 @@ def summary(tables: dict[str, pd.DataFrame], balance: dict[str, int], as_of: Any
     counts.put("areas_late", coverage["is_late"].sum(), len(coverage))
     changes, reconciliation = tables["changes"], tables["reconciliation"]
     counts.add("figures_changed", changes, {"word": "kind"})
+    counts.add("figures_moved", changes[changes["is_moved"]], {})
+    counts.add("areas_moved", changes[changes["is_moved"]], {}, "area_code")
     counts.add("areas_changed", changes, {"word": "kind"}, "area_code")
     counts.put("totals_compared", len(reconciliation))
     counts.add("totals_by_verdict", reconciliation, {"word": "verdict"})
@@ -187,3 +189,23 @@ def verdicts(series: pd.DataFrame, trends: pd.DataFrame) -> pd.DataFrame:
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def shares(observations: pd.DataFrame) -> pd.DataFrame:
+    """Members by one of form, sex and age with their published total; forms overlap nowhere in the example."""
+    dimensions = ["exploitation", "sex", "age"]
+    place = ["area_code", "area_name", "area_level", "area_role", "period", "period_start", "frequency", "measure",
+             "unit", "reporter", "offence", "source", "dataset"]  # fmt: skip
+    is_total = (observations[dimensions] == "_T").all(axis=1)
+    totals = observations[is_total].set_index(place)["value"].rename("total_value")
+    parts = []
+    for split in dimensions:
+        others = [name for name in dimensions if name != split]
+        mine = observations[(observations[split] != "_T") & (observations[others] == "_T").all(axis=1)]
+        parts.append(mine.join(totals, on=place).assign(split=split, member=mine[split], container=""))
+    table = pd.concat(parts)
+    table["share"] = table["value"] / table["total_value"]
+    table["is_overlapping"], table["is_selected"] = False, True
+    kept = ["split", "member", "container", "derivation", "value", "lower", "upper", "missing_reason", "total_value",
+            "share", "is_overlapping", "is_selected", "as_of"]  # fmt: skip
+    return table[[*place, *kept]].reset_index(drop=True)

@@ -79,7 +79,7 @@ COMMON = [
 ]
 TABLES = (
     "observations", "series", "trends", "hotspots", "corridors", "breaks", "comparability", "coverage",
-    "reconciliation", "changes", "areas", "datasets", "verdicts", "summary",
+    "reconciliation", "changes", "areas", "datasets", "verdicts", "shares", "summary",
 )  # fmt: skip
 BALANCE = {"files": 24, "rows_in": 120034, "accepted": 119800, "quarantined": 200, "excluded": 34}
 FIELDS = {
@@ -124,6 +124,7 @@ def build(
         "datasets": _datasets(),
         "verdicts": published_counts.verdicts(series, trends),
     }
+    tables["shares"] = published_counts.shares(observations)
     tables["summary"] = published_counts.summary(tables, BALANCE, AS_OF)
     for name, table in tables.items():
         if name not in drop:
@@ -678,7 +679,14 @@ def _changes(observations: pd.DataFrame, periods: list[str]) -> pd.DataFrame:
                 "previous_lower": previous,
                 "previous_upper": previous,
                 "difference": record.value - previous,
+                "difference_lower": record.value - previous,
+                "difference_upper": record.value - previous,
+                "difference_certain": record.value - previous,
                 "kind": kind,
+                "is_moved": kind == "revised",
+                "is_selected": True,
+                "frequency": "A",
+                "reporter": "police",
                 "as_of": AS_OF,
             }
         )

@@ -18,7 +18,15 @@ from reports import cells, release
 from reports.tables import read
 
 NO_BROWSER = "/nonexistent/browser"
-EVERY = ("index.html", "changes.html", "hotspots.html", "coverage.html", "trends.html", "corridors.html", "definitions.html")
+EVERY = (
+    "index.html",
+    "changes.html",
+    "hotspots.html",
+    "coverage.html",
+    "trends.html",
+    "corridors.html",
+    "definitions.html",
+)
 
 
 @pytest.fixture(scope="module")
@@ -88,12 +96,16 @@ def test_a_number_that_is_no_cell_is_found(copy, page, pattern, instead, left):
 
 
 def test_a_number_beside_its_cell_is_found(copy):
-    found = edited(copy, "changes.html", r'(data-cell="changes\.\d+\.upper">|data-cell="changes\.\d+\.lower">)', r"\g<1>9")
+    found = edited(
+        copy, "changes.html", r'(data-cell="changes\.\d+\.upper">|data-cell="changes\.\d+\.lower">)', r"\g<1>9"
+    )
     assert len(found.differ) == 1
 
 
 def test_two_cells_that_no_table_declares_are_found(copy):
-    found = edited(copy, "changes.html", r'data-cell="(changes\.\d+)\.lower"', r'data-cell="\1.lower-\1.previous_lower"')
+    found = edited(
+        copy, "changes.html", r'data-cell="(changes\.\d+)\.lower"', r'data-cell="\1.lower-\1.previous_lower"'
+    )
     assert "not declared" in found.differ[0]
 
 
@@ -108,14 +120,24 @@ def test_undeclared_derivations_raise():
         cells.ratio({"at": "series.1", "value": 1.0}, "value", {"at": "summary.1", "value": 2.0}, "value")
     with pytest.raises(cells.UndeclaredDerivation):
         cells.change({"at": "series.1", "value": 1.2}, "value")
-    assert cells.plain(cells.ratio({"at": "summary.3", "value": 1.0}, "value", {"at": "summary.3", "denominator": 4.0}, "denominator")) == "0.25"
+    assert (
+        cells.plain(
+            cells.ratio(
+                {"at": "summary.3", "value": 1.0}, "value", {"at": "summary.3", "denominator": 4.0}, "denominator"
+            )
+        )
+        == "0.25"
+    )
 
 
 def test_marks_become_attributes_wherever_a_number_stands():
     text = cells.number({"at": "series.7", "value": 1234.0})
     assert cells.tagged(f"<td>{text}</td>") == '<td data-cell="series.7.value">1,234</td>'
     assert cells.tagged(f"<p>so {text}.</p>") == '<p>so <span data-cell="series.7.value">1,234</span>.</p>'
-    assert cells.tagged(f"<title>2020: {text} cases</title>") == '<title data-cells="series.7.value=1,234">2020: 1,234 cases</title>'
+    assert (
+        cells.tagged(f"<title>2020: {text} cases</title>")
+        == '<title data-cells="series.7.value=1,234">2020: 1,234 cases</title>'
+    )
     assert cells.tagged(f'<a title="{text}">x</a>') == '<a title="1,234" data-title-cells="series.7.value=1,234">x</a>'
     assert cells.plain(text) == "1,234"
 

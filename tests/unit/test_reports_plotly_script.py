@@ -13,13 +13,22 @@ NO_BROWSER = "/nonexistent/browser"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    published = published_example.build(tmp_path_factory.mktemp("published") / "published", districts=2, audience="restricted")
+    published = published_example.build(
+        tmp_path_factory.mktemp("published") / "published", districts=2, audience="restricted"
+    )
     return release.write(published, tmp_path_factory.mktemp("release") / "release", browser=NO_BROWSER).path
 
 
 def test_the_shipped_script_cannot_send_a_figure_away(folder):
     script = (folder / "assets" / "plotly.min.js").read_text(encoding="utf-8")
-    for word in ("sendDataToCloud", "sendChartToCloud", "cloud.plotly.com", "chart-studio.plotly.com", "cdn.plot.ly", "newchart"):
+    for word in (
+        "sendDataToCloud",
+        "sendChartToCloud",
+        "cloud.plotly.com",
+        "chart-studio.plotly.com",
+        "cdn.plot.ly",
+        "newchart",
+    ):
         assert word not in script, word
     assert "Licensed under the MIT license" in script[:400]
     assert "Changed for Waymark" in script[:400]
@@ -53,7 +62,11 @@ def test_every_page_forbids_connections_forms_and_inline_code(folder):
 def test_every_colour_of_a_line_has_its_class(folder):
     css = (folder / "assets" / "waymark.css").read_text(encoding="utf-8")
     assert css.endswith(style_rules())
-    used = {name for path in folder.rglob("*.html") for name in re.findall(r"colour-[0-9a-f]{6}", path.read_text(encoding="utf-8"))}
+    used = {
+        name
+        for path in folder.rglob("*.html")
+        for name in re.findall(r"colour-[0-9a-f]{6}", path.read_text(encoding="utf-8"))
+    }
     assert used
     assert all(f".{name} {{" in css for name in used)
     assert colour_class("#0b5c73") == "colour-0b5c73"

@@ -50,7 +50,9 @@ def test_a_bend_is_said_with_the_newest_rate():
     assert plain(change_sentence(trend)) == "The course bends: since 2019 +4.1 % a year (95 % interval +1.2 to +7.0)."
 
 
-@pytest.mark.parametrize("trend", [None, {}, NOTHING, dict.fromkeys(NOTHING, "")], ids=["none", "empty", "nothing", "blank"])
+@pytest.mark.parametrize(
+    "trend", [None, {}, NOTHING, dict.fromkeys(NOTHING, "")], ids=["none", "empty", "nothing", "blank"]
+)
 def test_without_a_change_nothing_is_said(trend):
     assert change_sentence(trend) == ""
     assert unexplained_changes(trend) == []
