@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SMALL_CHARTS = 20
 AREAS_IN_ONE_CHART = 30
+CHANGE_COLOURS = {"rose": palette.HIGH, "fell": palette.LOW}
 TOTALS = ["_T", "_Z", ""]
 
 
@@ -152,12 +153,15 @@ def changes_a_year(site: Site) -> Drawing:
             "array": [finite((row["change_high"] - row["change_ratio_a_year"]) * 100) or 0 for _, row in kept],
             "arrayminus": [finite((row["change_ratio_a_year"] - row["change_low"]) * 100) or 0 for _, row in kept],
         },
-        "marker": {"size": 11, "color": [{"rose": palette.HIGH, "fell": palette.LOW}.get(row["change_word"], palette.MUTED) for _, row in kept]},
+        "marker": {"size": 11, "color": [CHANGE_COLOURS.get(row["change_word"], palette.MUTED) for _, row in kept]},
     }  # fmt: skip
     columns = ("series_id", "area_code", "area_name", "measure", "period_first", "period_last", "change_ratio_a_year",
                "change_low", "change_high", "q_bh", "change_word")  # fmt: skip
     label = words.label("measure", members[0][0].key["measure"])
-    caption = f"Change from one year to the next, with 95 % interval. Orange: rose, blue: fell, grey: no clear change or not comparable.{more}"
+    caption = (
+        "Change from one year to the next, with 95 % interval. Orange: rose, blue: fell, grey: no clear change or not "
+        f"comparable.{more}"
+    )
     layout = {
         "xaxis": axis("Change a year, %", zeroline=True, zerolinecolor=palette.INK, zerolinewidth=1),
         "yaxis": axis(autorange="reversed", type="category", showgrid=True),

@@ -14,13 +14,15 @@ from reports.maps import SPATIAL, View
 from reports.pages_changes import before, of_kind
 from reports.revisions import moved_most
 from reports.series_words import step_sentence
-from reports.verdicts import DOTS, EVIDENCE, NO_FINDING, listed, of_areas, of_contributors, reasons, sentence
+from reports.verdicts import DOTS, EVIDENCE, NO_FINDING, is_total, listed, of_areas, of_contributors, reasons, sentence
 from reports.words import day, joined, measure_rank, name_order, period_label
 
 if TYPE_CHECKING:
     from reports.pages import Site
 
 FINDINGS, NAMES = 8, 5
+# what is no verdict has no word for evidence: a probability says how rare a figure is by chance, not how good it is
+TEST, COUNT = "Found by a test", "A plain count"
 AREA_MEASURES = 2  # measures of which the index tells how many areas rose and fell
 
 
@@ -46,7 +48,7 @@ def findings(site: Site) -> list[Finding]:
 
 def no_findings(site: Site) -> list[Finding]:
     """Sums over areas that seem to rise or fall and do not without the two areas that contribute most to it."""
-    rows = [row for row in site.verdicts.carried() if _is_wide(site, row) and _is_total(row)]
+    rows = [row for row in site.verdicts.carried() if _is_wide(site, row) and is_total(row)]
     rows.sort(
         key=lambda row: (
             measure_rank(row["measure"]),
@@ -67,10 +69,6 @@ def no_findings(site: Site) -> list[Finding]:
 
 def _is_wide(site: Site, row: dict[str, Any]) -> bool:
     return site.book.level_rank(row["area_level"]) <= site.book.level_rank("subregion")
-
-
-def _is_total(row: dict[str, Any]) -> bool:
-    return all(row[name] in ("_T", "") for name in ("exploitation", "sex", "age"))
 
 
 def _of_verdict(site: Site, row: dict[str, Any], headline: str) -> Finding:
@@ -138,9 +136,7 @@ def _areas(site: Site) -> list[Finding]:
             names = _names(site, word, key)
             text += f" {said}: {joined(names)}." if 0 < len(names) <= NAMES else ""
         headline = f"{label}: {joined(told[:2])} among {level}"
-        made.append(
-            Finding(headline, text, EVIDENCE["fair"], "one verdict an area", "trends.html", "Trends", DOTS["fair"])
-        )
+        made.append(Finding(headline, text, COUNT, "one verdict an area", "trends.html", "Trends"))
     return made
 
 
@@ -186,7 +182,7 @@ def _standing_out_in(site: Site, view: View, method: str, period: int, name: str
     text += " Detected, not prevalence: a high figure may show good detection."
     ground = "false discovery rate held at 5 %"
     ground += " in each source's map" if view.is_of_several_sources else ""
-    return Finding(headline, text, EVIDENCE["fair"], ground, "hotspots.html", "Hotspots", DOTS["fair"])
+    return Finding(headline, text, TEST, ground, "hotspots.html", "Hotspots")
 
 
 def _alerts(site: Site) -> list[Finding]:
@@ -199,7 +195,7 @@ def _alerts(site: Site) -> list[Finding]:
     ]
     if not rows:
         return []
-    first = min((measure_rank(row["measure"]) for row in rows))
+    first = min(measure_rank(row["measure"]) for row in rows)
     mine = [row for row in rows if measure_rank(row["measure"]) == first]
     row = max(mine, key=lambda row: (site.book.level_rank(row["area_level"]), row["area_level"]))
     key = {"measure": row["measure"], "area_level": row["area_level"]}
@@ -210,11 +206,12 @@ def _alerts(site: Site) -> list[Finding]:
         for each in by_period
     ]
     places = words.label("area_level", row["area_level"]).lower()
-    text = f"{words.label('measure', row['measure'])}, areas with a count above what their own past would give, by period: {'; '.join(told)}."
+    text = f"{words.label('measure', row['measure'])}, areas with a count above what their own past would give, by period: "
+    text += f"{'; '.join(told)}."
     text += " A reason to look and no finding about what happened: a raid or a new hotline raises them too."
     headline = f"{cells.number(row)} of {cells.number(row, 'denominator')} {places} had a newest count above their past"
     ground = "false discovery rate held at 5 % in each period"
-    return [Finding(headline, text, EVIDENCE["fair"], ground, "trends.html#alerts", "Alerts", DOTS["fair"])]
+    return [Finding(headline, text, TEST, ground, "trends.html#alerts", "Alerts")]
 
 
 def _law_steps(site: Site) -> list[Finding]:
@@ -279,11 +276,10 @@ def _flows(site: Site) -> list[Finding]:
         Finding(
             headline,
             text,
-            EVIDENCE["fair"],
+            TEST,
             "false discovery rate held at 5 %",
             "corridors.html",
             "Corridors",
-            DOTS["fair"],
         )
     ]
 
@@ -308,11 +304,7 @@ def _revisions(site: Site) -> list[Finding]:
             f"{period_label(top['period'])}, from {before(top)} to {cells.span(top)}."
         )
     headline = f"{revised[:1].upper()}{revised[1:]} figures revised, {new} new"
-    return [
-        Finding(
-            headline, text, "A plain count", "both issues as of the same day", "changes.html", "Changes", DOTS["strong"]
-        )
-    ]
+    return [Finding(headline, text, COUNT, "both issues as of the same day", "changes.html", "Changes")]
 
 
 def _late(site: Site) -> list[Finding]:
@@ -328,12 +320,6 @@ def _late(site: Site) -> list[Finding]:
     text += " Sums with them are incomplete."
     return [
         Finding(
-            f"Figures of {late} areas are late",
-            text,
-            "A plain count",
-            "against the agreed dates",
-            "coverage.html",
-            "Coverage",
-            DOTS["strong"],
+            f"Figures of {late} areas are late", text, COUNT, "against the agreed dates", "coverage.html", "Coverage"
         )
     ]

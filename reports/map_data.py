@@ -82,6 +82,8 @@ def _view_record(published: Published, view: View, summary: Summary, verdicts: V
         + FREQUENCY_NOTES[view.key["frequency"]],
         "source": source_label(published, view),
         "dataset": view.key["dataset"],
+        # the count of a quarter or a month, brought to a year
+        "basis": "" if view.key["frequency"] == "A" else " a year",
         "unit": _unit(published, view.key["measure"]),
         "layer": view.layer,
         "codes": view.codes,

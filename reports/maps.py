@@ -98,6 +98,10 @@ class View:
             row = max(int(rows[period, position]) for rows in self.rows.values())
         return cells.mark(f"hotspots.{row}.{column}", text)
 
+    def basis(self, period: int, position: int) -> str:
+        """` a year` behind a rate whose count is that of a quarter or a month."""
+        return " a year" if self.key["frequency"] != "A" and math.isfinite(self.rate[period][position]) else ""
+
     def interval(self, period: int, position: int) -> str:
         """The interval of a rate, `1.2 to 3.4`, or a dash."""
         low, high = self.rate_lower[period][position], self.rate_upper[period][position]

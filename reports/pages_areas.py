@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from reports import cells, palette
 from reports.maps import ASSESSED
+from reports.pages_area_parts import parts, parts_by_area
 from reports.pages_changes import change_row
 from reports.pages_law import break_rows, definition_row
 from reports.series import Series
 from reports.series_words import change_sentence, step_sentence
-from reports.verdicts import EVIDENCE, of_areas, of_contributors, reasons, words_of_change
+from reports.verdicts import EVIDENCE, of_areas, of_contributors, reasons
 from reports.verdicts import label as verdict_label
 from reports.verdicts import sentence as verdict_sentence
 from reports.words import day, joined, name_order, number, order_names, period_label, probability
@@ -26,13 +25,9 @@ if TYPE_CHECKING:
 
 CHARTS_PER_AREA = 8
 OTHER_SOURCES = 3
-PERIODS_SHOWN = 5
 FACTS = 6
 FLOWS_SHOWN = 60
 CHANGES_SHOWN = 40
-PART_SPLITS = {"exploitation": "Form of exploitation", "sex": "Sex", "age": "Age"}
-OTHER_SPLITS = ("counterpart_area", "detail", "offence")
-TOTALS = ["_T", "_Z", ""]
 
 
 def contents(site: Site) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -56,7 +51,7 @@ class _Lookup:
         self.coverage = _by(published.table("coverage"), "area_code")
         self.changes = _by(published.table("changes"), "area_code")
         self.definitions = _by(published.table("comparability"), "jurisdiction")
-        self.parts = _parts_by_area(published.table("observations"))
+        self.parts = parts_by_area(published.table("observations"))
         self.assessments: dict[str, list[tuple[Any, int, int]]] = {}
         for view in site.views:
             period = view.latest()
@@ -70,23 +65,6 @@ def _by(table: pd.DataFrame, column: str) -> dict[str, list[dict[str, Any]]]:
     for row in table.to_dict("records") if len(table) else []:
         found.setdefault(str(row[column]), []).append(row)
     return found
-
-
-def _parts_by_area(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
-    """Cells that are split by exactly one of form, sex and age."""
-    if table.empty:
-        return {}
-    is_split = [~table[name].isin(TOTALS) for name in PART_SPLITS]
-    alone = np.logical_or.reduce(is_split)
-    for first, second in combinations(is_split, 2):
-        alone &= ~(first & second)
-    others = np.logical_and.reduce([table[name].isin(TOTALS) for name in OTHER_SPLITS if name in table])
-    kept = table[alone & others]
-    wanted = [
-        "area_code", "period", "measure", "exploitation", "sex", "age", "value", "lower", "upper", "missing_reason",
-        "source", "dataset", "reporter", "frequency", "at",
-    ]  # fmt: skip
-    return _by(kept[[name for name in wanted if name in kept]], "area_code")
 
 
 def _flows_by_area(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
@@ -130,7 +108,7 @@ def _content(site: Site, lookup: _Lookup, code: str) -> dict[str, Any]:
         "charts": charts,
         "has_marks": any(chart["has_marks"] for chart in charts),
         "has_gaps": any(chart["has_gaps"] for chart in charts),
-        "parts": _parts(site, lookup.parts.get(code, []), series),
+        "parts": parts(site, lookup.parts.get(code, []), series),
         "corridors": [_flow(row) for row in lookup.flows.get(code, [])[:FLOWS_SHOWN]],
         "breaks": breaks,
         "definitions": [
@@ -280,7 +258,8 @@ def _assessment(site: Site, view: Any, period: int, position: int) -> dict[str, 
     return {
         "measure": words.measure(view.key["measure"], view.key["exploitation"]),
         "period": period_label(view.periods[period]),
-        "rate": view.cell("rate_per_100k", period, position, number(view.rate[period][position])),
+        "rate": view.cell("rate_per_100k", period, position, number(view.rate[period][position]))
+        + view.basis(period, position),
         "interval": view.interval(period, position),
         "assessment": f"{reason[:1].upper()}{reason[1:]}" if letter == "x" else palette.STATES[letter]["label"],
         "q": view.cell("q_bh", period, position, probability(view.q[method][period][position]))
@@ -290,76 +269,6 @@ def _assessment(site: Site, view: Any, period: int, position: int) -> dict[str, 
         "method": words.label("method", method),
         "source": site.published.source_name(view.sources[position]),
     }
-
-
-def _parts(site: Site, rows: list[dict[str, Any]], series: list[Series]) -> list[dict[str, Any]]:
-    words = site.published.words
-    trends = {
-        (
-            item.key["measure"],
-            *(item.key[name] for name in PART_SPLITS),
-            item.key["source"],
-            item.key["frequency"],
-        ): item
-        for item in series
-        if len(item.split_by) == 1 and item.trend is not None
-    }
-    groups: dict[tuple, list[dict[str, Any]]] = {}
-    for row in rows:
-        split = next(name for name in PART_SPLITS if row[name] not in TOTALS)
-        key = (
-            row["measure"],
-            list(PART_SPLITS).index(split),
-            row["source"],
-            row.get("dataset", ""),
-            row.get("frequency", "A"),
-        )
-        groups.setdefault(key, []).append(row)
-    made = []
-    for (measure, index, source, _, frequency), members in sorted(groups.items()):
-        split = list(PART_SPLITS)[index]
-        periods = sorted({row["period"] for row in members})[-PERIODS_SHOWN:]
-        held = {(row[split], row["period"]): row for row in members}
-        lines = []
-        for member in sorted(
-            {row[split] for row in members}, key=lambda code: (code.startswith("_"), words.label(split, code))
-        ):
-            key = dict.fromkeys(PART_SPLITS, "_T") | {split: member}
-            item = trends.get((measure, *key.values(), source, frequency))
-            lines.append(
-                {
-                    "name": words.label(split, member),
-                    "cells": [_cell(held.get((member, period)), words) for period in periods],
-                    "trend": _part_verdict(site, item),
-                }
-            )
-        made.append(
-            {
-                "title": f"{words.label('measure', measure)} by {PART_SPLITS[split].lower()} "
-                f"({site.published.source_name(source)})",
-                "head": PART_SPLITS[split],
-                "periods": [period_label(period) for period in periods],
-                "rows": lines,
-            }
-        )
-    return made
-
-
-def _part_verdict(site: Site, item: Series | None) -> str:
-    row = site.verdicts.by_series.get(item.key["series_id"]) if item else None
-    return "–" if row is None else words_of_change(row, site.published.words)
-
-
-def _cell(row: dict[str, Any] | None, words: Any) -> str:
-    if row is None:
-        return "–"
-    if row["value"] == row["value"]:
-        return cells.number(row)
-    if row["lower"] == row["lower"] and row["upper"] == row["upper"] and row["upper"] > row["lower"]:
-        return cells.span(row)
-    return {"suppressed": "hidden"}.get(
-        row["missing_reason"], words.label("missing_reason", row["missing_reason"]) or "–"
-    )
 
 
 def _flow(row: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,8 @@ def compositions(site: Site) -> dict[str, Any] | None:
     newest = str(assessed["period_last"].max()) if len(assessed) else ""
     known = summary.row("compositions_assessed") is not None
     text = (
-        f"{summary.number('compositions_assessed')} of {summary.of('compositions_assessed')} mixes of forms could be compared between two years"
+        f"{summary.number('compositions_assessed')} of {summary.of('compositions_assessed')} mixes of forms could be "
+        "compared between two years"
         if known
         else ""
     )

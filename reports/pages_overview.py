@@ -95,7 +95,7 @@ def _thumbnail(site: Site) -> dict[str, Any] | None:
     for position, code in enumerate(view.codes):
         rate = view.rate[period][position]
         written = view.cell("rate_per_100k", period, position, number(rate))
-        figure = f", {written} per 100,000" if np.isfinite(rate) else ""
+        figure = f", {written} per 100,000{view.basis(period, position)}" if np.isfinite(rate) else ""
         titles[code] = f"{view.names[position]}{figure}: {palette.STATES[letters[position]]['label']}"
     what = published.words.measure(view.key["measure"], view.key["exploitation"])
     when = period_label(view.periods[period])
@@ -182,7 +182,8 @@ def _first_view(site: Site, view: maps.View) -> dict[str, Any]:
                 "code": code,
                 "name": name,
                 "value": _map_figure(view, period, position, letter),
-                "rate": view.cell("rate_per_100k", period, position, number(view.rate[period][position])),
+                "rate": view.cell("rate_per_100k", period, position, number(view.rate[period][position]))
+                + view.basis(period, position),
                 "interval": view.interval(period, position),
                 "assessment": f"{reason[:1].upper()}{reason[1:]}" if letter == "x" else palette.STATES[letter]["label"],
                 "neighbours": _beside_neighbours(words, view, period, position),

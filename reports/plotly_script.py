@@ -11,25 +11,53 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-# a text that stands in the cut and nowhere else before it, the cut, what stands there instead
+# each cut: a text that stands in the cut and nowhere else before it, the cut, what stands there instead
+NAME = r"[\w$]+"
 CUTS = (
     # the function that opens the window and sends the figure
-    ('.sendDataToCloud=function(e,t)', r"[\w$]+\.sendDataToCloud=function\(e,t\)\{e\.emit\(\"plotly_beforeexport\"\).{1,900}?addEventListener\(\"message\",o\),!1\};", ""),
-    (',sendDataToCloud:', r",sendDataToCloud:[\w$]+\.sendDataToCloud", ""),
+    (
+        ".sendDataToCloud=function(e,t)",
+        NAME + r"\.sendDataToCloud=function\(e,t\)\{e\.emit\(\"plotly_beforeexport\"\).{1,900}?"
+        r"addEventListener\(\"message\",o\),!1\};",
+        "",
+    ),
+    (",sendDataToCloud:", rf",sendDataToCloud:{NAME}\.sendDataToCloud", ""),
     # the button, and where it is put on the toolbar
-    ('.sendChartToCloud={', r"[\w$]+\.sendChartToCloud=\{name:\"sendChartToCloud\".{1,900}?\.sendDataToCloud\(e,t\)\}\)\}\};", ""),
-    ('.showSendToCloud&&', r"[\w$]+\.showSendToCloud&&[\w$]+\.push\(\"sendChartToCloud\"\),", ""),
-    ('showSendToCloud:{', r"showSendToCloud:\{valType:\"boolean\",dflt:!0\},", ""),
+    (
+        ".sendChartToCloud={",
+        NAME + r"\.sendChartToCloud=\{name:\"sendChartToCloud\".{1,900}?\.sendDataToCloud\(e,t\)\}\)\}\};",
+        "",
+    ),
+    (".showSendToCloud&&", rf"{NAME}\.showSendToCloud&&{NAME}\.push\(\"sendChartToCloud\"\),", ""),
+    ("showSendToCloud:{", r"showSendToCloud:\{valType:\"boolean\",dflt:!0\},", ""),
     # the dialog that asks, and its words
-    ('"plotly-cloud-dialog-box"', r"\{\"use strict\";var [\w$]+=[\w$]+\(\),\{dfltConfig:[\w$]+\}=[\w$]+\(\),.{1,300}?plotly-cloud-dialog-box.{1,2400}?[\w$]+\.exports=[\w$]+\}", "{}"),
-    ('DIALOG_TITLE:', r"\{\"use strict\";var [\w$]+=[\w$]+\(\)\._,[\w$]+=function\(e\)\{return\{DIALOG_TITLE:.{1,900}?[\w$]+\.exports=[\w$]+\}", "{}"),
+    (
+        '"plotly-cloud-dialog-box"',
+        rf"\{{\"use strict\";var {NAME}={NAME}\(\),\{{dfltConfig:{NAME}\}}={NAME}\(\),.{{1,300}}?"
+        rf"plotly-cloud-dialog-box.{{1,2400}}?{NAME}\.exports={NAME}\}}",
+        "{}",
+    ),
+    (
+        "DIALOG_TITLE:",
+        rf"\{{\"use strict\";var {NAME}={NAME}\(\)\._,{NAME}=function\(e\)\{{return\{{DIALOG_TITLE:.{{1,900}}?"
+        rf"{NAME}\.exports={NAME}\}}",
+        "{}",
+    ),
     # the style sheet of tile maps, which are not used here and which the policy of the pages refuses
-    ('if(!document.getElementById("9f215cf04c548642', r"if\(!document\.getElementById\(\"[0-9a-f]+\"\)\)(?=\{var e=document\.createElement\(\"style\"\);)", "if(!1)"),
+    (
+        'if(!document.getElementById("9f215cf04c548642',
+        r"if\(!document\.getElementById\(\"[0-9a-f]+\"\)\)(?=\{var e=document\.createElement\(\"style\"\);)",
+        "if(!1)",
+    ),
     # the addresses
-    ('plotlyServerURL:{', r"plotlyServerURL:\{valType:\"string\",dflt:\"https://cloud\.plotly\.com/newchart\"\}", 'plotlyServerURL:{valType:"string",dflt:""}'),
-    ('https://cdn.plot.ly/un/', r"dflt:\"https://cdn\.plot\.ly/un/\"", 'dflt:""'),
+    (
+        "plotlyServerURL:{",
+        r"plotlyServerURL:\{valType:\"string\",dflt:\"https://cloud\.plotly\.com/newchart\"\}",
+        'plotlyServerURL:{valType:"string",dflt:""}',
+    ),
+    ("https://cdn.plot.ly/un/", r"dflt:\"https://cdn\.plot\.ly/un/\"", 'dflt:""'),
     ('.href="https://plotly.com/"', r"\.href=\"https://plotly\.com/\"", '.href="#"'),
-)  # fmt: skip
+)
 # what must not be left, whatever was cut
 FORBIDDEN = ("cloud.plotly.com", "cdn.plot.ly", "sendDataToCloud", "sendChartToCloud", "newchart", "uploaded to")
 WINDOW = 3000  # characters around an anchor in which its cut must lie

@@ -160,7 +160,8 @@ class SeriesBook:
 
 KEPT_COLUMNS = (
     "period", "value", "lower", "upper", "missing_reason", "rate_per_100k", "index_value", "coverage_share",
-    "areas_reporting_count", "areas_panel_count", "top_contributor_area", "top_contributor_share", "issued_on", "population_period", "is_population_carried", "rate_basis", "at",
+    "areas_reporting_count", "areas_panel_count", "top_contributor_area", "top_contributor_share", "issued_on",
+    "population_period", "is_population_carried", "rate_basis", "at",
 )  # fmt: skip
 KEY_COLUMNS = (
     "series_id", "area_code", "area_name", "area_level", "area_role", "measure", "unit", "reporter", "offence",

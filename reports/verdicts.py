@@ -33,7 +33,7 @@ class Verdicts:
             key = (row["area_code"], row["measure"])
             if row["is_headline"]:
                 self._speaking[key] = row
-            elif is_carried(row):
+            elif is_carried(row) and is_total(row):
                 # a sum that two areas carry has no headline: that is what is said of it
                 self._speaking.setdefault(key, row)
 
@@ -61,6 +61,10 @@ class Verdicts:
         return "–" if row is None else label(row)
 
 
+def is_total(row: dict[str, Any]) -> bool:
+    return all(row[name] in ("_T", "") for name in TOTALS)
+
+
 def is_carried(row: dict[str, Any]) -> bool:
     return "two_areas_carry" in listed(row["reasons"])
 
@@ -70,7 +74,7 @@ def listed(codes: Any) -> list[str]:
 
 
 def label(row: dict[str, Any]) -> str:
-    return row["verdict_label"] if row["is_headline"] or not is_carried(row) else NO_FINDING
+    return NO_FINDING if is_carried(row) and row["change_word"] in ("rose", "fell") else row["verdict_label"]
 
 
 def words_of_change(row: dict[str, Any], words: Words) -> str:

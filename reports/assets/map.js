@@ -183,7 +183,7 @@
       var label = safe(v.measure) + ", " + safe(periodLabel(v.periods[p]));
       lines.push(label + ": " + (value !== null ? number(value) + " " + safe(v.unit) : missing(index)));
       if (rate !== null) {
-        lines.push("Rate: " + number(rate) + " per 100,000" +
+        lines.push("Rate: " + number(rate) + " per 100,000" + v.basis +
           (intervalText(index) ? " (95 % interval " + intervalText(index) + ")" : ""));
       }
       lines.push(safe(assessmentText(index)));
@@ -401,7 +401,7 @@
         row.appendChild(head);
         var mark = letter(index), value = v.value[p][index];
         row.appendChild(make("td", { "class": "number" }, value !== null ? number(value) : between(index) || (mark === "s" ? "hidden" : "–")));
-        row.appendChild(make("td", { "class": "number" }, number(v.rate[p][index])));
+        row.appendChild(make("td", { "class": "number" }, number(v.rate[p][index]) + (v.rate[p][index] === null ? "" : v.basis)));
         row.appendChild(make("td", { "class": "number" }, intervalText(index) || "–"));
         row.appendChild(make("td", {}, assessmentText(index)));
         row.appendChild(make("td", {}, [quadrantText(index), certaintyText(index)].filter(Boolean).join(". ") || "–"));

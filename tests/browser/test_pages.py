@@ -109,7 +109,9 @@ def test_unknown_areas_are_hatched_and_named_in_the_legend(visit, folder):
         assert words in legend
     counts = [int(count) for count in page.locator("#map-legend .count").all_inner_texts() if count]
     table = pd.read_parquet(folder / "tables" / "hotspots.parquet")
-    shown = table[(table["area_level"] == "admin1") & (table["measure"] == "victims_detected") & (table["period"] == "2024")]
+    shown = table[
+        (table["area_level"] == "admin1") & (table["measure"] == "victims_detected") & (table["period"] == "2024")
+    ]
     assert sum(counts) == (shown["eligibility"] == "assessed").sum()
 
 

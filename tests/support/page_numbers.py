@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-MONTHS = ("January February March April May June July August September October November December").split()
+MONTHS = [datetime.date(2000, month, 1).strftime("%B") for month in range(1, 13)]
 DECLARATIONS = ROOT / "reports" / "derivations.yml"
 CONSTANTS = Path(__file__).parent / "page_constants.yml"
 

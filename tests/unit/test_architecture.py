@@ -123,7 +123,19 @@ def test_names_say_something() -> None:
 
 # ---- pages never add and never judge ------------------------------------------------------------------------------
 
-ADDING = {"groupby", "sum", "mean", "agg", "aggregate", "nunique", "value_counts", "median", "pivot_table", "cumsum", "cumcount"}
+ADDING = {
+    "groupby",
+    "sum",
+    "mean",
+    "agg",
+    "aggregate",
+    "nunique",
+    "value_counts",
+    "median",
+    "pivot_table",
+    "cumsum",
+    "cumcount",
+}
 # compares two finished releases for `waymark release diff`; no page shows what it counts
 NO_PAGE = {"release.py"}
 TESTED = {"p", "q", "q_bh", "q_by", "p_normal", "p_upper_bound", "level_q_bh", "emerging_q_bh", "moran_p", "moran_q_bh",

@@ -53,5 +53,5 @@ def test_breaks_roles_and_ages_read_as_words() -> None:
 
 def test_words_of_verdicts_are_those_of_the_published_lists() -> None:
     assert LABELS["reason"] == {row["reason"]: row["reason_label"] for row in seed("verdict_reasons")}
-    assert VERDICT_WORDS == {row["verdict"]: row["verdict_label"] for row in seed("verdict_words")}
+    assert {row["verdict"]: row["verdict_label"] for row in seed("verdict_words")} == VERDICT_WORDS
     assert set(LABELS["evidence_word"]) == {row["evidence_word"] for row in seed("evidence_rules")}
