@@ -45,7 +45,7 @@ def forms(site: Site) -> Drawing:
         shares = [held[code, period]["share"] if (code, period) in held else None for period in periods]
         traces.append(
             {
-                "type": "bar", "x": labels, "y": [None if is_missing(share) else finite(share * 100) for share in shares],
+                "type": "bar", "x": labels, "y": [None if share is None or is_missing(share) else finite(share * 100) for share in shares],
                 "name": shortened(words.label("exploitation", code), 44), "yaxis": "y2",
                 "marker": {"color": FORM_COLOURS[index % len(FORM_COLOURS)], "line": {"color": "#ffffff", "width": 1}},
             }

@@ -49,7 +49,7 @@ def test_areas_are_shown_together_by_the_source_chosen_for_each(published):
 
 def test_a_source_that_was_not_chosen_keeps_a_view_of_its_own(published):
     def with_alternative(table):
-        other = table[table["area_code"].str.startswith("QMC")].assign(source="qma_police_ard")
+        other = table[table["area_code"].str.startswith("QMC")].assign(source="qma_police_ard", is_leading=False)
         return pd.concat([table, other], ignore_index=True)
 
     change(published, "hotspots", with_alternative)
