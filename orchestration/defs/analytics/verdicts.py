@@ -74,6 +74,8 @@ def compute(
     members  the figures of the areas of balanced panels, as `contributors.contributions` takes them, with period.
     breaks, parents  as `trends.compute` takes them, with dataset.
     """
+    if series.empty:
+        return pd.DataFrame(columns=COLUMNS)
     keys = series.drop_duplicates("series_id").set_index("series_id")[KEYS]
     spans = _spans(series)
     said = change_words(keys, spans, tested, _above_total(series, keys))
@@ -148,12 +150,16 @@ def _spans(series: pd.DataFrame) -> pd.DataFrame:
     exact = known[known["value"].notna()]
     # a series that is known only as bounds still has a first and a last figure
     used = pd.concat([exact, known[~known["series_id"].isin(exact["series_id"])]])
-    grouped = used.groupby("series_id")
     names = ["period", "value", "lower", "upper", "start", "coverage_share"]
-    out = pd.concat([getattr(grouped[names], end)().add_suffix(f"_{end}") for end in ("first", "last")], axis=1)
-    # first() and last() skip missing figures within a column: bounds of the same row stand beside an exact figure
-    within = known.merge(out[["start_first", "start_last"]], left_on="series_id", right_index=True)
-    within = within[within["start"].between(within["start_first"], within["start_last"])]
+    out = pd.concat(
+        [
+            used.drop_duplicates("series_id", keep=end).set_index("series_id")[names].add_suffix(f"_{end}")
+            for end in ("first", "last")
+        ],
+        axis=1,
+    )
+    starts = [known["series_id"].map(out[f"start_{end}"]).astype("datetime64[ns]") for end in ("first", "last")]
+    within = known[known["start"].between(*starts)]
     per_year = (
         series.drop_duplicates("series_id").set_index("series_id")["frequency"].map(PERIODS_A_YEAR).reindex(out.index)
     )
@@ -175,10 +181,11 @@ def _above_total(series: pd.DataFrame, keys: pd.DataFrame) -> set[str]:
     least = pd.to_numeric(series["lower"], errors="coerce")
     known = series.assign(least=least.fillna(pd.to_numeric(series["value"], errors="coerce")))
     reported = known[~known["derivation"].isin(["sum_of_reporting", "balanced_panel"])]
-    total = reported[reported["series_id"].map(is_total)]
+    is_whole = reported["series_id"].map(is_total).astype(bool)
+    total = reported[is_whole]
     most = pd.to_numeric(total["upper"], errors="coerce").fillna(pd.to_numeric(total["value"], errors="coerce"))
     totals = total.assign(total=most).groupby(way, as_index=False)["total"].max()
-    both = reported[~reported["series_id"].map(is_total)].merge(totals, on=way)
+    both = reported[~is_whole].merge(totals, on=way)
     return set(both.loc[both["least"] > both["total"], "series_id"])
 
 
