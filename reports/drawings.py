@@ -101,7 +101,7 @@ def line_chart(
 
 
 def _line(line: Line, x: Callable[[float], float], y: Callable[[float], float], base: float) -> str:
-    colour = f' style="--line-colour:{line.colour}"' if line.colour != palette.ACCENT else ""
+    colour = f" {palette.colour_class(line.colour)}" if line.colour != palette.ACCENT else ""
     path, pen_down, dots = [], False, []
     radius = 2.4 if len(line.points) <= 24 else 1.5
     for point in line.points:
@@ -121,7 +121,7 @@ def _line(line: Line, x: Callable[[float], float], y: Callable[[float], float], 
         pen_down = True
         dots.append(f'<circle cx="{at}" cy="{_f(y(point.value))}" r="{radius}">{title}</circle>')
     dash = ' stroke-dasharray="4 3"' if line.dashed else ""
-    return f'<g class="line"{colour}><path class="run" d="{"".join(path)}"{dash}/>{"".join(dots)}</g>'
+    return f'<g class="line{colour}"><path class="run" d="{"".join(path)}"{dash}/>{"".join(dots)}</g>'
 
 
 def scale_ticks(highest: float, count: int = 3) -> list[float]:

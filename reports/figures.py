@@ -10,7 +10,7 @@ import json
 import math
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from reports import palette
+from reports import cells, palette
 from reports.tables import write_csv
 
 if TYPE_CHECKING:
@@ -43,7 +43,10 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Chart:
-    """A finished chart: id, texts, complete plotly figure and data."""
+    """A finished chart: id, texts, complete plotly figure and data.
+
+    `claims` are the cells of the numbers in its texts; `marked_caption` is the caption as a page shows it.
+    """
 
     id: str
     title: str
@@ -53,6 +56,8 @@ class Chart:
     facts: dict[str, str]
     width: int
     height: int
+    claims: tuple[tuple[str, str], ...] = ()
+    marked_caption: str = ""
 
 
 class NothingToShow(Exception):
@@ -71,18 +76,18 @@ class Declared:
 
 def declared() -> list[Declared]:
     """The declared set, in the order of the downloads page."""
-    from reports import figures_places, figures_records, figures_time
+    from reports import figures_composition, figures_places, figures_records, figures_time
 
     return [
         Declared("detections-over-time", "Detections over time", "series", figures_time.overall),
         Declared("detections-by-area", "Detections over time by area", "series", figures_time.by_area),
-        Declared("trend-by-area", "Change a year by area", "trends", figures_time.changes_a_year),
+        Declared("trend-by-area", "Change a year by area", "verdicts", figures_time.changes_a_year),
         Declared("hotspots-map", "Where rates stand out", "hotspots", figures_places.hotspots_map),
         Declared("rates-map", "Rates of detection", "hotspots", figures_places.rates_map),
         Declared("course-map", "How hotspots developed", "hotspots", figures_places.course_map),
         Declared("rates-funnel", "Rates against the size of the area", "hotspots", figures_places.funnel),
-        Declared("forms-of-exploitation", "Forms of exploitation over time", "observations", figures_time.forms),
-        Declared("sex-and-age", "Detected victims by sex and age", "observations", figures_time.sex_and_age),
+        Declared("forms-of-exploitation", "Forms of exploitation over time", "shares", figures_composition.forms),
+        Declared("sex-and-age", "Detected victims by sex and age", "shares", figures_composition.sex_and_age),
         Declared("corridors", "Flows between areas", "corridors", figures_records.corridors),
         Declared("definitions-timeline", "Legal definitions over time", "comparability", figures_records.definitions),
         Declared("revisions", "Largest revisions", "changes", figures_records.revisions),
@@ -118,12 +123,13 @@ def write_data(chart: Chart, directory: Path) -> dict[str, Any]:
         "newest_data": chart.facts["newest"],
         "licence": chart.facts["licence"],
         "figure": chart.figure,
+        "cells": [{"cell": cell, "figure": written} for cell, written in chart.claims],
     }
     text.write_text(json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return {
         "id": chart.id,
         "title": chart.title,
-        "caption": chart.caption,
+        "caption": chart.marked_caption or chart.caption,
         "csv_bytes": csv.stat().st_size,
         "json_bytes": text.stat().st_size,
     }
@@ -170,6 +176,11 @@ def hidden_axes(bounds: list[float]) -> dict[str, Any]:
 
 def _framed(chart_id: str, drawing: Drawing, invented: bool) -> Chart:
     """Title and caption above, provenance below, the mark of invented data in the picture itself."""
+    claims: list[tuple[str, str]] = []
+    parts = [drawing.title, drawing.caption, drawing.traces, drawing.layout]
+    marked = drawing.caption
+    title, text, traces, drawn = (cells.without_marks(part, claims) for part in parts)
+    drawing = replace(drawing, title=title, caption=text, traces=traces, layout=drawn)
     facts = drawing.facts
     newest = f" Newest data: {facts['newest']}." if facts["newest"] else ""
     line = f"Source: {facts['source']}. As of {facts['as_of']}.{newest} Licence: {facts['licence']}."
@@ -231,7 +242,8 @@ def _framed(chart_id: str, drawing: Drawing, invented: bool) -> Chart:
     traces = [{"uid": f"{chart_id}-{index}", **trace} for index, trace in enumerate(drawing.traces)]
     figure = {"data": traces, "layout": layout}
     return Chart(
-        chart_id, drawing.title, drawing.caption, figure, drawing.data, drawing.facts, WIDTH, drawing.height
+        chart_id, drawing.title, drawing.caption, figure, drawing.data, drawing.facts, WIDTH, drawing.height, tuple(claims),
+        marked,
     )  # fmt: skip
 
 

@@ -117,14 +117,11 @@ def _map(
              "hoverinfo": "skip", "showlegend": False}
         )  # fmt: skip
     colours = {label: (colour, hatch) for label, colour, hatch in looks}
-    counts: dict[str, int] = {}
-    for label, _, _ in looks:
-        counts[label] = counts.get(label, 0) + 1
     for label in order:
         colour, hatch = colours[label]
         traces.append(
             {
-                "type": "bar", "x": [None], "y": [None], "name": f"{plain(label)} ({counts[label]})",
+                "type": "bar", "x": [None], "y": [None], "name": plain(label),
                 "marker": {
                     "color": colour, "line": {"color": "#7c8791", "width": 1},
                     "pattern": {"shape": hatch, "fgcolor": _pattern(hatch)["fgcolor"], "size": 6, "solidity": 0.25},

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from reports import palette
+from reports import cells, palette
 from reports.figures import Drawing, NothingToShow, axis, finite, shortened
-from reports.pages_corridors import unshown
-from reports.revisions import revised
-from reports.words import date_position, name_order, number, order_names, period_label
+from reports.pages_corridors import largest_ends, unshown
+from reports.revisions import moved_most
+from reports.tables import parts_of
+from reports.words import date_position, measure_rank, name_order, order_names, period_label
 
 if TYPE_CHECKING:
     from reports.pages import Site
@@ -25,29 +26,36 @@ HEAT_SIDE = 20
 def corridors(site: Site) -> Drawing:
     """Heat map of the last period: origins by destinations, both in the order of names."""
     table, words = site.published.table("corridors"), site.published.words
-    order = [column for column in ("measure", "counterpart_role", "source") if column in table]
-    sums = table.groupby(order)["value"].agg(["sum", "count"]).reset_index()
-    sums = sums[sums["count"] > 0]
-    if sums.empty:
+    # the flows of the first measure with an exact figure, newest period first
+    known = table[table["value"].notna()]
+    if known.empty:
         raise NothingToShow("every flow is hidden or too small to show")
-    best = sums.sort_values(["sum", *order], ascending=[False, True, True, True]).iloc[0]
-    mine = table[np.logical_and.reduce([table[column] == best[column] for column in order])]
+    keys = ["measure", "counterpart_role", "source", "dataset"]
+    ranked = sorted(parts_of(known, keys), key=lambda entry: (measure_rank(entry[0][0]), -len(entry[1]), entry[0]))
+    best = dict(zip(keys, ranked[0][0], strict=True))
+    mine = table[np.logical_and.reduce([table[name] == value for name, value in best.items()])]
     period = mine["period"].max()
     now = mine[mine["period"] == period]
-    origins = _largest(now, "counterpart_area", "counterpart_area_name")
-    targets = _largest(now, "area_code", "area_name")
+    place = {name: best[name] for name in ("measure", "source", "dataset")} | {
+        "period": period,
+        "word": best["counterpart_role"],
+    }
+    origins = _largest(site, "flows_sum_by_origins", place, now, "counterpart_area")
+    targets = _largest(site, "flows_sum_by_destinations", place, now, "area_code")
     shown = now[now["counterpart_area"].isin(origins) & now["area_code"].isin(targets)]
-    cells = {(row["counterpart_area"], row["area_code"]): row for row in shown.to_dict("records")}
+    held = {(row["counterpart_area"], row["area_code"]): row for row in shown.to_dict("records")}
     grid, texts = [], []
     for origin in origins:
         row_values, row_texts = [], []
         for target in targets:
-            cell = cells.get((origin, target))
+            cell = held.get((origin, target))
             value = finite(cell["value"]) if cell else None
-            strong = bool(cell) and cell["eligibility"] == "assessed" and cell["q"] < 0.05 and cell["residual"] > 0
+            strong = bool(cell) and cell.get("assessment") == "above"
             row_values.append(None if value is None else math.log1p(max(value, 0)))
             mark = "▲" if strong else ""
-            row_texts.append(f"{number(value)}{mark}" if value is not None else unshown(cell) if cell else "")
+            row_texts.append(
+                f"{cells.number(cell)}{mark}" if cell and value is not None else unshown(cell) if cell else ""
+            )
         grid.append(row_values)
         texts.append(row_texts)
     role = words.label("counterpart_role", best["counterpart_role"])
@@ -109,7 +117,7 @@ def definitions(site: Site) -> Drawing:
             {name: row[name] for name in ("jurisdiction", "area_name", "definition_id", "provision", "valid_from",
                                           "valid_to", "comparability", "elements_share")}
         )  # fmt: skip
-    more = f" The first {len(names)} of {count} jurisdictions by name." if count > len(names) else ""
+    more = " The first jurisdictions by name." if count > len(names) else ""
     layout = {
         "barmode": "overlay", "bargap": 0.35, "showlegend": True, "xaxis": axis(range=[first, end], tickformat="d"),
         "yaxis": axis(type="category", categoryorder="array",
@@ -130,12 +138,12 @@ def definitions(site: Site) -> Drawing:
 def revisions(site: Site) -> Drawing:
     """Figures of totals that moved most between two issues: before and now."""
     table, words = site.published.table("changes"), site.published.words
-    moved = revised(table)
+    moved = table[(table["kind"] == "revised") & table["is_moved"] & table["is_selected"]]
     for split in ("exploitation", "sex", "age"):
         moved = moved[moved[split].isin(["_T", ""])]
     if moved.empty:
         raise NothingToShow("no total was revised between two issues")
-    top = moved.loc[moved["size"].sort_values(ascending=False, kind="stable").index[:REVISIONS_SHOWN]]
+    top = moved_most(moved)[:REVISIONS_SHOWN]
     top = top.sort_values(["area_name", "measure", "period", "source"], key=order_names)
     names = [
         f"{shortened(row['area_name'], 26)}, {words.label('measure', row['measure']).lower()} "
@@ -185,6 +193,7 @@ def revisions(site: Site) -> Drawing:
     )  # fmt: skip
 
 
-def _largest(now: pd.DataFrame, code: str, name: str) -> dict[str, str]:
-    sums = now.groupby([code, name])["value"].sum().sort_values(ascending=False, kind="stable").index[:HEAT_SIDE]
-    return dict(sorted(sums, key=lambda pair: (name_order(pair[1]), pair[0])))
+def _largest(site: Site, statistic: str, place: dict[str, str], now: pd.DataFrame, code: str) -> dict[str, str]:
+    """Code and name of the areas at one end with the largest sums of flows, in the order of names."""
+    names = dict(zip(now[code], now[f"{code.removesuffix('_code')}_name"], strict=True))
+    return {each: names[each] for each in largest_ends(site.summary, statistic, place, names, HEAT_SIDE)}

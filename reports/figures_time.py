@@ -1,23 +1,25 @@
-"""Charts over time and of composition: totals, areas, yearly change, forms, sex and age."""
+"""Charts over time: totals, areas, yearly change."""
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from reports import palette
 from reports.figures import Drawing, NothingToShow, axis, finite, plain, shortened
-from reports.maps import MEASURE_ORDER
-from reports.series import STEP_KINDS, Series, is_clear, sentence
-from reports.words import date_position, name_order, number, period_label, period_position
+from reports.series import STEP_KINDS, Series
+from reports.verdicts import words_of_change
+from reports.words import date_position, is_missing, measure_rank, name_order, period_label, period_position
 
 if TYPE_CHECKING:
     from reports.pages import Site
 
 SMALL_CHARTS = 20
 AREAS_IN_ONE_CHART = 30
+CHANGE_COLOURS = {"rose": palette.HIGH, "fell": palette.LOW}
 TOTALS = ["_T", "_Z", ""]
 
 
@@ -41,7 +43,7 @@ def overall(site: Site) -> Drawing:
                 "connectgaps": False,
                 "line": {
                     "color": palette.LINES[index % len(palette.LINES)],
-                    "width": 3 if item.key.get("is_selected") else 2,
+                    "width": 3 if item.key.get("is_leading") else 2,
                     "dash": "solid" if index == 0 else ("dash", "dot", "dashdot")[(index - 1) % 3],
                 },
                 "marker": {"size": 7},
@@ -50,7 +52,7 @@ def overall(site: Site) -> Drawing:
         records += _records(item, periods, values, name)
     label = words.label("measure", measure)
     main = next((item for item in lines if item.key["derivation"] == "balanced_panel"), lines[0])
-    caption = f"{sentence(main.trend, words, main.key['unit'])} Detected, not prevalence."
+    caption = f"{book.says(main)} Detected, not prevalence."
     periods = sorted({period for item in lines for period in book.columns["period"][item.rows]}, key=period_position)
     layout = {
         "xaxis": axis(
@@ -91,7 +93,8 @@ def by_area(site: Site) -> Drawing:
             domain=[top - height + 0.09 / rows * 2, top - 0.17 / rows * 1.2], anchor=f"x{name}", rangemode="tozero",
             nticks=3, automargin=False, tickformat=",",
         )  # fmt: skip
-        clear = is_clear(item.trend)
+        row = book.verdicts.of(item.key["area_code"], item.key["measure"])
+        clear = row is not None and row["change_word"] in ("rose", "fell")
         traces.append(
             {
                 "type": "scatter",
@@ -106,7 +109,7 @@ def by_area(site: Site) -> Drawing:
         )
         annotations.append(
             {
-                "text": f"<b>{shortened(item.key['area_name'], 20)}</b>  {_short_verdict(item)}",
+                "text": f"<b>{shortened(item.key['area_name'], 20)}</b>  {words_of_change(row, words).lower() if row else ''}",
                 "x": domain[0], "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top",
                 "showarrow": False, "font": {"size": 11.5},
             }
@@ -115,11 +118,7 @@ def by_area(site: Site) -> Drawing:
         records += _records(item, periods, values, book.describe(item))
     label = words.label("measure", members[0].key["measure"])
     level = words.label("area_level", members[0].key["area_level"]).lower()
-    more = (
-        f" Shown: the {len(members)} of {count} areas with the most cases over the years, by name."
-        if count > len(members)
-        else ""
-    )
+    more = " Shown: the areas with the largest newest figures, by name." if count > len(members) else ""
     caption = (
         "Each panel has its own scale. Blue-green: clear change, grey: none or not assessed, brown line: known break."
         f"{more} Detected, not prevalence."
@@ -133,135 +132,44 @@ def by_area(site: Site) -> Drawing:
 
 
 def changes_a_year(site: Site) -> Drawing:
-    """Slope relative to the series with its interval, one row an area, in the order of names."""
-    words = site.published.words
-    members = [item for item in _areas_below(site) if item.trend and item.trend["eligibility"] == "assessed"]
+    """Change from one year to the next with its interval, one row an area, in the order of names; as the verdicts have it."""
+    words, book = site.published.words, site.book
+    members = [
+        (item, row)
+        for item in _areas_below(site)
+        if (row := book.verdicts.of(item.key["area_code"], item.key["measure"])) and row["series_id"] == item.key["series_id"]
+        and not is_missing(row["change_ratio_a_year"]) and not is_missing(row["change_low"])
+    ]  # fmt: skip
     if not members:
         raise NothingToShow("no series is long and complete enough for a trend test")
-    count, members = len(members), _largest(site.book, members, AREAS_IN_ONE_CHART)
-    names, shares, up, down, colours, records = [], [], [], [], [], []
-    for item in members:
-        trend = item.trend or {}
-        share, slope = trend["change_per_year_share"], trend["slope_per_year"]
-        base = share / slope if slope else float("nan")
-        low, high = trend["slope_lower_per_year"] * base, trend["slope_upper_per_year"] * base
-        names.append(shortened(item.key["area_name"], 34))
-        shares.append(finite(share * 100))
-        up.append(finite((high - share) * 100) or 0)
-        down.append(finite((share - low) * 100) or 0)
-        colours.append({"rose": palette.HIGH, "fell": palette.LOW}.get(trend["direction"], palette.MUTED))
-        records.append(
-            {
-                "area_code": item.key["area_code"], "area_name": item.key["area_name"], "measure": item.key["measure"],
-                "change_per_year_share": share, "change_lower_per_year_share": low, "change_upper_per_year_share": high,
-                "q_bh": trend["q_bh"], "direction": trend["direction"],
-            }
-        )  # fmt: skip
+    largest = _largest(book, [item for item, _ in members], AREAS_IN_ONE_CHART)
+    more = " Shown: the areas with the largest newest figures, by name." if len(members) > len(largest) else ""
+    kept = [(item, row) for item, row in members if item in largest]
+    shares = [finite((row["change_ratio_a_year"] - 1) * 100) for _, row in kept]
     trace = {
-        "type": "scatter", "mode": "markers", "x": shares, "y": names,
-        "error_x": {"type": "data", "array": up, "arrayminus": down, "color": palette.MUTED,
-                    "thickness": 1.5, "width": 0},
-        "marker": {"size": 11, "color": colours},
+        "type": "scatter", "mode": "markers", "x": shares, "y": [shortened(item.key["area_name"], 34) for item, _ in kept],
+        "error_x": {
+            "type": "data", "color": palette.MUTED, "thickness": 1.5, "width": 0,
+            "array": [finite((row["change_high"] - row["change_ratio_a_year"]) * 100) or 0 for _, row in kept],
+            "arrayminus": [finite((row["change_ratio_a_year"] - row["change_low"]) * 100) or 0 for _, row in kept],
+        },
+        "marker": {"size": 11, "color": [CHANGE_COLOURS.get(row["change_word"], palette.MUTED) for _, row in kept]},
     }  # fmt: skip
-    label = words.label("measure", members[0].key["measure"])
-    more = (
-        f" Shown: the {len(members)} of {count} areas with the most cases over the years, by name."
-        if count > len(members)
-        else ""
-    )
+    columns = ("series_id", "area_code", "area_name", "measure", "period_first", "period_last", "change_ratio_a_year",
+               "change_low", "change_high", "q_bh", "change_word")  # fmt: skip
+    label = words.label("measure", members[0][0].key["measure"])
     caption = (
-        "Slope a year in per cent of the series' level, with 95 % interval. Orange: rose, blue: fell, grey: no clear "
-        f"change (false discovery rate 5 %).{more}"
+        "Change from one year to the next, with 95 % interval. Orange: rose, blue: fell, grey: no clear change or not "
+        f"comparable.{more}"
     )
     layout = {
         "xaxis": axis("Change a year, %", zeroline=True, zerolinecolor=palette.INK, zerolinewidth=1),
         "yaxis": axis(autorange="reversed", type="category", showgrid=True),
     }
     return Drawing(
-        f"{label}: change a year", caption, [trace], layout, pd.DataFrame(records),
-        _facts(site, members, "tables/trends.csv"), height=max(420, 230 + 26 * len(members)),
+        f"{label}: change a year", caption, [trace], layout, pd.DataFrame([{name: row[name] for name in columns} for _, row in kept]),
+        _facts(site, [item for item, _ in kept], "tables/verdicts.csv"), height=max(420, 230 + 26 * len(kept)),
     )  # fmt: skip
-
-
-def forms(site: Site) -> Drawing:
-    """Shares of the forms of exploitation by period, for the widest area that reports them."""
-    table, words = site.published.table("observations"), site.published.words
-    parts = table[
-        (~table["exploitation"].isin(TOTALS)) & table["sex"].isin(TOTALS) & table["age"].isin(TOTALS)
-        & table["counterpart_area"].isin(TOTALS) & table["value"].notna()
-    ]  # fmt: skip
-    group, key = _richest(site, parts)
-    area, measure, source = key
-    pivot = group.pivot_table(index="period", columns="exploitation", values="value", aggfunc="sum").sort_index()
-    pivot = pivot.iloc[-15:]
-    totals = pivot.sum(axis=1)
-    order = sorted(pivot.columns, key=lambda code: (-float(pivot[code].sum()), code))
-    traces, records = [], []
-    for index, code in enumerate(order):
-        shares = (pivot[code] / totals * 100).where(totals > 0)
-        traces.append(
-            {
-                "type": "bar", "x": [period_label(period) for period in pivot.index], "y": [finite(v) for v in shares],
-                "name": shortened(words.label("exploitation", code), 44),
-                "marker": {"color": FORM_COLOURS[index % len(FORM_COLOURS)], "line": {"color": "#ffffff", "width": 1}},
-            }
-        )  # fmt: skip
-        for period, value in pivot[code].dropna().items():
-            records.append(
-                {"area_code": area, "measure": measure, "exploitation": code, "period": period, "value": value,
-                 "share": value / totals[period] if totals[period] else None}
-            )  # fmt: skip
-    name = site.published.area_names.get(area, area)
-    caption = (
-        "Share of each form among the figures given by form; persons of unknown or hidden form are not in it. "
-        "Detected, not prevalence."
-    )
-    layout = {
-        "barmode": "stack", "bargap": 0.25, "showlegend": True, "xaxis": axis(type="category", showgrid=False),
-        "yaxis": axis("Share, %", range=[0, 100]),
-        "legend": {"x": 1.01, "y": 1, "font": {"size": 12}, "traceorder": "normal"}, "margin": {"r": 250},
-    }  # fmt: skip
-    return Drawing(
-        f"Forms of exploitation, {words.label('measure', measure).lower()}, {name}", caption, traces, layout,
-        pd.DataFrame(records), site.provenance([source], str(pivot.index[-1]), "tables/observations.csv"),
-    )  # fmt: skip
-
-
-def sex_and_age(site: Site) -> Drawing:
-    """Women, men, girls and boys where they are reported, else sex or age alone, in the last period that has them."""
-    table, words = site.published.table("observations"), site.published.words
-    base = table[table["exploitation"].isin(TOTALS) & table["counterpart_area"].isin(TOTALS) & table["value"].notna()]
-    both = base[(~base["sex"].isin(TOTALS)) & (~base["age"].isin(TOTALS))]
-    single = base[(~base["sex"].isin(TOTALS)) & base["age"].isin(TOTALS)]
-    group, (area, measure, source) = _richest(site, both if len(both) else single)
-    period = group["period"].max()
-    now = group[group["period"] == period].sort_values(["sex", "age"])
-    names = [
-        ", ".join(words.label(split, row[split]) for split in ("sex", "age") if row[split] not in TOTALS)
-        for row in now.to_dict("records")
-    ]
-    colours = [{"F": palette.LINES[2], "M": palette.LINES[1]}.get(sex, palette.MUTED) for sex in now["sex"]]
-    total = float(now["value"].sum())
-    trace = {
-        "type": "bar", "orientation": "h", "x": now["value"].tolist(), "y": [plain(name) for name in names],
-        "marker": {"color": colours}, "textposition": "outside", "cliponaxis": False,
-        "text": [f"{number(value)} ({value / total:.0%})" if total else number(value) for value in now["value"]],
-    }  # fmt: skip
-    name = site.published.area_names.get(area, area)
-    layout = {
-        "xaxis": axis(words.label("measure", measure), tickformat=","),
-        "yaxis": axis(type="category", autorange="reversed", showgrid=False),
-        "margin": {"r": 110},
-    }
-    caption = "Shares of the persons whose sex and age are given. Detected, not prevalence."
-    data = now[["area_code", "measure", "sex", "age", "period", "value"]].reset_index(drop=True)
-    return Drawing(
-        f"{words.label('measure', measure)} by sex and age, {name}, {period_label(period)}", caption, [trace], layout,
-        data, site.provenance([source], str(period), "tables/observations.csv"), height=max(420, 240 + 42 * len(now)),
-    )  # fmt: skip
-
-
-FORM_COLOURS = ("#0b5c73", "#e08214", "#8073ac", "#5fc1c0", "#b2abd2", "#fdb863", "#1b7837", "#999999", "#c51b7d")
 
 
 def _widest(site: Site) -> list[Series]:
@@ -269,13 +177,13 @@ def _widest(site: Site) -> list[Series]:
     candidates = [item for item in book.all() if item.is_total]
     if not candidates:
         raise NothingToShow("no series of totals in this release")
-    measure = min((item.key["measure"] for item in candidates), key=_measure_rank)
+    measure = min((item.key["measure"] for item in candidates), key=measure_rank)
     mine = [item for item in candidates if item.key["measure"] == measure]
     top = min(book.level_rank(item.key["area_level"]) for item in mine)
     mine = [item for item in mine if book.level_rank(item.key["area_level"]) == top]
     if top > book.level_rank("subregion"):
         # without a wider area: the area with the largest figures speaks for itself
-        longest = max(mine, key=lambda item: (_size(book, item), item.key["area_code"]))
+        longest = max(mine, key=lambda item: (_newest(book, item), item.key["area_code"]))
         mine = [item for item in mine if item.key["area_code"] == longest.key["area_code"]]
     else:
         area = min(item.key["area_code"] for item in mine)
@@ -286,7 +194,7 @@ def _widest(site: Site) -> list[Series]:
     return sorted(
         mine,
         key=lambda item: (
-            not item.key.get("is_selected"),
+            not item.key.get("is_leading"),
             order.index(item.key["derivation"]) if item.key["derivation"] in order else 3,
             item.key["series_id"],
         ),
@@ -300,11 +208,11 @@ def _areas_below(site: Site) -> list[Series]:
     candidates = [
         item
         for item in book.all()
-        if item.is_total and item.key.get("is_selected") and book.level_rank(item.key["area_level"]) > wide
+        if item.is_total and item.key.get("is_leading") and book.level_rank(item.key["area_level"]) > wide
     ]
     if not candidates:
         raise NothingToShow("no series of single areas in this release")
-    measure = min((item.key["measure"] for item in candidates), key=_measure_rank)
+    measure = min((item.key["measure"] for item in candidates), key=measure_rank)
     mine = [item for item in candidates if item.key["measure"] == measure]
     top = min(book.level_rank(item.key["area_level"]) for item in mine)
     mine = [item for item in mine if book.level_rank(item.key["area_level"]) == top]
@@ -317,32 +225,14 @@ def _areas_below(site: Site) -> list[Series]:
 
 
 def _largest(book: Any, members: list[Series], count: int) -> list[Series]:
-    """The series with the most cases over the years, in the order in which they came (by name)."""
-    chosen = sorted(members, key=lambda item: (-_size(book, item), item.key["series_id"]))[:count]
+    """The series with the largest newest figures, in the order in which they came (by name)."""
+    chosen = sorted(members, key=lambda item: (-_newest(book, item), item.key["series_id"]))[:count]
     return [item for item in members if item in chosen]
 
 
-def _short_verdict(item: Series) -> str:
-    trend = item.trend or {}
-    if trend.get("eligibility") == "assessed":
-        return {"rose": "rose", "fell": "fell"}.get(trend["direction"], "no clear change")
-    return "too short" if trend.get("eligibility") == "too_short" else "not assessed"
-
-
-def _richest(site: Site, parts: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, str, str]]:
-    """The area, measure and source with the widest level, then the most cells."""
-    if parts.empty:
-        raise NothingToShow("no figures by this split, or all of them are hidden")
-    measure = min(set(parts["measure"]), key=_measure_rank)
-    parts = parts[parts["measure"] == measure]
-    ranks = parts["area_level"].map(site.book.level_rank)
-    parts = parts[ranks == ranks.min()]
-    frequency = "A" if (parts["frequency"] == "A").any() else parts["frequency"].iat[0]
-    parts = parts[parts["frequency"] == frequency]
-    sums = parts.groupby(["area_code", "source"])["value"].agg(["size", "sum"]).reset_index()
-    best = sums.sort_values(["size", "sum", "area_code", "source"], ascending=[False, False, True, True]).iloc[0]
-    chosen = parts[(parts["area_code"] == best["area_code"]) & (parts["source"] == best["source"])]
-    return chosen, (str(best["area_code"]), measure, str(best["source"]))
+def _newest(book: Any, item: Series) -> float:
+    last = book.last_point(item)
+    return last[1] if last else 0.0
 
 
 def _values(book: Any, item: Series) -> tuple[list[str], list[float | None]]:
@@ -365,7 +255,7 @@ def _breaks_as_shapes(site: Site, item: Series, periods: list[str]) -> dict[str,
     shapes, annotations = [], []
     places = [period_position(period) for period in periods]
     for entry in site.book.breaks_of(item.key["area_code"]):
-        before = sum(place < date_position(entry["break_on"]) for place in places)
+        before = bisect_left(places, date_position(entry["break_on"]))
         mine = entry["measure"] in ("", "_T", item.key["measure"]) and entry["kind"] in STEP_KINDS
         if not mine or not 0 < before < len(places):
             continue
@@ -385,7 +275,7 @@ def _break_lines(book: Any, item: Series, periods: list[str], name: str) -> list
     places = [period_position(period) for period in periods]
     lines = []
     for entry in book.breaks_of(item.key["area_code"]):
-        before = sum(place < date_position(entry["break_on"]) for place in places)
+        before = bisect_left(places, date_position(entry["break_on"]))
         mine = entry["measure"] in ("", "_T", item.key["measure"]) and entry["kind"] in STEP_KINDS
         if mine and 0 < before < len(places):
             lines.append(
@@ -398,11 +288,3 @@ def _break_lines(book: Any, item: Series, periods: list[str], name: str) -> list
 def _facts(site: Site, members: list[Series], data: str) -> dict[str, str]:
     newest = max((site.book.columns["period"][item.rows][-1] for item in members), default="")
     return site.provenance([item.key["source"] for item in members], newest, data)
-
-
-def _size(book: Any, item: Series) -> float:
-    return sum(value for value in book.columns["value"][item.rows] if value == value)
-
-
-def _measure_rank(measure: str) -> tuple[int, str]:
-    return (MEASURE_ORDER.index(measure) if measure in MEASURE_ORDER else len(MEASURE_ORDER), measure)

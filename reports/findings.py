@@ -1,24 +1,34 @@
-"""What is new, in plain words: sentences made from the tables, each with how sure it is and where to read on."""
+"""What is new, in plain words: the headline rows of the verdicts and counts of the summary, each with where to read on.
+
+Nothing is decided here. Which sum over areas speaks for a measure, how far its evidence carries and whether it stands
+without the two areas that contribute most are columns of the table `verdicts`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from reports import cells
 from reports.maps import SPATIAL, View
-from reports.revisions import revised
-from reports.series import SeriesBook, is_clear, is_clear_step, sentence, step_sentence
-from reports.tables import Published
-from reports.words import day, joined, number, percent, period_label, span
+from reports.pages_changes import before, of_kind
+from reports.revisions import moved_most
+from reports.series_words import step_sentence
+from reports.verdicts import DOTS, EVIDENCE, NO_FINDING, is_total, listed, of_areas, of_contributors, reasons, sentence
+from reports.words import day, joined, measure_rank, name_order, period_label
 
-STRONG, FAIR, LIMITED = "Well supported", "Supported", "Limited"
+if TYPE_CHECKING:
+    from reports.pages import Site
+
+FINDINGS, NAMES = 8, 5
+# what is no verdict has no word for evidence: a probability says how rare a figure is by chance, not how good it is
+TEST, COUNT = "Found by a test", "A plain count"
+AREA_MEASURES = 2  # measures of which the index tells how many areas rose and fell
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Headline, one or two sentences, certainty with its ground, and the page that shows it."""
+    """Headline, one or two sentences, how far the evidence carries and why, and the page that shows it."""
 
     headline: str
     text: str
@@ -26,223 +36,290 @@ class Finding:
     ground: str
     page: str
     link: str
+    dots: str = field(default="")
 
 
-def findings(published: Published, book: SeriesBook, views: list[View]) -> list[Finding]:
-    """At most eight findings: overall trend, areas that stand out, alerts, law changes, flows, revisions, gaps."""
-    found = [*_overall_trends(book), *_standing_out(published, views), *_alerts(published), *_law_steps(book)]
-    found += [*_flows(published), *_revisions(published), *_gaps(published)]
-    return found[:8]
+def findings(site: Site) -> list[Finding]:
+    """At most eight: sums over areas, areas by their change, areas that stand out, alerts, law, flows, revisions, gaps."""
+    found = [*_sums(site), *_areas(site), *_standing_out(site), *_alerts(site), *_law_steps(site)]
+    found += [*_flows(site), *_revisions(site), *_late(site)]
+    return found[:FINDINGS]
 
 
-def _overall_trends(book: SeriesBook) -> list[Finding]:
-    """The main measures at the widest level, from the balanced panel where there is one."""
-    candidates = [series for series in book.all() if series.is_total and series.trend is not None]
-    if not candidates:
-        return []
-    top = min(book.level_rank(series.key["area_level"]) for series in candidates)
-    if top > book.level_rank("subregion"):
-        return _counted_trends(book, candidates)
-    widest = [series for series in candidates if book.level_rank(series.key["area_level"]) == top]
-    panel = {series.key["measure"]: series for series in widest if series.key["derivation"] == "balanced_panel"}
-    for series in widest:
-        if series.key.get("is_selected"):
-            panel.setdefault(series.key["measure"], series)
-    found = []
-    for measure in sorted(panel, key=_measure_rank)[:2]:
-        series = panel[measure]
-        trend = series.trend
-        label = book.words.label("measure", measure)
-        if is_clear(trend):
-            headline = f"{label} {trend['direction']} in {series.key['area_name']}"
-        elif trend["eligibility"] == "assessed":
-            headline = f"{label}: no clear change in {series.key['area_name']}"
-        else:
-            headline = f"{label}: the series of {series.key['area_name']} cannot be judged yet"
-        text = sentence(trend, book.words, series.key["unit"])
-        grounds = []
-        if series.key["derivation"] == "balanced_panel":
-            count = book.last(series, "areas_panel_count")
-            grounds.append(f"{number(count)} areas that report in every period" if count == count else "balanced panel")
-        coverage = book.last(series, "coverage_share")
-        if coverage is not None and coverage == coverage:
-            grounds.append(f"{percent(coverage)} of areas covered")
-        share, contributor = book.last(series, "top_contributor_share"), book.last(series, "top_contributor_area")
-        if share is not None and share == share and contributor:
-            name = book.published.area_names.get(contributor, contributor)
-            grounds.append(f"{percent(share)} of the total comes from {name}")
-        strong = is_clear(trend) and trend["q_by"] < 0.05 and (coverage is None or not coverage < 0.8)
-        certainty = STRONG if strong else FAIR if trend["eligibility"] == "assessed" else LIMITED
-        found.append(Finding(headline, text, certainty, joined(grounds), "trends.html", "Trends"))
-    return found
-
-
-def _counted_trends(book: SeriesBook, candidates: list[Any]) -> list[Finding]:
-    """Without a wider area: how many series of the main measure rose or fell."""
-    selected = [series for series in candidates if series.key.get("is_selected")]
-    if not selected:
-        return []
-    measure = min({series.key["measure"] for series in selected}, key=_measure_rank)
-    mine = [series for series in selected if series.key["measure"] == measure]
-    assessed = [series for series in mine if series.trend["eligibility"] == "assessed"]
-    label = book.words.label("measure", measure)
-    if not assessed:
-        text = (
-            f"None of the {len(mine)} series is long and complete enough for a trend test; the page says why for each."
+def no_findings(site: Site) -> list[Finding]:
+    """Sums over areas that seem to rise or fall and do not without the two areas that contribute most to it."""
+    rows = [row for row in site.verdicts.carried() if _is_wide(site, row) and is_total(row)]
+    rows.sort(
+        key=lambda row: (
+            measure_rank(row["measure"]),
+            site.book.level_rank(row["area_level"]),
+            row["area_name"],
+            row["series_id"],
         )
-        return [
-            Finding(f"{label}: no trend can be judged yet", text, LIMITED, "series too short", "trends.html", "Trends")
-        ]
-    rose = sorted(series.key["area_name"] for series in assessed if series.trend["direction"] == "rose")
-    fell = sorted(series.key["area_name"] for series in assessed if series.trend["direction"] == "fell")
-    text = f"Of {len(assessed)} series that could be tested, {len(rose)} rose and {len(fell)} fell beyond chance."
-    if 0 < len(rose) <= 5:
-        text += f" Rose: {joined(rose)}."
-    if 0 < len(fell) <= 5:
-        text += f" Fell: {joined(fell)}."
-    ground = f"false discovery rate held at 5 % over {len(assessed)} tests"
-    return [Finding(f"{label}: {len(rose)} series rose, {len(fell)} fell", text, FAIR, ground, "trends.html", "Trends")]
-
-
-def _standing_out(published: Published, views: list[View]) -> list[Finding]:
-    found, seen = [], set()
-    for view in views:
-        for method in view.methods:
-            period = view.latest()
-            assessed = view.assessed_count(method, period)
-            kind = (method, view.key["area_level"], view.key["area_set"])
-            if not assessed or kind in seen or view.key["exploitation"] != "_T":
-                continue
-            seen.add(kind)
-            found.append(_standing_out_in(published, view, method, period, assessed))
-    return found[:2]
-
-
-def _standing_out_in(published: Published, view: View, method: str, period: int, assessed: int) -> Finding:
-    words = published.words
-    letters = view.states[method][period]
-    high = [view.names[index] for index in np.flatnonzero(letters == ("h" if method == SPATIAL else "a"))]
-    low = int((letters == ("c" if method == SPATIAL else "b")).sum())
-    measure, when = words.label("measure", view.key["measure"]), period_label(view.periods[period])
-    level = words.label("area_level", view.key["area_level"]).lower()
-    if method == SPATIAL:
-        headline = f"{len(high) or 'None'} of {assessed} {level} stand out together with their neighbours"
-        text = f"{measure}, {when}: rates are {'' if high else 'nowhere '}higher {'there ' if high else ''}than chance"
-        text += " would give"
-    else:
-        headline = f"{len(high) or 'None'} of {assessed} {level} lie above the range of their region"
-        text = f"{measure}, {when}: {'above' if high else 'none above'} the funnel limits for the size of the area"
-    text += f" ({joined(sorted(high))})." if 0 < len(high) <= 5 else "."
-    text += f" {low} lie significantly low." if low else ""
-    text += " Detected, not prevalence: a high figure may show good detection."
-    ground = f"{assessed} areas compared"
-    if method == SPATIAL:
-        each = " in each source's map" if view.is_of_several_sources else ""
-        ground = f"false discovery rate held at 5 %{each}, {assessed} areas assessed"
-    return Finding(headline, text, FAIR, ground, "hotspots.html", "Hotspots")
-
-
-def _alerts(published: Published) -> list[Finding]:
-    """Newest counts of the first measure and finest level that are out of line with their own past."""
-    table = published.table("alerts")
-    if table.empty:
-        return []
-    totals = table[(table["exploitation"] == "_T") & (table["sex"] == "_T") & (table["age"] == "_T")]
-    judged = totals[totals["eligibility"] == "assessed"]
-    found = judged[judged["is_alarm"].astype(bool)]
-    if found.empty:
-        return []
-    measure = min(found["measure"].unique(), key=_measure_rank)
-    mine = found[found["measure"] == measure]
-    level = mine.groupby("area_level")["area_code"].nunique().sort_values(kind="stable").index[-1]
-    judged = judged[(judged["measure"] == measure) & (judged["area_level"] == level)]
-    mine = mine[mine["area_level"] == level]
-    names, first = sorted(mine["area_name"].unique()), str(judged["period"].min())
-    label = published.words.label("measure", measure)
-    places = published.words.label("area_level", level).lower()
-    count = judged["area_code"].nunique()
-    text = f"{label}, since {period_label(first)}: counts are above what the past of the same areas would give"
-    text += f" ({joined(names)})." if len(names) <= 5 else "."
-    text += " A reason to look and no finding about what happened: a raid or a new hotline raises them too."
-    ground = f"false discovery rate held at 5 % in each period, {count} areas judged"
-    headline = f"Newest counts of {len(names)} of {count} {places} are above their past"
-    return [Finding(headline, text, FAIR, ground, "trends.html#alerts", "Alerts")]
-
-
-def _law_steps(book: SeriesBook) -> list[Finding]:
-    found = []
-    for series in book.all():
-        text = step_sentence(series.trend)
-        if (
-            text
-            and is_clear_step(series.trend)
-            and series.is_total
-            and series.key.get("is_selected")
-            and series.key["area_level"] == "country"
-        ):
-            label = book.words.label("measure", series.key["measure"])
-            headline = f"{series.key['area_name']}: the law changed, the series breaks"
-            found.append((_measure_rank(series.key["measure"]), headline, f"{label}. {text}"))
-    found.sort()
+    )
     return [
-        Finding(headline, text, FAIR, "dated change in the law tables", "definitions.html", "Definitions")
-        for _, headline, text in found[:1]
+        _of_verdict(
+            site,
+            row,
+            f"{row['area_name']}, {site.published.words.label('measure', row['measure']).lower()}: {NO_FINDING.lower()}",
+        )
+        for row in rows[:FINDINGS]
     ]
 
 
-def _flows(published: Published) -> list[Finding]:
-    table = published.table("corridors")
-    if table.empty:
-        return []
-    last = table[table["period"] == table["period"].max()]
-    assessed = last[last["eligibility"] == "assessed"]
-    strong = assessed[(assessed["q"] < 0.05) & (assessed["residual"] > 0)].sort_values(
-        ["counterpart_area_name", "area_name"]
+def _is_wide(site: Site, row: dict[str, Any]) -> bool:
+    return site.book.level_rank(row["area_level"]) <= site.book.level_rank("subregion")
+
+
+def _of_verdict(site: Site, row: dict[str, Any], headline: str) -> Finding:
+    words = site.published.words
+    text = " ".join(
+        part for part in (sentence(row, words), of_areas(row), of_contributors(row, site.published)) if part
     )
-    if strong.empty:
-        return []
-    pairs = [f"{row.counterpart_area_name} to {row.area_name}" for row in strong.itertuples()]
-    text = f"{len(assessed)} flows were large enough to assess ({period_label(last['period'].iat[0])})."
-    text += f" More than origin and destination alone would give: {joined(pairs[:4])}." if pairs else ""
-    headline = f"{len(strong)} flow{'s' if len(strong) != 1 else ''} stand{'s' if len(strong) == 1 else ''} out"
-    return [Finding(headline, text, FAIR, f"{len(assessed)} flows tested together", "corridors.html", "Corridors")]
+    evidence = row["evidence_word"]
+    return Finding(
+        headline,
+        text,
+        EVIDENCE.get(evidence, evidence),
+        reasons(row, words),
+        "trends.html",
+        "Trends",
+        DOTS.get(evidence, ""),
+    )
 
 
-def _revisions(published: Published) -> list[Finding]:
-    table = published.table("changes")
-    if table.empty:
+def _sums(site: Site) -> list[Finding]:
+    """The verdict on the main measures at the widest level."""
+    rows = [row for row in site.verdicts.headlines() if _is_wide(site, row)]
+    if not rows:
         return []
-    moved = revised(table)
-    new = int((table["kind"] == "new").sum())
-    text = f"{number(len(moved))} figures were revised and {number(new)} are new since the sources' previous issues."
-    if len(moved):
-        top = moved.loc[moved["size"].sort_values(kind="stable").index[-1]]
-        text += (
-            f" The largest revision: {top['area_name']}, {published.words.label('measure', top['measure']).lower()} "
-            f"{period_label(top['period'])}, {span(top['least'], top['most'], sign=True)}."
+    top = min(site.book.level_rank(row["area_level"]) for row in rows)
+    rows = sorted(
+        (row for row in rows if site.book.level_rank(row["area_level"]) == top),
+        key=lambda row: (measure_rank(row["measure"]), name_order(row["area_name"]), row["series_id"]),
+    )
+    made = []
+    for row in rows[:2]:
+        measure = site.published.words.label("measure", row["measure"])
+        word = {"rose": " rose", "fell": " fell", "no_clear_change": ": no clear change"}.get(
+            row["change_word"], ": cannot be judged over time"
         )
-    headline = (
-        f"{number(len(moved))} figures revised, {number(new)} new" if len(moved) else f"{number(new)} new figures"
+        made.append(_of_verdict(site, row, f"{measure}{word} in {row['area_name']}"))
+    return made
+
+
+def _areas(site: Site) -> list[Finding]:
+    """How many areas of the first level below the sums rose and fell, and which, where they are few."""
+    words, summary = site.published.words, site.summary
+    rows = [row for row in summary.rows("headlines") if row["value"] > 1]
+    rows = [row for row in rows if site.book.level_rank(row["area_level"]) > site.book.level_rank("subregion")]
+    if not rows:
+        return []
+    top = min(site.book.level_rank(row["area_level"]) for row in rows)
+    rows = sorted(
+        (row for row in rows if site.book.level_rank(row["area_level"]) == top),
+        key=lambda row: measure_rank(row["measure"]),
     )
-    return [Finding(headline, text, STRONG, "both issues as of the same day", "changes.html", "Changes")]
+    made = []
+    for row in rows[:AREA_MEASURES]:
+        key = {"measure": row["measure"], "area_level": row["area_level"]}
+        counts = {
+            word: summary.row("headlines_by_change", word=word, **key) for word in ("rose", "fell", "no_clear_change")
+        }
+        label, level = words.label("measure", row["measure"]), words.label("area_level", row["area_level"]).lower()
+        told = [
+            f"{cells.number(count)} {said}" if count else f"none {said}"
+            for count, said in zip(counts.values(), ("rose", "fell", "showed no clear change"), strict=True)
+        ]
+        text = f"Of {cells.number(row)} {level} with a verdict {joined(told)}; the others are too short or cannot be compared over time."
+        for word, said in (("rose", "Rose"), ("fell", "Fell")):
+            names = _names(site, word, key)
+            text += f" {said}: {joined(names)}." if 0 < len(names) <= NAMES else ""
+        headline = f"{label}: {joined(told[:2])} among {level}"
+        made.append(Finding(headline, text, COUNT, "one verdict an area", "trends.html", "Trends"))
+    return made
 
 
-def _gaps(published: Published) -> list[Finding]:
-    table = published.table("coverage")
-    if table.empty or "is_late" not in table:
+def _names(site: Site, word: str, key: dict[str, str]) -> list[str]:
+    rows = [row for row in site.verdicts.headlines() if row["change_word"] == word]
+    return sorted(
+        {row["area_name"] for row in rows if all(row[name] == value for name, value in key.items())}, key=name_order
+    )
+
+
+def _standing_out(site: Site) -> list[Finding]:
+    found, seen = [], set()
+    for view in site.views:
+        for method in view.methods:
+            period = view.latest()
+            kind = (method, view.key["area_level"], view.key["area_set"])
+            key = view.summary_key(period)
+            name = f"{view.key['area_set']}:{method}"
+            if not site.summary.has("map_areas", word=name, **key) or kind in seen or view.key["exploitation"] != "_T":
+                continue
+            seen.add(kind)
+            found.append(_standing_out_in(site, view, method, period, name, key))
+    return found[:2]
+
+
+def _standing_out_in(site: Site, view: View, method: str, period: int, name: str, key: dict[str, str]) -> Finding:
+    words, summary = site.published.words, site.summary
+    assessed = summary.number("map_areas", word=name, **key)
+    high, low = ("hot", "cold") if method == SPATIAL else ("above", "below")
+    found = {side: summary.row("map_areas_by_assessment", word=f"{name}:{side}", **key) for side in (high, low)}
+    told = {side: cells.number(row) if row else "None" for side, row in found.items()}
+    measure, when = words.label("measure", view.key["measure"]), period_label(view.periods[period])
+    level = words.label("area_level", view.key["area_level"]).lower()
+    if method == SPATIAL:
+        headline = f"{told[high]} of {assessed} {level} stand out together with their neighbours"
+        text = f"{measure}, {when}: rates higher than chance would give, an area and its neighbours taken together"
+    else:
+        headline = f"{told[high]} of {assessed} {level} lie above the range of their region"
+        text = f"{measure}, {when}: above the funnel limits for the size of the area"
+    names = view.names_of(method, period, high)
+    text += f" ({joined(names)})." if 0 < len(names) <= NAMES else "."
+    text += f" {told[low]} lie significantly low." if found[low] else ""
+    text += " Detected, not prevalence: a high figure may show good detection."
+    ground = "false discovery rate held at 5 %"
+    ground += " in each source's map" if view.is_of_several_sources else ""
+    return Finding(headline, text, TEST, ground, "hotspots.html", "Hotspots")
+
+
+def _alerts(site: Site) -> list[Finding]:
+    """Newest counts of the first measure and finest level above their own past, quarter by quarter."""
+    summary, words = site.summary, site.published.words
+    rows = [
+        row
+        for row in summary.rows("areas_alerted_of_totals", period="_T")
+        if row["value"] > 0 and row["denominator"] > 1
+    ]
+    if not rows:
         return []
-    late = table[table["is_late"]]
-    if late.empty:
+    first = min(measure_rank(row["measure"]) for row in rows)
+    mine = [row for row in rows if measure_rank(row["measure"]) == first]
+    row = max(mine, key=lambda row: (site.book.level_rank(row["area_level"]), row["area_level"]))
+    key = {"measure": row["measure"], "area_level": row["area_level"]}
+    by_period = [each for each in summary.rows("areas_alerted_of_totals", **key) if each["period"] != "_T"]
+    by_period.sort(key=lambda each: each["period"])
+    told = [
+        f"{period_label(each['period'])}: {cells.number(each)} of {cells.number(each, 'denominator')}"
+        for each in by_period
+    ]
+    places = words.label("area_level", row["area_level"]).lower()
+    text = f"{words.label('measure', row['measure'])}, areas with a count above what their own past would give, by period: "
+    text += f"{'; '.join(told)}."
+    text += " A reason to look and no finding about what happened: a raid or a new hotline raises them too."
+    headline = f"{cells.number(row)} of {cells.number(row, 'denominator')} {places} had a newest count above their past"
+    ground = "false discovery rate held at 5 % in each period"
+    return [Finding(headline, text, TEST, ground, "trends.html#alerts", "Alerts")]
+
+
+def _law_steps(site: Site) -> list[Finding]:
+    """A country whose level changed where its law did: a break, and no verdict of rise or fall."""
+    words, found = site.published.words, []
+    for row in site.verdicts.headlines():
+        series = site.book.by_id.get(row["series_id"])
+        said = step_sentence(series.trend) if series else ""
+        is_step = {"break_law", "level_changed_at_break"} <= set(listed(row["reasons"]))
+        if said and is_step and row["area_level"] == "country":
+            label = words.label("measure", row["measure"])
+            headline = f"{row['area_name']}: the law changed, the series breaks"
+            found.append((measure_rank(row["measure"]), headline, f"{label}. {said}", row["evidence_word"]))
+    found.sort()
+    return [
+        Finding(
+            headline,
+            text,
+            EVIDENCE[evidence],
+            "dated change in the law tables",
+            "definitions.html",
+            "Definitions",
+            DOTS[evidence],
+        )
+        for _, headline, text, evidence in found[:1]
+    ]
+
+
+def _flows(site: Site) -> list[Finding]:
+    """Flows of the newest period of the first measure that are larger than origin and destination alone would give."""
+    rows = [row for row in site.summary.rows("flows_larger_than_expected") if row["value"] > 0]
+    if not rows or not site.published.has("corridors"):
         return []
-    names = sorted(set(late["area_name"]) - {""}) or sorted(set(late["source_name"]))
-    listed = joined(names) if len(names) <= 5 else f"{len(names)} areas"
-    sources = sorted(set(late["source_name"]) - {""})
-    by = f", reported by {joined(sources)}" if 0 < len(sources) <= 3 else f", reported by {len(sources)} sources"
-    text = f"Figures are overdue for {listed}{by} (as of {day(published.as_of)}). Totals with them are incomplete."
-    headline = f"Figures of {len(names)} areas are late" if len(names) != 1 else f"{names[0]} is late"
-    return [Finding(headline, text, STRONG, "against the agreed dates", "coverage.html", "Coverage")]
+    row = min(
+        rows,
+        key=lambda row: (
+            measure_rank(row["measure"]),
+            _backwards(row["period"]),
+            row["source"],
+            row["dataset"],
+            row["word"],
+        ),
+    )
+    table = site.published.table("corridors")
+    held = table[(table["assessment"] == "above") & (table["period"] == row["period"])]
+    for column, name in (
+        ("measure", "measure"),
+        ("source", "source"),
+        ("dataset", "dataset"),
+        ("counterpart_role", "word"),
+    ):
+        held = held[held[column] == row[name]]
+    pairs = [
+        f"{flow['counterpart_area_name']} to {flow['area_name']}"
+        for flow in held.sort_values(["counterpart_area_name", "area_name"]).to_dict("records")
+    ]
+    text = f"{cells.number(row, 'denominator')} flows were large enough to assess ({period_label(row['period'])})."
+    text += f" More than origin and destination alone would give: {joined(pairs[:4])}" if pairs else ""
+    text += (" and others." if len(pairs) > 4 else ".") if pairs else ""
+    headline = f"{cells.number(row)} flow{'s stand' if row['value'] != 1 else ' stands'} out"
+    return [
+        Finding(
+            headline,
+            text,
+            TEST,
+            "false discovery rate held at 5 %",
+            "corridors.html",
+            "Corridors",
+        )
+    ]
 
 
-def _measure_rank(measure: str) -> tuple[int, str]:
-    order = ("victims_detected", "victims_referred", "victims_identified", "cases_reported", "persons_convicted")
-    return (order.index(measure) if measure in order else len(order), measure)
+def _backwards(period: str) -> tuple[int, ...]:
+    """Sort key that puts the newest period first."""
+    return tuple(-ord(letter) for letter in period)
+
+
+def _revisions(site: Site) -> list[Finding]:
+    table, summary = site.published.table("changes"), site.summary
+    if table.empty or not (summary.has("figures_moved") or summary.has("figures_changed", word="new")):
+        return []
+    revised = summary.number("figures_moved") if summary.has("figures_moved") else "no"
+    new = summary.number("figures_changed", word="new") if summary.has("figures_changed", word="new") else "none"
+    text = f"Since the sources' previous issues {revised} figures were revised and {new} are new."
+    moved = moved_most(of_kind(table, "revised"))
+    if len(moved):
+        top = moved.iloc[0].to_dict()
+        text += (
+            f" The largest revision: {top['area_name']}, {site.published.words.label('measure', top['measure']).lower()} "
+            f"{period_label(top['period'])}, from {before(top)} to {cells.span(top)}."
+        )
+    headline = f"{revised[:1].upper()}{revised[1:]} figures revised, {new} new"
+    return [Finding(headline, text, COUNT, "both issues as of the same day", "changes.html", "Changes")]
+
+
+def _late(site: Site) -> list[Finding]:
+    """Areas that a figure of the field is overdue of; of how many it is expected."""
+    summary = site.summary
+    if not summary.has("areas_late"):
+        return []
+    late, of = summary.number("areas_late"), summary.of("areas_late")
+    table = site.published.table("coverage")
+    names = sorted({row["source_name"] for row in table.to_dict("records") if row["is_late"]} - {""})
+    by = f", reported by {joined(names)}" if 0 < len(names) <= 3 else ""
+    text = f"Figures are overdue for {late} of the {of} areas that they are expected of{by} (as of {day(site.published.as_of)})."
+    text += " Sums with them are incomplete."
+    return [
+        Finding(
+            f"Figures of {late} areas are late", text, COUNT, "against the agreed dates", "coverage.html", "Coverage"
+        )
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reports.labels_verdicts import VERDICT_LABELS, VERDICT_WORDS
+
 SECTORS = {
     "police": "Police",
     "prosecution": "Prosecution",
@@ -192,6 +194,7 @@ LABELS: dict[str, dict[str, str]] = {
         "over": "parts exceed the total",
         "under": "parts fall short of the total",
         "undecided": "cannot be decided",
+        **VERDICT_WORDS,
     },
     "reporter": {
         "_T": "All bodies",
@@ -269,4 +272,5 @@ LABELS: dict[str, dict[str, str]] = {
         "keys": "the figures that it holds",
     },
     "origin": {"file": "a map beside the contract", "values": "the contract", "library": "the names of countries"},
+    **VERDICT_LABELS,
 }

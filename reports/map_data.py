@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from reports import palette
-from reports.maps import FUNNEL, SPATIAL, View, drawable, outlines, rate_classes
+from reports.maps import FUNNEL, SPATIAL, STATE_LETTERS, View, drawable, outlines, rate_classes
+from reports.summary import Summary
 from reports.tables import Published
+from reports.verdicts import Verdicts
 
 # one letter a code keeps the page light
 QUADRANT_LETTERS = {"high-high": "H", "low-low": "L", "high-low": "h", "low-high": "l"}
@@ -18,13 +20,20 @@ CERTAINTY_LETTERS = {"certain": "c", "possible": "p", "not": "n", "not_assessed"
 FREQUENCY_NOTES = {"A": "", "Q": ", by quarter", "M": ", by month"}
 
 
-def payload(published: Published, chosen: list[View], pages: set[str], limit_bytes: int) -> tuple[dict[str, Any], int]:
+def payload(
+    published: Published,
+    chosen: list[View],
+    pages: set[str],
+    limit_bytes: int,
+    summary: Summary | None = None,
+    verdicts: Verdicts | None = None,
+) -> tuple[dict[str, Any], int]:
     """Data of the map page and the number of views left out because the page would grow beyond `limit_bytes`."""
-    words = published.words
+    words, summary, verdicts = published.words, summary or Summary(published), verdicts or Verdicts(published)
     layers: dict[str, Any] = {}
     content, used, left_out = [], 0, 0
     for view in chosen:
-        record = _view_record(published, view)
+        record = _view_record(published, view, summary, verdicts)
         weight = len(json.dumps(record, separators=(",", ":")))
         if view.layer and view.layer not in layers:
             layers[view.layer] = _layer_record(drawable(published.layers[view.layer]), outlines(published, view.layer))
@@ -60,17 +69,21 @@ def payload(published: Published, chosen: list[View], pages: set[str], limit_byt
     )
 
 
-def _view_record(published: Published, view: View) -> dict[str, Any]:
+def _view_record(published: Published, view: View, summary: Summary, verdicts: Verdicts) -> dict[str, Any]:
     words = published.words
     reasons = sorted({words.reason("not_assessed", text) for grid in view.reasons.values() for text in set(grid.flat)})
     position = {text: index for index, text in enumerate(reasons)}
     return {
+        # what a reader needs to find each number in tables/hotspots again
+        "key": view.key,
         "level": words.label("area_level", view.key["area_level"]),
         "set": view.key["area_set"],
         "measure": words.measure(view.key["measure"], view.key["exploitation"])
         + FREQUENCY_NOTES[view.key["frequency"]],
         "source": source_label(published, view),
         "dataset": view.key["dataset"],
+        # the count of a quarter or a month, brought to a year
+        "basis": "" if view.key["frequency"] == "A" else " a year",
         "unit": _unit(published, view.key["measure"]),
         "layer": view.layer,
         "codes": view.codes,
@@ -80,10 +93,7 @@ def _view_record(published: Published, view: View) -> dict[str, Any]:
         "start": view.latest(),
         "issued": view.issued_on,
         "value": _rounded(view.value, 6),
-        "bounds": [
-            {str(area): list(found) for (at, area), found in sorted(view.bounds.items()) if at == period}
-            for period in range(len(view.periods))
-        ],
+        "bounds": [{str(area): [row["lower"], row["upper"]] for area, row in bounds} for bounds in _by_period(view)],
         "rate": _rounded(view.rate, 4),
         "low": _rounded(view.rate_lower, 4),
         "high": _rounded(view.rate_upper, 4),
@@ -107,6 +117,7 @@ def _view_record(published: Published, view: View) -> dict[str, Any]:
                     for period, row in enumerate(view.reasons[method])
                 ],
                 "family": _rounded(view.families[method], 6),
+                "counts": [_counts(view, summary, method, period) for period in range(len(view.periods))],
             }
             for method in view.methods
         },
@@ -114,16 +125,38 @@ def _view_record(published: Published, view: View) -> dict[str, Any]:
         "regions": view.regions.tolist() if view.limits else [],
         "main": view.main_method,
         "reasons": reasons,
+        "verdicts": [verdicts.label(code, view.key["measure"]) for code in view.codes]
+        if view.key["exploitation"] == "_T"
+        else [],
         "emerging": [text.capitalize() for text in view.emerging] if (view.emerging != "").any() else [],
         "emergingGroups": [palette.emerging_group(text) for text in view.emerging],
     }
 
 
+def _counts(view: View, summary: Summary, method: str, period: int) -> dict[str, list[int]]:
+    """How many areas of the map were assessed as what, a letter each: the count and its row in tables/summary."""
+    found = {}
+    for assessment, letter in STATE_LETTERS.items():
+        word = f"{view.key['area_set']}:{method}:{assessment}"
+        row = summary.row("map_areas_by_assessment", word=word, **view.summary_key(period))
+        if row is not None:
+            found[letter] = [int(row["value"]), int(row["at"].split(".")[1])]
+    return found
+
+
 def source_label(published: Published, view: View) -> str:
-    """The source of a view for people; several sources are counted, not listed."""
+    """The source of a view for people; several sources are not listed."""
     if view.is_of_several_sources:
-        return f"Each area by its own source ({len(set(view.sources))} sources)"
+        return "Each area by its own source"
     return published.source_name(view.key["source"])
+
+
+def _by_period(view: View) -> list[list[tuple[int, dict[str, Any]]]]:
+    """The rows of figures known as bounds, by period, with the position of their area."""
+    held: list[list[tuple[int, dict[str, Any]]]] = [[] for _ in view.periods]
+    for period, area in sorted(view.bounds):
+        held[period].append((area, view.bounds[period, area]))
+    return held
 
 
 def _lettered(codes: np.ndarray, letters: dict[str, str]) -> list[str]:

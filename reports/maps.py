@@ -14,22 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from reports import palette
-from reports.tables import Published
-from reports.words import name_order, period_frequency
+from reports import cells, palette
+from reports.tables import Published, parts_of
+from reports.words import measure_rank, name_order, number, period_frequency
 
 QUESTION = ["area_set", "area_level", "measure", "exploitation", "frequency"]
 SPATIAL, FUNNEL = "getis_ord_star", "funnel"
 STATE_LETTERS = {"hot": "h", "cold": "c", "not_significant": "n", "above": "a", "below": "b", "within": "w"}
 ASSESSED = list(STATE_LETTERS.values())
-MEASURE_ORDER = ("victims_detected", "victims_referred", "victims_identified", "victims_assisted", "cases_reported")
-
-
-def measure_rank(measure: str) -> tuple[int, str]:
-    """Sort key of measures: the ones that people ask for first."""
-    return (MEASURE_ORDER.index(measure) if measure in MEASURE_ORDER else len(MEASURE_ORDER), measure)
-
-
 # an area smaller than this share of the map's width is drawn as a disc of that size, or nobody would find it
 SMALLEST_SHARE = 0.0045
 
@@ -40,7 +32,8 @@ class View:
 
     `quadrants` says how an area stands among its neighbours (local Moran), `certainty` what holds on maps with figures
     known only between two bounds; both '' where nothing is to be said.
-    `bounds` holds, by (period, area), the figures that are known only between two bounds.
+    `bounds` holds, by (period, area), the row of tables/observations of a figure that is known only between two bounds.
+    `rows` is the row of tables/hotspots that a number of the grids is from, by method; -1 where there is none.
     `sources` holds one source an area: a view of several sources shows each area by the source chosen for it.
     """
 
@@ -58,11 +51,12 @@ class View:
     states: dict[str, np.ndarray]
     reasons: dict[str, np.ndarray]
     q: dict[str, np.ndarray]
+    rows: dict[str, np.ndarray]
     expected: dict[str, np.ndarray]
     families: dict[str, np.ndarray]
     limits: dict[str, np.ndarray]
     regions: np.ndarray
-    bounds: dict[tuple[int, int], tuple[float, float]]
+    bounds: dict[tuple[int, int], dict[str, Any]]
     quadrants: np.ndarray
     certainty: np.ndarray
     emerging: np.ndarray
@@ -76,14 +70,45 @@ class View:
     def is_of_several_sources(self) -> bool:
         return not self.key["source"]
 
+    def summary_key(self, period: int) -> dict[str, str]:
+        """Where the table `summary` counts the areas of this map in a period."""
+        names = ("measure", "exploitation", "area_level")
+        key = {name: self.key[name] for name in names} | {"period": self.periods[period]}
+        return key if self.is_of_several_sources else key | {name: self.key[name] for name in ("source", "dataset")}
+
+    def names_of(self, method: str, period: int, assessment: str) -> list[str]:
+        """Names of the areas with an assessment, in the order of names."""
+        letter = STATE_LETTERS[assessment]
+        return [name for name, held in zip(self.names, self.states[method][period], strict=True) if held == letter]
+
     def assessed_count(self, method: str, period: int = -1) -> int:
-        return int(np.isin(self.states[method][period], ASSESSED).sum())
+        """How much a method says here: which map stands first hangs on it, and no page tells it."""
+        return int(np.count_nonzero(np.isin(self.states[method][period], ASSESSED)))
 
     @cached_property
     def main_method(self) -> str:
         """The method that judged most areas in the last period; on a tie the spatial one."""
         period = self.latest()
         return max(self.methods, key=lambda method: (self.assessed_count(method, period), method == SPATIAL))
+
+    def cell(self, column: str, period: int, position: int, text: str) -> str:
+        """The text of a number of the grids, marked with the cell of tables/hotspots that it is from."""
+        row = self.rows[self.main_method][period, position]
+        if row < 0:
+            row = max(int(rows[period, position]) for rows in self.rows.values())
+        return cells.mark(f"hotspots.{row}.{column}", text)
+
+    def basis(self, period: int, position: int) -> str:
+        """` a year` behind a rate whose count is that of a quarter or a month."""
+        return " a year" if self.key["frequency"] != "A" and math.isfinite(self.rate[period][position]) else ""
+
+    def interval(self, period: int, position: int) -> str:
+        """The interval of a rate, `1.2 to 3.4`, or a dash."""
+        low, high = self.rate_lower[period][position], self.rate_upper[period][position]
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return "–"
+        written = self.cell("rate_lower_per_100k", period, position, number(low))
+        return f"{written} to {self.cell('rate_upper_per_100k', period, position, number(high))}"
 
     def latest(self) -> int:
         """Position of the last period in which anything was assessed, else the last with a figure."""
@@ -111,41 +136,28 @@ def views(published: Published) -> list[View]:
         return []
     # yearly and quarterly figures are maps of their own: 2023 and 2023-Q1 do not belong in one row of periods
     table = table.assign(frequency=table["period"].map(period_frequency))
-    table = table.assign(is_chosen=_is_chosen(published, table))
     missing = _gaps(published)
     made = []
-    for key, group in table.groupby(QUESTION, sort=True):
+    for key, group in parts_of(table, QUESTION):
         question = dict(zip(QUESTION, key, strict=True))
-        chosen = group[group["is_chosen"]]
-        together = chosen["source"].nunique() > 1
+        chosen = group[group["is_leading"]] if "is_leading" in group else group.iloc[:0]
+        together = len(set(chosen["source"])) > 1
         if together:
             made.append(_view(published, {**question, "source": "", "dataset": ""}, chosen, missing))
-        for (source, dataset), own in group.groupby(["source", "dataset"], sort=True):
-            if not (together and own["is_chosen"].all()):
+        for (source, dataset), own in parts_of(group, ["source", "dataset"]):
+            if not (together and own["is_leading"].all()):
                 made.append(_view(published, {**question, "source": source, "dataset": dataset}, own, missing))
     return sorted(made, key=_order)
 
 
-def _is_chosen(published: Published, table: pd.DataFrame) -> np.ndarray:
-    """Rows whose source and dataset were chosen by precedence for that area, as the series table says."""
-    series = published.table("series")
-    keys = ["area_code", "measure", "exploitation", "frequency", "source", "dataset"]
-    if not {*keys, "is_selected"} <= set(series.columns):
-        return np.zeros(len(table), dtype=bool)
-    chosen = series.loc[series["is_selected"], keys].drop_duplicates()
-    return table[keys].merge(chosen, on=keys, how="left", indicator=True)["_merge"].eq("both").to_numpy()
-
-
 def _order(view: View) -> tuple:
     measure, period = view.key["measure"], view.latest()
-    rank = MEASURE_ORDER.index(measure) if measure in MEASURE_ORDER else len(MEASURE_ORDER)
     assessed = {method: view.assessed_count(method, period) for method in view.methods}
     return (
         view.layer is None,
         not any(assessed.values()),
         view.key["exploitation"] != "_T",
-        rank,
-        measure,
+        measure_rank(measure),
         not assessed.get(SPATIAL),
         view.key["frequency"] != "A",
         -max(assessed.values()),
@@ -167,7 +179,8 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
     regions = np.full(shape, -1)
     told = {name: np.full(shape, "", dtype=object) for name in ("moran_quadrant", "certainty")}
     states, reasons, q, expected, families, limits, bounds = {}, {}, {}, {}, {}, {}, {}
-    for method, part in group.groupby("method", sort=True):
+    rows: dict[str, np.ndarray] = {}
+    for (method,), part in parts_of(group, ["method"]):
         at = (part["period"].map(row).to_numpy(), part["area_code"].map(column).to_numpy())
         for name, array in numbers.items():
             if name in part:
@@ -181,6 +194,8 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
         reasons[method] = np.full(shape, "", dtype=object)
         reasons[method][at] = part["eligibility_reason"].to_numpy(dtype=object)
         q[method] = _grid(shape, at, part["q_bh"])
+        rows[method] = np.full(shape, -1)
+        rows[method][at] = part["at"].str.removeprefix("hotspots.").astype(int)
         expected[method] = _grid(shape, at, part["expected_count"])
         families[method] = _grid(shape, at, part["family_count"])
         if method == SPATIAL:
@@ -194,19 +209,19 @@ def _view(published: Published, key: dict[str, str], group: pd.DataFrame, missin
     emerging = np.full(len(codes), "", dtype=object)
     if "emerging_category" in group:
         last = group[group["emerging_category"] != ""].sort_values("period", kind="stable")
-        last = last.groupby("area_code").tail(1)
+        last = last.drop_duplicates("area_code", keep="last")
         emerging[last["area_code"].map(column).to_numpy(dtype=int)] = last["emerging_category"]
     sources = dict(zip(group["area_code"], group["source"], strict=True))
     return View(
         key, _layer_of(published, set(codes)), codes, [names[code] for code in codes],
         [sources[code] for code in codes], periods, numbers["value"], numbers["rate_per_100k"],
-        numbers["rate_lower_per_100k"], numbers["rate_upper_per_100k"], comparability, states, reasons, q, expected,
-        families, limits, regions, bounds, told["moran_quadrant"], told["certainty"], emerging,
+        numbers["rate_lower_per_100k"], numbers["rate_upper_per_100k"], comparability, states, reasons, q, rows,
+        expected, families, limits, regions, bounds, told["moran_quadrant"], told["certainty"], emerging,
         max(group["issued_on"], default="") if "issued_on" in group else "",
     )  # fmt: skip
 
 
-def _letters(part: pd.DataFrame, missing: dict[tuple, Gap]) -> tuple[np.ndarray, dict[int, tuple[float, float]]]:
+def _letters(part: pd.DataFrame, missing: dict[tuple, Gap]) -> tuple[np.ndarray, dict[int, dict[str, Any]]]:
     """The assessment of each row as a letter of palette.STATES; and the bounds of figures without an exact value."""
     letters = part["assessment"].map(STATE_LETTERS).fillna("x").to_numpy(dtype=object, copy=True)
     letters[(part["eligibility"] != "assessed").to_numpy()] = "x"
@@ -219,7 +234,7 @@ def _letters(part: pd.DataFrame, missing: dict[tuple, Gap]) -> tuple[np.ndarray,
         elif gap.reason:
             letters[index] = "m"
         if gap.upper > gap.lower:
-            bounds[index] = (gap.lower, gap.upper)
+            bounds[index] = gap._asdict()
     return letters, bounds
 
 
@@ -239,14 +254,15 @@ def _limits(shape: tuple[int, int], at: tuple[np.ndarray, np.ndarray], part: pd.
 
 
 class Gap(NamedTuple):
-    """Why a cell has no exact figure ('' where only bounds are known) and its bounds (NaN without)."""
+    """Why a cell has no exact figure ('' where only bounds are known), its bounds (NaN without) and where it stands."""
 
     reason: str
     lower: float
     upper: float
+    at: str
 
 
-NOT_THERE = Gap("not_reported", math.nan, math.nan)
+NOT_THERE = Gap("not_reported", math.nan, math.nan, "")
 
 
 def _gaps(published: Published) -> dict[tuple, Gap]:
@@ -259,7 +275,7 @@ def _gaps(published: Published) -> dict[tuple, Gap]:
     for dimension in ("sex", "age", "counterpart_area", "detail", "offence"):
         if dimension in gone:
             gone = gone[gone[dimension].isin(["_T", "_Z", ""])]
-    gaps = map(Gap, gone["missing_reason"], gone["lower"], gone["upper"])
+    gaps = map(Gap, gone["missing_reason"], gone["lower"], gone["upper"], gone["at"])
     return dict(zip(zip(*(gone[name] for name in keys), strict=True), gaps, strict=True))
 
 

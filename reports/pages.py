@@ -19,6 +19,7 @@ import jinja2
 from markupsafe import Markup
 
 from reports import (
+    cells,
     pages_areas,
     pages_changes,
     pages_corridors,
@@ -30,7 +31,9 @@ from reports import (
 )
 from reports.maps import View, views
 from reports.series import SeriesBook, read_series
+from reports.summary import Summary
 from reports.tables import Published
+from reports.verdicts import Verdicts
 from reports.words import day, joined, period_label
 
 MENU = (
@@ -43,6 +46,20 @@ MENU = (
     ("changes.html", "Changes"),
     ("methods.html", "Methods"),
     ("downloads.html", "Downloads"),
+)
+# Nothing is fetched, sent, framed or run but the release's own files ('self' holds for a page opened from a disk too).
+# plotly.js makes an empty style element and fills it rule by rule: the digest is that of nothing.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+        "img-src 'self' data:",
+        "connect-src 'none'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
 )
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -59,6 +76,14 @@ class Site:
     @cached_property
     def book(self) -> SeriesBook:
         return read_series(self.published)
+
+    @cached_property
+    def summary(self) -> Summary:
+        return Summary(self.published)
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        return self.book.verdicts
 
     @cached_property
     def views(self) -> list[View]:
@@ -89,7 +114,7 @@ class Site:
         names = [self.published.source_name(source) for source in known]
         licences = sorted({self.published.licences.get(source, "") for source in known} - {""})
         return {
-            "source": joined(names) if len(names) <= 4 else f"{joined(names[:3])} and {len(names) - 3} more",
+            "source": joined(names) if len(names) <= 4 else f"{', '.join(names[:3])} and others",
             "as_of": day(self.published.as_of),
             "newest": period_label(newest) if newest else "",
             "licence": joined(licences) if licences else "as stated by the source",
@@ -123,11 +148,13 @@ def environment(site: Site) -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     published = site.published
+    made.filters["lower_first"] = lambda text: text[:1].lower() + text[1:]
     made.globals.update(
         release={"code_version": "", **published.release},
         as_of_day=day(published.as_of),
         is_invented=published.is_invented,
         menu=MENU,
+        policy=POLICY,
         area_pages=site.area_pages,
     )
     return made
@@ -140,7 +167,7 @@ def write_pages(site: Site, destination: Path, progress: Callable[[str], None]) 
 
     def write(path: str, template: str, content: dict[str, Any]) -> None:
         root = "../" * path.count("/")
-        text = templates.get_template(template).render(page=path, root=root, **content)
+        text = cells.tagged(templates.get_template(template).render(page=path, root=root, **content))
         (destination / path).write_text(text, encoding="utf-8", newline="\n")
         written.append(path)
 

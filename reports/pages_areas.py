@@ -5,28 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from reports import palette
+from reports import cells, palette
 from reports.maps import ASSESSED
+from reports.pages_area_parts import parts, parts_by_area
 from reports.pages_changes import change_row
 from reports.pages_law import break_rows, definition_row
-from reports.series import Series, change_sentence, sentence, step_sentence, verdict
-from reports.words import day, interval, name_order, number, order_names, percent, period_label, probability
+from reports.series import Series
+from reports.series_words import change_sentence, step_sentence
+from reports.verdicts import EVIDENCE, of_areas, of_contributors, reasons
+from reports.verdicts import label as verdict_label
+from reports.verdicts import sentence as verdict_sentence
+from reports.words import day, joined, name_order, number, order_names, period_label, probability
 
 if TYPE_CHECKING:
     from reports.pages import Site
 
 CHARTS_PER_AREA = 8
 OTHER_SOURCES = 3
-PERIODS_SHOWN = 5
+FACTS = 6
 FLOWS_SHOWN = 60
 CHANGES_SHOWN = 40
-PART_SPLITS = {"exploitation": "Form of exploitation", "sex": "Sex", "age": "Age"}
-OTHER_SPLITS = ("counterpart_area", "detail", "offence")
-TOTALS = ["_T", "_Z", ""]
 
 
 def contents(site: Site) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -50,7 +51,7 @@ class _Lookup:
         self.coverage = _by(published.table("coverage"), "area_code")
         self.changes = _by(published.table("changes"), "area_code")
         self.definitions = _by(published.table("comparability"), "jurisdiction")
-        self.parts = _parts_by_area(published.table("observations"))
+        self.parts = parts_by_area(published.table("observations"))
         self.assessments: dict[str, list[tuple[Any, int, int]]] = {}
         for view in site.views:
             period = view.latest()
@@ -66,25 +67,15 @@ def _by(table: pd.DataFrame, column: str) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _parts_by_area(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
-    """Cells that are split by exactly one of form, sex and age."""
-    if table.empty:
-        return {}
-    splits = sum((~table[name].isin(TOTALS)).astype(int) for name in PART_SPLITS)
-    others = np.logical_and.reduce([table[name].isin(TOTALS) for name in OTHER_SPLITS if name in table])
-    kept = table[(splits == 1) & others]
-    wanted = [
-        "area_code", "period", "measure", "exploitation", "sex", "age", "value", "lower", "upper", "missing_reason",
-        "source", "dataset", "reporter", "frequency",
-    ]  # fmt: skip
-    return _by(kept[[name for name in wanted if name in kept]], "area_code")
-
-
 def _flows_by_area(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     if table.empty:
         return found
-    last = table[table["period"] == table.groupby(["measure", "source", "dataset"])["period"].transform("max")]
+    newest: dict[tuple, str] = {}
+    keys = list(zip(table["measure"], table["source"], table["dataset"], strict=True))
+    for key, period in zip(keys, table["period"], strict=True):
+        newest[key] = max(newest.get(key, ""), period)
+    last = table[[period == newest[key] for key, period in zip(keys, table["period"], strict=True)]]
     for row in last.sort_values(["counterpart_area_name", "area_name"], key=order_names).to_dict("records"):
         for code in {row["area_code"], row["counterpart_area"]}:
             found.setdefault(code, []).append(row)
@@ -111,12 +102,13 @@ def _content(site: Site, lookup: _Lookup, code: str) -> dict[str, Any]:
         "level": _one_of(words.label("area_level", area["area_level"])),
         "crumbs": crumbs,
         "lead": _lead(site, series, lookup.coverage.get(code, [])),
-        "facts": _facts(site, main, lookup.assessments.get(code, [])),
+        "facts": _facts(site, main),
+        "verdicts": _verdicts(site, code),
         "assessments": [_assessment(site, *entry) for entry in _main_assessments(lookup.assessments.get(code, []))],
         "charts": charts,
         "has_marks": any(chart["has_marks"] for chart in charts),
         "has_gaps": any(chart["has_gaps"] for chart in charts),
-        "parts": _parts(site, lookup.parts.get(code, []), series),
+        "parts": parts(site, lookup.parts.get(code, []), series),
         "corridors": [_flow(row) for row in lookup.flows.get(code, [])[:FLOWS_SHOWN]],
         "breaks": breaks,
         "definitions": [
@@ -127,9 +119,7 @@ def _content(site: Site, lookup: _Lookup, code: str) -> dict[str, Any]:
         ],
         "coverage": [_report(row) for row in lookup.coverage.get(code, [])],
         "changes": [
-            change_row(site, row)
-            for row in lookup.changes.get(code, [])
-            if row["kind"] != "revised" or row["difference"] != 0
+            change_row(site, row) for row in lookup.changes.get(code, []) if row["kind"] != "revised" or row["is_moved"]
         ][:CHANGES_SHOWN],
         "children": sorted(lookup.children.get(code, []), key=lambda entry: (name_order(entry[1]), entry[0])),
     }
@@ -138,7 +128,7 @@ def _content(site: Site, lookup: _Lookup, code: str) -> dict[str, Any]:
 def _main_series(series: list[Series]) -> list[Series]:
     """Selected totals, main measures first, years before quarters."""
     order = ("victims_detected", "victims_referred", "victims_identified", "persons_convicted")
-    chosen = [item for item in series if item.is_total and item.key.get("is_selected")]
+    chosen = [item for item in series if item.is_total and item.key.get("is_leading")]
     return sorted(
         chosen,
         key=lambda item: (
@@ -155,7 +145,7 @@ def _chart(site: Site, item: Series, series: list[Series]) -> dict[str, Any]:
         for other in series
         if other is not item
         and other.is_total
-        and not other.key.get("is_selected")
+        and not other.key.get("is_leading")
         and other.key["derivation"] != "chain_linked"
         and all(other.key[name] == item.key[name] for name in ("measure", "frequency", "unit", "area_role"))
     ]
@@ -171,12 +161,12 @@ def _chart(site: Site, item: Series, series: list[Series]) -> dict[str, Any]:
         "title": f"{label}, {words.label('frequency', item.key['frequency'])}" + (f", {role}" if role else ""),
         "svg": Markup(book.chart(item, width=440, height=190, others=others)),
         "legend": [
-            (colour, index > 0, book.describe(member))
+            (palette.colour_class(colour), index > 0, book.describe(member))
             for index, (colour, member) in enumerate(zip(colours, [item, *others], strict=True))
         ]
         if others
         else [],
-        "text": sentence(item.trend, words, item.key["unit"]) if item.trend else "",
+        "text": book.says(item) if item.trend else "",
         "step": step_sentence(item.trend),
         "change": change_sentence(item.trend),
         "has_marks": bool(book.marks(item)),
@@ -186,63 +176,59 @@ def _chart(site: Site, item: Series, series: list[Series]) -> dict[str, Any]:
 
 
 def _lead(site: Site, series: list[Series], coverage: list[dict[str, Any]]) -> str:
-    sources = {item.key["source"] for item in series} | {row["source"] for row in coverage}
+    """Who reports on the area, and of which years; sources by name, not by number."""
+    names = sorted(
+        {
+            site.published.source_name(code)
+            for code in [item.key["source"] for item in series] + [row["source"] for row in coverage]
+        }
+    )
     if not series:
         return "No series is published for this area itself; what is known about it stands below."
     periods = [period for item in series for period in site.book.columns["period"][item.rows]]
-    measures = {item.key["measure"] for item in series}
-    text = f"{_count(len(measures), 'measure')} from {_count(len(sources), 'source')}"
+    told = joined(names) if len(names) <= 4 else f"{', '.join(names[:3])} and others"
     first, last = min(periods)[:4], max(periods)[:4]
-    return f"{text}, {first} to {last}." if first != last else f"{text}, {first}."
+    return f"Figures of {told}, {first} to {last}." if first != last else f"Figures of {told}, {first}."
 
 
-def _count(count: int, word: str) -> str:
-    return f"{count} {word}{'s' if count != 1 else ''}"
-
-
-def _facts(site: Site, main: list[Series], assessments: list[tuple[Any, int, int]]) -> list[tuple[str, str, str]]:
+def _facts(site: Site, main: list[Series]) -> list[tuple[str, str, str]]:
+    """The newest figure of each main measure, and the one verdict on it."""
     book, words, facts, seen = site.book, site.published.words, [], set()
     for item in main:
-        if item.key["measure"] in seen or len(facts) == 4:
+        measure = item.key["measure"]
+        if measure in seen or len(facts) == FACTS:
             continue
-        seen.add(item.key["measure"])
-        last = book.last_point(item)
-        label = words.label("measure", item.key["measure"])
-        if last is None:
-            reasons = {reason for reason in book.columns["missing_reason"][item.rows] if reason}
-            why = words.label("missing_reason", sorted(reasons)[0]) if len(reasons) == 1 else "no exact figure"
-            facts.append((label, "–", why))
-            continue
-        period, value = last
-        small = period_label(period)
-        rates = book.columns.get("rate_per_100k")
-        if rates is not None:
-            at = book.columns["period"][item.rows].index(period)
-            rate = rates[item.rows][at]
-            small += f" · {number(rate)} per 100,000" if rate == rate else ""
-        facts.append((label, number(value), small))
-    trend = next((item for item in main if item.trend), None)
-    if trend is not None:
-        label = words.label("measure", trend.key["measure"])
-        facts.append((f"Trend, {label.lower()}", _short_verdict(trend, words), ""))
-    for view, period, position in assessments[:1]:
-        letter = view.states[view.main_method][period][position]
-        facts.append(("Compared with chance", _short_state(letter), period_label(view.periods[period])))
+        seen.add(measure)
+        label = words.label("measure", measure)
+        if item.key.get("reporter", "_T") not in ("_T", ""):
+            label += f", {words.label('reporter', item.key['reporter']).lower()} alone"
+        facts.append((label, *_newest(book, item, words)))
+        row = site.verdicts.of(item.key["area_code"], measure)
+        if row is not None:
+            small = f"{EVIDENCE.get(row['evidence_word'], '')}, {period_label(row['period_first'])} to {period_label(row['period_last'])}"
+            facts.append((f"Verdict, {words.label('measure', measure).lower()}", verdict_label(row), small))
     return facts
 
 
-def _short_verdict(series: Series, words: Any) -> str:
-    trend = series.trend or {}
-    if trend.get("eligibility") == "assessed":
-        return {"rose": "Rose", "fell": "Fell"}.get(trend["direction"], "No clear change")
-    return {"too_short": "Too short to judge"}.get(trend.get("eligibility", ""), "Not assessed")
-
-
-def _short_state(letter: str) -> str:
-    return {
-        "h": "High", "c": "Low", "n": "No pattern", "a": "Above range", "b": "Below range", "w": "Within range",
-        "x": "Not assessed", "s": "Hidden", "m": "Not reported",
-    }[letter]  # fmt: skip
+def _newest(book: Any, item: Series, words: Any) -> tuple[str, str]:
+    """The newest exact figure with its period and rate, or why there is none."""
+    last = book.last_point(item)
+    if last is None:
+        reasons = {reason for reason in book.columns["missing_reason"][item.rows] if reason}
+        return "–", words.label("missing_reason", sorted(reasons)[0]) if len(reasons) == 1 else "no exact figure"
+    period, value = last
+    columns = {name: values[item.rows] for name, values in book.columns.items()}
+    position = columns["period"].index(period)
+    at = columns["at"][position]
+    small = period_label(period)
+    rate = columns["rate_per_100k"][position] if "rate_per_100k" in columns else float("nan")
+    if rate == rate:
+        small += f" · {cells.mark(f'{at}.rate_per_100k', number(rate))} per 100,000"
+        basis = columns["rate_basis"][position] if "rate_basis" in columns else ""
+        small += " a year" if str(basis).startswith("annualised") else ""
+        carried = "is_population_carried" in columns and columns["is_population_carried"][position]
+        small += f", with the population of {period_label(columns['population_period'][position])}" if carried else ""
+    return cells.mark(f"{at}.value", number(value)), small
 
 
 def _main_assessments(entries: list[tuple[Any, int, int]]) -> list[tuple[Any, int, int]]:
@@ -272,83 +258,21 @@ def _assessment(site: Site, view: Any, period: int, position: int) -> dict[str, 
     return {
         "measure": words.measure(view.key["measure"], view.key["exploitation"]),
         "period": period_label(view.periods[period]),
-        "rate": number(view.rate[period][position]),
-        "interval": interval(view.rate_lower[period][position], view.rate_upper[period][position]),
+        "rate": view.cell("rate_per_100k", period, position, number(view.rate[period][position]))
+        + view.basis(period, position),
+        "interval": view.interval(period, position),
         "assessment": f"{reason[:1].upper()}{reason[1:]}" if letter == "x" else palette.STATES[letter]["label"],
-        "q": probability(view.q[method][period][position]) if letter in "hcnabw" else "–",
+        "q": view.cell("q_bh", period, position, probability(view.q[method][period][position]))
+        if letter in "hcnabw"
+        else "–",
         "emerging": view.emerging[position].capitalize() or "–",
         "method": words.label("method", method),
         "source": site.published.source_name(view.sources[position]),
     }
 
 
-def _parts(site: Site, rows: list[dict[str, Any]], series: list[Series]) -> list[dict[str, Any]]:
-    words = site.published.words
-    trends = {
-        (
-            item.key["measure"],
-            *(item.key[name] for name in PART_SPLITS),
-            item.key["source"],
-            item.key["frequency"],
-        ): item
-        for item in series
-        if len(item.split_by) == 1 and item.trend is not None
-    }
-    groups: dict[tuple, list[dict[str, Any]]] = {}
-    for row in rows:
-        split = next(name for name in PART_SPLITS if row[name] not in TOTALS)
-        key = (
-            row["measure"],
-            list(PART_SPLITS).index(split),
-            row["source"],
-            row.get("dataset", ""),
-            row.get("frequency", "A"),
-        )
-        groups.setdefault(key, []).append(row)
-    made = []
-    for (measure, index, source, _, frequency), members in sorted(groups.items()):
-        split = list(PART_SPLITS)[index]
-        periods = sorted({row["period"] for row in members})[-PERIODS_SHOWN:]
-        cells = {(row[split], row["period"]): row for row in members}
-        lines = []
-        for member in sorted(
-            {row[split] for row in members}, key=lambda code: (code.startswith("_"), words.label(split, code))
-        ):
-            key = dict.fromkeys(PART_SPLITS, "_T") | {split: member}
-            item = trends.get((measure, *key.values(), source, frequency))
-            lines.append(
-                {
-                    "name": words.label(split, member),
-                    "cells": [_cell(cells.get((member, period)), words) for period in periods],
-                    "trend": verdict(item.trend, words) if item else "–",
-                }
-            )
-        made.append(
-            {
-                "title": f"{words.label('measure', measure)} by {PART_SPLITS[split].lower()} "
-                f"({site.published.source_name(source)})",
-                "head": PART_SPLITS[split],
-                "periods": [period_label(period) for period in periods],
-                "rows": lines,
-            }
-        )
-    return made
-
-
-def _cell(row: dict[str, Any] | None, words: Any) -> str:
-    if row is None:
-        return "–"
-    if row["value"] == row["value"]:
-        return number(row["value"])
-    if row["lower"] == row["lower"] and row["upper"] == row["upper"] and row["upper"] > row["lower"]:
-        return interval(row["lower"], row["upper"])
-    return {"suppressed": "hidden"}.get(
-        row["missing_reason"], words.label("missing_reason", row["missing_reason"]) or "–"
-    )
-
-
 def _flow(row: dict[str, Any]) -> dict[str, Any]:
-    value = number(row["value"])
+    value = cells.number(row)
     if row["value"] != row["value"] and "suppressed" in str(row["eligibility_reason"]):
         value = "hidden"
     return {
@@ -358,8 +282,8 @@ def _flow(row: dict[str, Any]) -> dict[str, Any]:
         "target_name": row["area_name"],
         "period": period_label(row["period"]),
         "value": value,
-        "expected": number(row["expected_count"]),
-        "q": probability(row["q"]),
+        "expected": cells.number(row, "expected_count"),
+        "q": cells.probability(row, "q"),
     }
 
 
@@ -367,13 +291,30 @@ def _report(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "source": row["source_name"] or row["source"],
         "dataset": row["dataset_name"] or row["dataset"],
-        "reported": number(row["periods_reported_count"]),
-        "expected": number(row["periods_expected_count"]),
+        "reported": cells.number(row, "periods_reported_count"),
+        "expected": cells.number(row, "periods_expected_count"),
         "span": f"{period_label(row['first_period'])} to {period_label(row['last_period'])}",
         "issued": day(row["last_issued_on"]),
-        "late": f"{number(row['days_late'])} days late" if row["is_late"] else "",
-        "share": percent(row["coverage_share"]),
+        "late": f"{cells.number(row, 'days_late')} days late" if row["is_late"] else "",
+        "share": cells.percent(row, "coverage_share"),
     }
+
+
+def _verdicts(site: Site, code: str) -> list[dict[str, str]]:
+    """The one verdict on each measure of the area, with its reasons and how far the evidence carries."""
+    words, rows = site.published.words, []
+    for row in site.verdicts.of_area(code):
+        said = [verdict_sentence(row, words), of_areas(row), of_contributors(row, site.published)]
+        rows.append(
+            {
+                "measure": words.label("measure", row["measure"]),
+                "label": verdict_label(row),
+                "text": " ".join(part for part in said if part),
+                "reasons": reasons(row, words),
+                "evidence": EVIDENCE.get(row["evidence_word"], "–"),
+            }
+        )
+    return rows
 
 
 def _one_of(label: str) -> str:

@@ -1,4 +1,4 @@
-"""Contents of the changes page: figures against their previous issue, the largest differences explained."""
+"""Contents of the changes page: figures against their previous issue, the largest revisions first in words."""
 
 from __future__ import annotations
 
@@ -6,123 +6,112 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from reports.revisions import revised
-from reports.words import name_order, number, order_names, period_frequency, period_label, span
+from reports import cells
+from reports.revisions import moved_most
+from reports.words import is_missing, order_names, period_label
 
 if TYPE_CHECKING:
     from reports.pages import Site
 
 ROWS_PER_TABLE = 600
 EXPLAINED = 6
+SECTIONS = (
+    ("revised", "Revised figures", "Figures revised", "Figures that the source gave before and has changed."),
+    ("new", "New figures", "New figures", "Periods or areas that the previous issue did not hold."),
+    ("gone", "Figures no longer given", "No longer given", "Figures of the previous issue that the new one does not hold."),
+)  # fmt: skip
+KINDS = {"revised": "revised", "new": "new", "gone": "no longer given"}
 
 
 def changes(site: Site) -> dict[str, Any]:
     table = site.published.table("changes")
     if table.empty:
         return {"sections": [], "facts": [], "explanations": [], "provenance": {}}
-    words = site.published.words
-    moved = revised(table)
-    new, gone = table[table["kind"] == "new"], table[table["kind"] == "gone"]
-    facts = [
-        ("Figures revised", number(len(moved)), f"in {moved['area_code'].nunique()} areas"),
-        ("New figures", number(len(new)), f"in {new['area_code'].nunique()} areas"),
-        ("No longer given", number(len(gone)), f"in {gone['area_code'].nunique()} areas"),
-    ]
-    sections = []
-    for name, title, part, text in (
-        ("revised", "Revised figures", moved, "Figures that the source gave before and has changed."),
-        ("new", "New figures", new, "Periods or areas that the previous issue did not hold."),
-        ("gone", "Figures no longer given", gone, "Figures of the previous issue that the new one does not hold."),
-    ):
+    facts, sections = [], []
+    for kind, title, short, text in SECTIONS:
+        part = of_kind(table, kind)
+        count, places, key = ("figures_changed", "areas_changed", {"word": kind})
+        if kind == "revised":
+            count, places, key = ("figures_moved", "areas_moved", {})
+        if site.summary.row(count, **key):
+            areas = site.summary.counted(places, "area", **key)
+            facts.append((short, site.summary.number(count, **key), f"in {areas}"))
         if part.empty:
             continue
-        weight = part["size"] if name == "revised" else part["value"].abs().fillna(0)
-        shown = part.loc[weight.sort_values(ascending=False, kind="stable").index[:ROWS_PER_TABLE]]
-        shown = shown.sort_values(
-            ["area_name", "area_code", "measure", "exploitation", "sex", "age", "period", "source"],
+        shown = moved_most(part)[:ROWS_PER_TABLE].sort_values(
+            ["area_name", "area_code", "measure", "exploitation", "sex", "age", "period", "source", "dataset"],
             key=order_names,
         )
         sections.append(
             {
-                "id": name,
+                "id": kind,
                 "title": title,
                 "summary": text,
                 "rows": [change_row(site, row) for row in shown.to_dict("records")],
-                "total": len(part),
+                "is_cut": len(part) > ROWS_PER_TABLE,
+                "total": site.summary.number(count, **key),
             }
         )
     return {
         "sections": sections,
         "facts": facts,
-        "explanations": _explanations(site, moved, new, words),
+        "explanations": _explanations(site, of_kind(table, "revised")),
         "provenance": site.provenance(set(table["source"]), max(table["period"]), "tables/changes.csv"),
     }
+
+
+def of_kind(table: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Figures that are new, gone or revised; of the revised ones those that moved."""
+    mine = table[table["kind"] == kind]
+    return mine[mine["is_moved"]] if kind == "revised" else mine
 
 
 def change_row(site: Site, row: dict[str, Any]) -> dict[str, Any]:
     words = site.published.words
     splits = [words.label(split, row[split]) for split in ("sex", "age") if row[split] not in ("_T", "")]
-    kind = {"revised": "revised", "new": "new", "gone": "no longer given"}.get(row["kind"], row["kind"])
     return {
         "code": row["area_code"],
         "area": row["area_name"],
         "measure": ", ".join([words.measure(row["measure"], row["exploitation"]), *splits]),
         "period": period_label(row["period"]),
-        "before": span(row["previous_lower"], row["previous_upper"]),
-        "now": span(row["lower"], row["upper"]),
-        "difference": span(row["lower"] - row["previous_upper"], row["upper"] - row["previous_lower"], sign=True),
-        "kind": kind,
+        "before": before(row),
+        "now": cells.span(row),
+        "difference": difference(row),
+        "kind": KINDS.get(row["kind"], row["kind"]),
         "issues": f"{row['previous_issued_on'] or '–'} → {row['issued_on'] or '–'}",
         "source": site.published.source_name(row["source"]),
+        "dataset": site.published.dataset_name(row["source"], row["dataset"]),
     }
 
 
-def _explanations(site: Site, revisions: pd.DataFrame, new: pd.DataFrame, words: Any) -> list[dict[str, str]]:
-    """The areas whose totals moved most: by how much, which periods, and whether old figures or new ones did it."""
-    moved = pd.concat([revisions, new.assign(least=new["lower"], most=new["upper"], size=new["lower"].fillna(0))])
+def before(row: dict[str, Any]) -> str:
+    return cells.span(row, "previous_lower", "previous_upper")
+
+
+def difference(row: dict[str, Any]) -> str:
+    """By how much a figure moved; where one of the two is known only between bounds, from what to what."""
+    if not is_missing(row["difference"]):
+        return cells.signed(row, "difference")
+    earlier, now = before(row), cells.span(row)
+    return f"from {earlier} to {now}" if "–" not in (earlier, now) else "–"
+
+
+def _explanations(site: Site, revisions: pd.DataFrame) -> list[dict[str, str]]:
+    """The chosen totals that moved most, one figure each: figures of datasets that overlap are never added."""
+    words, made = site.published.words, []
+    revisions = revisions[revisions["is_selected"]]
     for split in ("exploitation", "sex", "age"):
-        moved = moved[moved[split].isin(["_T", ""])]
-    if moved.empty:
-        return []
-    moved = moved.assign(frequency=moved["period"].map(period_frequency))
-    # quarters repeat what the year says: the rarest frequency of a series speaks for it
-    series = ["area_code", "area_name", "measure", "source"]
-    moved = moved[moved["frequency"] == moved.groupby(series)["frequency"].transform("min")]
-    sums = moved.groupby(series)["size"].sum()
-    chosen = sums[sums > 0].sort_values(ascending=False, kind="stable").index[:EXPLAINED]
-    made = []
-    for code, name, measure, source in sorted(chosen, key=lambda key: (name_order(key[1]), key[2])):
-        part = moved[(moved["area_code"] == code) & (moved["measure"] == measure) & (moved["source"] == source)]
-        old, fresh = part[(part["kind"] == "revised") & (part["size"] > 0)], part[part["kind"] == "new"]
-        sentences = []
-        if len(old):
-            top = old.loc[old["size"].sort_values(kind="stable").index[-1]]
-            sentences.append(
-                f"{len(old)} earlier figure{'s' if len(old) != 1 else ''} ({_stretch(old['period'])}) changed by "
-                f"{_sum(old, sign=True)} in all; the largest: {period_label(top['period'])}, "
-                f"{span(top['previous_lower'], top['previous_upper'])} before, {span(top['lower'], top['upper'])} now."
-            )
-        if len(fresh):
-            figure = f"{_sum(fresh)} in all" if len(fresh) > 1 else _sum(fresh)
-            sentences.append(
-                f"New in this issue: {_stretch(fresh['period'])} ({figure}). The previous issue had no figure there."
-            )
-        sentences.append(f"Source: {site.published.source_name(source)}.")
+        revisions = revisions[revisions[split].isin(["_T", ""])]
+    for row in moved_most(revisions)[:EXPLAINED].sort_values(["area_name", "measure", "period"]).to_dict("records"):
         made.append(
             {
-                "code": code,
-                "area": name,
-                "headline": f"{words.label('measure', measure).lower()}, {_sum(part, sign=True)} over all periods",
-                "text": " ".join(sentences),
+                "code": row["area_code"],
+                "area": row["area_name"],
+                "headline": f"{words.label('measure', row['measure']).lower()}, {period_label(row['period'])}",
+                "text": f"{before(row)} before, {cells.span(row)} now ({difference(row)}). "
+                f"Source: {site.published.source_name(row['source'])}, "
+                f"{site.published.dataset_name(row['source'], row['dataset'])}, "
+                f"issues of {row['previous_issued_on'] or '–'} and {row['issued_on'] or '–'}.",
             }
         )
     return made
-
-
-def _stretch(periods: pd.Series) -> str:
-    first, last = period_label(min(periods)), period_label(max(periods))
-    return first if first == last else f"{first} to {last}"
-
-
-def _sum(part: pd.DataFrame, sign: bool = False) -> str:
-    return span(part["least"].sum(), part["most"].sum(), sign)

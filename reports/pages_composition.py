@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reports import maps
-from reports.words import name_order, number, percent, period_label, probability
+from reports import cells
+from reports.tables import parts_of
+from reports.words import measure_rank, name_order, period_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,49 +25,46 @@ def compositions(site: Site) -> dict[str, Any] | None:
     table = site.published.table("compositions")
     if table.empty:
         return None
-    tables = table.drop_duplicates(PLACE)
-    assessed, refused = tables[tables["eligibility"] == "assessed"], tables[tables["eligibility"] != "assessed"]
+    summary = site.summary
     moved = table[table["direction"].isin(["grew", "shrank"])]
-    shifted = [_shift(site, rows) for _, rows in moved.groupby(PLACE, sort=False)]
-    shifted.sort(key=lambda row: row["order"])
-    areas = moved["area_code"].nunique()
-    summary = f"{number(len(assessed))} mix{'es' if len(assessed) != 1 else ''} of forms could be compared between two years; "
-    summary += (
-        f"{number(len(shifted))} in {number(areas)} area{'s' if areas != 1 else ''} shifted."
-        if areas
-        else "none shifted."
-    )
-    reasons = refused["eligibility_reason"].value_counts()
+    shifted = sorted((_shift(site, rows) for _, rows in parts_of(moved, PLACE)), key=lambda row: row["order"])
+    assessed = table[table["eligibility"] == "assessed"]
     newest = str(assessed["period_last"].max()) if len(assessed) else ""
+    known = summary.row("compositions_assessed") is not None
+    text = (
+        f"{summary.number('compositions_assessed')} of {summary.of('compositions_assessed')} mixes of forms could be "
+        "compared between two years"
+        if known
+        else ""
+    )
+    text += "; the table holds those that shifted." if shifted else "; none shifted."
     return {
-        "summary": summary,
+        "summary": text.removeprefix("; ").capitalize() if not known else text,
         "rows": shifted[:ROWS],
-        "total": len(shifted),
-        "refused_count": number(len(refused)),
-        "count": number(len(tables)),
+        "is_cut": len(shifted) > ROWS,
+        "total": "",
         "refused": [
-            {"reason": f"{text[:1].upper()}{text[1:]}", "count": number(reasons[text])}
-            for text in sorted(reasons.index, key=lambda text: (-reasons[text], text))
+            {"reason": f"{row['word'][:1].upper()}{row['word'][1:]}", "count": cells.number(row)}
+            for row in sorted(summary.rows("compositions_left_out"), key=lambda row: (-row["value"], row["word"]))
         ],
-        "facts": site.provenance(assessed["source"].unique(), newest, "tables/compositions.csv")
-        if len(assessed)
-        else None,
+        "facts": site.provenance(set(assessed["source"]), newest, "tables/compositions.csv") if len(assessed) else None,
     }
 
 
 def _shift(site: Site, rows: pd.DataFrame) -> dict[str, Any]:
     """What moved in one area between two years."""
-    words, first = site.published.words, rows.iloc[0]
+    words, first = site.published.words, rows.iloc[0].to_dict()
     moves = {
         direction: "; ".join(
-            f"{words.label('exploitation', row.exploitation)} {percent(row.share_first)} to {percent(row.share_last)}"
-            for row in rows[rows["direction"] == direction].sort_values("exploitation").itertuples()
+            f"{words.label('exploitation', row['exploitation'])} {cells.percent(row, 'share_first')} to "
+            f"{cells.percent(row, 'share_last')}"
+            for row in rows[rows["direction"] == direction].sort_values("exploitation").to_dict("records")
         )
         for direction in ("grew", "shrank")
     }
     return {
         "order": (
-            *maps.measure_rank(str(first["measure"])), site.book.level_rank(first["area_level"]), name_order(first["area_name"]),
+            *measure_rank(str(first["measure"])), site.book.level_rank(first["area_level"]), name_order(first["area_name"]),
             str(first["area_code"]), str(first["source"]), str(first["dataset"]), str(first["comparison"]),
         ),
         "code": first["area_code"],
@@ -76,7 +74,7 @@ def _shift(site: Site, rows: pd.DataFrame) -> dict[str, Any]:
         "years": f"{period_label(first['period_first'])} to {period_label(first['period_last'])}",
         "grew": moves["grew"] or "–",
         "shrank": moves["shrank"] or "–",
-        "size": number(first["cramers_v"], 2),
-        "q": probability(first["q_bh"]),
-        "q_strict": probability(first["q_by"]),
+        "size": cells.number(first, "cramers_v", 2),
+        "q": cells.probability(first, "q_bh"),
+        "q_strict": cells.probability(first, "q_by"),
     }  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from reports import maps, palette
-from reports.words import interval, name_order, number, order_names, percent, period_label, probability
+from reports import cells
+from reports.tables import parts_of
+from reports.words import measure_rank, name_order, order_names, period_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from reports.pages import Site
 
 ROWS_PER_TABLE = 600
+ASSESSMENTS = {"above": "larger than expected", "below": "smaller than expected"}
 HEAT_ROWS, HEAT_COLUMNS = 25, 18
 
 
@@ -24,29 +26,35 @@ def corridors(site: Site) -> dict[str, Any]:
     words = site.published.words
     sections = []
     keys = ["measure", "counterpart_role", "source", "dataset"]
-    groups = sorted(table.groupby(keys, sort=True), key=lambda entry: (maps.measure_rank(entry[0][0]), entry[0]))
+    groups = sorted(parts_of(table, keys), key=lambda entry: (measure_rank(entry[0][0]), entry[0]))
     for key, group in groups:
         measure, role, source, dataset = key
         period = group["period"].max()
         now = group[group["period"] == period].sort_values(
             ["counterpart_area_name", "area_name", "counterpart_area", "area_code"], key=order_names, ignore_index=True
         )
-        assessed = now[now["eligibility"] == "assessed"]
-        strong = assessed[(assessed["q"] < 0.05) & (assessed["residual"] > 0)]
+        place = {"measure": measure, "source": source, "dataset": dataset, "period": period, "word": role}
+        summary = site.summary
         title = f"{words.label('counterpart_role', role)} and place of detection: "
         title += f"{words.label('measure', measure).lower()}, {period_label(period)}"
-        if sum(other[0][:2] == key[:2] for other in groups) > 1:
+        if [other[0][:2] for other in groups].count(key[:2]) > 1:
             title += f" ({site.published.source_name(source)})"
         sections.append(
             {
                 "id": "-".join(str(part) for part in (measure, role, source, dataset)).replace("_", "-").lower(),
                 "title": title,
-                "summary": f"{len(now)} flows, {len(assessed)} of them large enough to assess, {len(strong)} larger "
-                "than origin and destination alone would give.",
-                "heat": _heat(now, words.label("counterpart_role", role)) if now["area_code"].nunique() > 1 else None,
+                "summary": f"{summary.number('flows', **place)} flows, {summary.number('flows_assessed', **place)} of them large "
+                f"enough to assess, {summary.number('flows_larger_than_expected', **place)} larger than origin and destination "
+                "alone would give."
+                if summary.row("flows", **place)
+                else "",
+                "heat": _heat(now, words.label("counterpart_role", role), summary, place)
+                if len(set(now["area_code"])) > 1
+                else None,
                 "ends": [end for end in (_concentration(now, *each, words) for each in ENDS) if end],
                 "rows": [_flow_row(words, row) for row in now.head(ROWS_PER_TABLE).to_dict("records")],
-                "total": len(now),
+                "is_cut": len(now) > ROWS_PER_TABLE,
+                "total": summary.number("flows", **place),
                 "facts": site.provenance([source], period, "tables/corridors.csv"),
             }
         )
@@ -71,9 +79,9 @@ def _concentration(now: pd.DataFrame, code: str, name: str, end: str, title: str
             {
                 "code": row[code],
                 "name": row[name],
-                "effective": number(row[f"{end}_effective_number"], 1),
-                "hhi": number(row[f"{end}_hhi"], 2),
-                "top3": percent(row[f"{end}_top3_share"]),
+                "effective": cells.number(row, f"{end}_effective_number", 1),
+                "hhi": cells.number(row, f"{end}_hhi", 2),
+                "top3": cells.percent(row, f"{end}_top3_share"),
                 "reason": "" if row[f"{end}_eligibility"] == "assessed"
                 else words.reason(row[f"{end}_eligibility"], row[f"{end}_reason"]),
             }
@@ -84,57 +92,63 @@ def _concentration(now: pd.DataFrame, code: str, name: str, end: str, title: str
 
 def _flow_row(words: Any, row: dict[str, Any]) -> dict[str, Any]:
     assessed = row["eligibility"] == "assessed"
-    stands_out = assessed and row["q"] < 0.05 and row["residual"] > 0
-    value = number(row["value"])
-    if value == "–" and row.get("lower") == row.get("lower") and row.get("lower") is not None:
-        value = interval(row["lower"], row["upper"])
+    value = cells.figure(row)
     return {
         "origin": row["counterpart_area"],
         "origin_name": row["counterpart_area_name"],
         "target": row["area_code"],
         "target_name": row["area_name"],
         "value": value,
-        "expected": number(row["expected_count"]),
-        "share": percent(row["share"], 1),
-        "quotient": number(row["location_quotient"], 2),
-        "q": probability(row["q"]),
-        "assessment": ("larger than expected" if stands_out else "as expected")
+        "expected": cells.number(row, "expected_count"),
+        "share": cells.percent(row, "share", 1),
+        "quotient": cells.number(row, "location_quotient", 2),
+        "q": cells.probability(row, "q"),
+        "assessment": ASSESSMENTS.get(row.get("assessment", ""), "as expected")
         if assessed
         else words.reason(row["eligibility"], row["eligibility_reason"]),
         "period": period_label(row["period"]),
     }
 
 
-def _heat(now: Any, corner: str) -> dict[str, Any]:
-    """A table of the larger origins and destinations (by their visible sum), both in the order of names."""
-    rows = now.groupby("counterpart_area")["value"].sum().sort_values(ascending=False, kind="stable")
-    columns = now.groupby("area_code")["value"].sum().sort_values(ascending=False, kind="stable")
+def largest_ends(summary: Any, statistic: str, place: dict[str, str], names: dict[str, str], count: int) -> list[str]:
+    """The areas at one end with the largest sums of flows, as the table `summary` has them, in the order of names."""
+    rows = {row["area_code"]: row["lower"] for row in summary.rows(statistic, **place)}
+    largest = sorted(
+        names, key=lambda code: (-(rows.get(code, 0) if rows.get(code, 0) == rows.get(code, 0) else 0), code)
+    )
+    return sorted(largest[:count], key=lambda code: (name_order(names[code]), code))
+
+
+def _heat(now: Any, corner: str, summary: Any, place: dict[str, str]) -> dict[str, Any]:
+    """A table of the larger origins and destinations, both in the order of names."""
     names = dict(zip(now["counterpart_area"], now["counterpart_area_name"], strict=True))
     targets = dict(zip(now["area_code"], now["area_name"], strict=True))
-    origins = sorted(rows.index[:HEAT_ROWS], key=lambda code: (name_order(names[code]), code))
-    destinations = sorted(columns.index[:HEAT_COLUMNS], key=lambda code: (name_order(targets[code]), code))
-    cells = {(row["counterpart_area"], row["area_code"]): row for row in now.to_dict("records")}
-    highest = max((row["value"] for row in cells.values() if row["value"] == row["value"]), default=1) or 1
+    origins = largest_ends(summary, "flows_sum_by_origins", place, names, HEAT_ROWS)
+    destinations = largest_ends(summary, "flows_sum_by_destinations", place, targets, HEAT_COLUMNS)
+    held = {(row["counterpart_area"], row["area_code"]): row for row in now.to_dict("records")}
+    highest = max((row["value"] for row in held.values() if row["value"] == row["value"]), default=1) or 1
     made = []
     for origin in origins:
         line = []
         for target in destinations:
-            row = cells.get((origin, target))
+            row = held.get((origin, target))
             if row is None:
-                line.append({"text": "", "style": "", "kind": "", "title": ""})
+                line.append({"text": "", "kind": "", "title": ""})
                 continue
             known = row["value"] == row["value"]
             level = min(int(math.log1p(row["value"]) / math.log1p(highest) * 5), 4) if known else 0
-            ink = "#ffffff" if level >= 3 else palette.INK
-            out = row["eligibility"] == "assessed" and row["q"] < 0.05 and row["residual"] > 0
+            out = row.get("assessment") == "above"
             line.append(
                 {
-                    "text": number(row["value"]) if known else unshown(row),
-                    "style": f"background:{palette.RAMP[level]};color:{ink}" if known else "",
-                    "kind": ("hidden-value" if unshown(row) == "×" else "") if not known else "out" if out else "",
+                    "text": cells.number(row) if known else unshown(row),
+                    "kind": f"level-{level}{' out' if out else ''}"
+                    if known
+                    else "hidden-value"
+                    if unshown(row) == "×"
+                    else "",
                     "title": f"{names[origin]} to {targets[target]}: "
                     + (
-                        f"{number(row['value'])}, expected {number(row['expected_count'])}"
+                        f"{cells.number(row)}, expected {cells.number(row, 'expected_count')}"
                         if known
                         else "hidden or not assessed"
                     ),
@@ -142,8 +156,8 @@ def _heat(now: Any, corner: str) -> dict[str, Any]:
             )
         made.append({"name": names[origin], "cells": line})
     cut = ""
-    if len(rows) > HEAT_ROWS or len(columns) > HEAT_COLUMNS:
-        cut = f" Shown: the {len(origins)} origins and {len(destinations)} destinations with the largest visible sums."
+    if len(names) > HEAT_ROWS or len(targets) > HEAT_COLUMNS:
+        cut = " Shown: the origins and destinations with the largest sums."
     return {
         "corner": f"{corner} ↓ · detected in →",
         "caption": "Flows in the last period",
@@ -158,4 +172,4 @@ def _heat(now: Any, corner: str) -> dict[str, Any]:
 def unshown(row: dict[str, Any]) -> str:
     """What stands for a flow without an exact figure: its upper bound where that may be shown."""
     upper = row.get("upper")
-    return f"≤ {number(upper)}" if upper is not None and upper == upper else "×"
+    return f"≤ {cells.number(row, 'upper')}" if upper is not None and upper == upper else "×"

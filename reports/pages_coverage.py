@@ -4,37 +4,52 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from markupsafe import Markup
 
+from reports import cells
 from reports.drawings import Line, Point, line_chart, share_bar
-from reports.maps import MEASURE_ORDER
-from reports.words import day, number, order_names, percent, period_label, period_position, span
+from reports.maps import measure_rank
+from reports.tables import grouped
+from reports.words import day, is_missing, order_names, period_label, period_position
 
 if TYPE_CHECKING:
     from reports.pages import Site
 
 ROWS_PER_TABLE = 600
+NAMES_SHOWN = 5
+DATASET = ("source", "dataset", "frequency")
 
 
 def coverage(site: Site) -> dict[str, Any]:
-    published, words = site.published, site.published.words
+    published = site.published
     table = published.table("coverage")
-    content: dict[str, Any] = {"late": [], "sources": [], "gaps": [], "gaps_total": 0, "unmapped": []}
+    content: dict[str, Any] = {
+        "late": [],
+        "sources": [],
+        "gaps": [],
+        "gaps_cut": False,
+        "gaps_total": "",
+        "unmapped": [],
+    }
     if len(table):
-        table = table.sort_values(
-            ["source_name", "dataset_name", "area_name", "area_code"], key=order_names, ignore_index=True
-        )
-        records = [_coverage_row(row) for row in table.to_dict("records")]
-        content["late"] = _together(
-            [row for row in records if row["is_late"]], ("last_period", "issued", "due", "days")
-        )
-        incomplete = [row for row in records if row["raw_share"] == row["raw_share"] and row["raw_share"] < 1]
-        content["gaps"], content["gaps_total"] = incomplete[:ROWS_PER_TABLE], len(incomplete)
-        content["unmapped"] = _together([row for row in records if row["raw_unmapped"] > 0], ())
-        content["sources"] = [
-            _source_row(words, key, group)
-            for key, group in table.groupby(["source", "source_name", "dataset", "dataset_name"], sort=True)
+        rows = table.sort_values(
+            ["source_name", "dataset_name", "frequency", "area_name", "area_code"], key=order_names, ignore_index=True
+        ).to_dict("records")
+        late = [row for row in rows if row["is_late"]]
+        content["late"] = [
+            _coverage_row(site, members[0]) | _areas(members)
+            for members in grouped(late, (*DATASET, "last_period", "last_issued_on", "due_on", "days_late")).values()
+        ]
+        incomplete = [row for row in rows if row["coverage_share"] < 1]
+        content["gaps"] = [_coverage_row(site, row) for row in incomplete[:ROWS_PER_TABLE]]
+        content["gaps_cut"] = len(incomplete) > ROWS_PER_TABLE
+        content["sources"] = [_source_row(site, members) for members in grouped(rows, DATASET).values()]
+        unmapped = [row for row in rows if row["unmapped_count"] > 0]
+        content["unmapped"] = [
+            _coverage_row(site, members[0])
+            | _areas(members)
+            | {"count": _of_dataset(site, "coverage_unmapped_rows", members[0])}
+            for members in grouped(unmapped, DATASET).values()
         ]
     content["reporting"] = _reporting(site)
     content["missing"] = _missing(site)
@@ -43,134 +58,125 @@ def coverage(site: Site) -> dict[str, Any]:
     return content
 
 
-def _together(records: list[dict[str, Any]], same: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Rows of one dataset that agree in `same` as one row, with its areas named or, from six on, counted."""
-    groups: dict[tuple, list[dict[str, Any]]] = {}
-    for row in records:
-        groups.setdefault((row["source"], row["dataset"], *(row[name] for name in same)), []).append(row)
-    return [
-        members[0]
-        | {
-            "areas": [(row["code"], row["area"]) for row in members] if len(members) <= 5 else [],
-            "areas_count": f"{len(members)} areas",
-            "count": number(sum(row["raw_unmapped"] for row in members)),
-        }
-        for members in groups.values()
-    ]
+def _areas(members: list[dict[str, Any]]) -> dict[str, Any]:
+    """The areas of rows that agree in everything else, by name; from six on they fold away."""
+    return {
+        "areas": [(row["area_code"], row["area_name"] or row["area_code"]) for row in members],
+        "is_folded": len(members) > NAMES_SHOWN,
+    }
 
 
-def _coverage_row(row: dict[str, Any]) -> dict[str, Any]:
+def _of_dataset(site: Site, statistic: str, row: dict[str, Any]) -> str:
+    return site.summary.number(statistic, **{name: row[name] for name in DATASET})
+
+
+def _coverage_row(site: Site, row: dict[str, Any]) -> dict[str, Any]:
     share = row["coverage_share"]
-    unmapped = row["unmapped_count"]
+    words = site.published.words
     return {
         "source": row["source_name"] or row["source"],
         "dataset": row["dataset_name"] or row["dataset"],
+        "frequency": words.label("frequency", row["frequency"]),
         "code": row["area_code"],
         "area": row["area_name"] or row["area_code"],
         "span": f"{period_label(row['first_period'])} to {period_label(row['last_period'])}",
         "last_period": period_label(row["last_period"]) or "–",
         "issued": day(row["last_issued_on"]),
         "due": day(row["due_on"]),
-        "days": number(row["days_late"]),
-        "is_late": bool(row["is_late"]),
-        "reported": number(row["periods_reported_count"]),
-        "expected": number(row["periods_expected_count"]),
-        "share": percent(share),
-        "bar": Markup(share_bar(share, percent(share))) if share == share else "",
-        "raw_share": share,
-        "raw_unmapped": 0 if unmapped != unmapped else unmapped,
-        "count": number(unmapped),
+        "days": cells.number(row, "days_late"),
+        "reported": cells.number(row, "periods_reported_count"),
+        "expected": cells.number(row, "periods_expected_count"),
+        "share": cells.percent(row, "coverage_share"),
+        "bar": Markup(share_bar(share, cells.percent(row, "coverage_share"))) if share == share else "",
     }
 
 
-def _source_row(words: Any, key: tuple, group: pd.DataFrame) -> dict[str, Any]:
-    expected = group["periods_expected_count"].sum()
-    share = group["periods_reported_count"].sum() / expected if expected else float("nan")
-    first, last = (
-        [value for value in group["first_period"] if value],
-        [value for value in group["last_period"] if value],
-    )
-    notes = sorted(set(group["quality_note"]) - {""})
+def _source_row(site: Site, members: list[dict[str, Any]]) -> dict[str, Any]:
+    """A dataset at one frequency: years and quarters are never in one row."""
+    first, key = members[0], {name: members[0][name] for name in DATASET}
+    periods = [
+        period_label(row["period"])
+        for statistic in ("coverage_first_period", "coverage_last_period")
+        for row in site.summary.rows(statistic, **key)[:1]
+    ]
+    due = site.summary.rows("coverage_next_due", **key)
+    notes = sorted({row["quality_note"] for row in members} - {""})
+    row = site.summary.row("coverage_periods", **key)
+    share = site.summary.share("coverage_periods", **key)
+    known = row is not None and not is_missing(row["value"]) and row["denominator"] > 0
     return {
-        "source": key[1] or key[0],
-        "dataset": key[3] or key[2],
-        "frequency": {"A": "year", "Q": "quarter", "M": "month"}.get(group["frequency"].iat[0], "–"),
-        "span": f"{period_label(min(first))} to {period_label(max(last))}" if first and last else "–",
-        "areas": number(group["area_code"].nunique()),
-        "share": percent(share),
-        "bar": Markup(share_bar(share, percent(share))) if share == share else "",
-        "unmapped": number(group["unmapped_count"].fillna(0).sum()),
-        "issued": day(max(group["last_issued_on"])),
-        "due": day(min([value for value in group["due_on"] if value], default="")),
+        "source": first["source_name"] or first["source"],
+        "dataset": first["dataset_name"] or first["dataset"],
+        "frequency": {"A": "year", "Q": "quarter", "M": "month"}.get(first["frequency"], "–"),
+        "span": " to ".join(periods) or "–",
+        "areas": _of_dataset(site, "coverage_areas", first),
+        "share": share,
+        "bar": Markup(share_bar(row["value"] / row["denominator"], share)) if row is not None and known else "",
+        "unmapped": _of_dataset(site, "coverage_unmapped_rows", first),
+        "issued": day(max(row["last_issued_on"] for row in members)),
+        "due": day(due[0]["word"]) if due else "–",
         "note": "; ".join(notes),
     }
 
 
 def _reporting(site: Site) -> list[dict[str, Any]]:
     """Areas with a figure (exact, bounded or hidden) a period: one small chart a measure, level and frequency."""
-    table = site.published.table("observations")
-    if table.empty:
-        return []
-    words = site.published.words
-    totals = table
-    for split in ("exploitation", "sex", "age", "counterpart_area", "detail", "offence"):
-        if split in totals:
-            totals = totals[totals[split].isin(["_T", "_Z", ""])]
-    gone = totals["missing_reason"].isin(["not_reported", "not_collected", "not_applicable"])
-    made, order = [], []
-    for (measure, level, frequency), group in totals[~gone].groupby(["measure", "area_level", "frequency"], sort=True):
-        counts = group.groupby("period")["area_code"].nunique()
-        if len(counts) < 2 or counts.max() < 3:
+    words, made = site.published.words, []
+    rows = [row for row in site.summary.rows("areas_reporting", source="_T", dataset="_T") if row["period"] != "_T"]
+    for (measure, level, frequency), members in grouped(rows, ("measure", "area_level", "frequency")).items():
+        members.sort(key=lambda row: period_position(row["period"]))
+        if len(members) < 2 or max(row["value"] for row in members) < 3:
             continue
         points = [
-            Point(period_position(period), float(count), f"{period_label(period)}: {count} areas")
-            for period, count in counts.items()
+            Point(
+                period_position(row["period"]),
+                row["value"],
+                f"{period_label(row['period'])}: {cells.number(row)} areas",
+            )
+            for row in members
         ]
         title = f"{words.label('measure', measure)}, {words.label('area_level', level).lower()}"
         title += "" if frequency == "A" else f", {words.label('frequency', frequency)}"
-        sources = group["source"].nunique()
-        text = f"{int(counts.iloc[-1])} areas in {period_label(counts.index[-1])}, "
-        text += f"{sources} source{'s' if sources != 1 else ''}"
-        order.append(MEASURE_ORDER.index(measure) if measure in MEASURE_ORDER else len(MEASURE_ORDER))
+        key = {"measure": measure, "area_level": level, "frequency": frequency}
+        text = f"{cells.number(members[-1])} areas in {period_label(members[-1]['period'])}, "
+        text += site.summary.counted("sources_reporting", "source", **key)
         drawing = line_chart([Line(points)], title=f"Areas reporting: {title}")
-        made.append({"title": title, "svg": Markup(drawing), "text": text})
-    return [made[index] for index in sorted(range(len(made)), key=lambda index: (order[index], index))]
+        made.append((measure_rank(measure), level, frequency, {"title": title, "svg": Markup(drawing), "text": text}))
+    return [entry[-1] for entry in sorted(made, key=lambda entry: entry[:3])]
 
 
 def _missing(site: Site) -> list[dict[str, str]]:
-    table = site.published.table("observations")
-    if table.empty:
-        return []
-    reasons = table.loc[table["missing_reason"] != "", "missing_reason"].value_counts().sort_index()
     return [
         {
-            "reason": site.published.words.label("missing_reason", reason).capitalize(),
-            "count": number(count),
-            "share": percent(count / len(table), 1),
+            "reason": site.published.words.label("missing_reason", row["word"]).capitalize(),
+            "count": cells.number(row),
+            "share": cells.ratio(row, "value", row, "denominator", cells.words.percent, 1),
         }
-        for reason, count in reasons.items()
+        for row in sorted(site.summary.rows("cells_without_exact_figure"), key=lambda row: row["word"])
     ]
+
+
+VERDICTS = (
+    ("under", "in {} parts fall short"),
+    ("over", "in {} parts exceed the total"),
+    ("undecided", "{} cannot be decided because parts are known only between bounds"),
+)
 
 
 def _reconciliation(site: Site) -> dict[str, Any] | None:
     table = site.published.table("reconciliation")
     if table.empty:
         return None
-    words = site.published.words
-    counts = table["verdict"].value_counts()
-    equal, total = int(counts.get("equal", 0)), len(table)
-    text = f"{number(total)} totals were compared with their parts: {number(equal)} add up"
-    for verdict, wording in (
-        ("under", "parts fall short"),
-        ("over", "parts exceed"),
-        ("undecided", "cannot be decided"),
-    ):
-        if counts.get(verdict, 0):
-            text += (
-                f", in {number(counts[verdict])} {wording}"
-                if verdict != "undecided"
-                else f", {number(counts[verdict])} {wording} because parts are known only between bounds"
-            )
+    words, summary = site.published.words, site.summary
+    text = ""
+    if summary.row("totals_compared"):
+        text = f"{summary.number('totals_compared')} totals were compared with their parts"
+        if summary.has("totals_by_verdict", word="equal"):
+            text += f": {summary.number('totals_by_verdict', word='equal')} add up"
+        for verdict, wording in VERDICTS:
+            if summary.has("totals_by_verdict", word=verdict):
+                text += f", {wording.format(summary.number('totals_by_verdict', word=verdict))}"
+        text += "."
     differing = table[table["verdict"] != "equal"]
     size_of_gap = differing[["gap_lower", "gap_upper"]].abs().max(axis=1)
     largest = differing.loc[size_of_gap.sort_values(ascending=False, kind="stable").index[:ROWS_PER_TABLE]]
@@ -182,12 +188,12 @@ def _reconciliation(site: Site) -> dict[str, Any] | None:
             "measure": words.label("measure", row["measure"]),
             "period": period_label(row["period"]),
             "split": str(row["split"]).replace("_", " "),
-            "total": number(row["total_value"]),
-            "parts": span(row["parts_lower"], row["parts_upper"]),
-            "gap": span(row["gap_lower"], row["gap_upper"], sign=True),
+            "total": cells.number(row, "total_value"),
+            "parts": cells.span(row, "parts_lower", "parts_upper"),
+            "gap": cells.span(row, "gap_lower", "gap_upper", sign=True),
             "verdict": words.label("verdict", row["verdict"]),
             "source": site.published.source_name(row["source"]),
         }
         for row in largest.to_dict("records")
     ]
-    return {"summary": text + ".", "rows": rows, "total": len(differing)}
+    return {"summary": text, "rows": rows, "is_cut": len(differing) > ROWS_PER_TABLE, "total": ""}

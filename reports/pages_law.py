@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
-from reports import palette
+from reports import cells, palette
 from reports.drawings import Span, timeline
-from reports.words import date_position, day, order_names, percent
+from reports.tables import parts_of
+from reports.words import date_position, day, order_names
 
 if TYPE_CHECKING:
     from reports.pages import Site
@@ -37,9 +38,9 @@ def definitions(site: Site) -> dict[str, Any]:
     return {
         "timeline": Markup(bars),
         "matrix": matrix[:ROWS_PER_TABLE],
-        "matrix_total": len(matrix),
+        "matrix_cut": len(matrix) > ROWS_PER_TABLE,
         "breaks": rows[:ROWS_PER_TABLE],
-        "breaks_total": len(rows),
+        "breaks_cut": len(rows) > ROWS_PER_TABLE,
         "facts": site.provenance([], "", "tables/comparability.csv") | {"source": "law tables of this release"},
     }
 
@@ -80,8 +81,8 @@ def definition_row(row: dict[str, Any]) -> dict[str, Any]:
         "act": "matches" if row["has_act_match"] else "differs",
         "means": "matches" if row["has_means_match"] else "differs",
         "child": "matches" if row["has_child_rule_match"] else "differs",
-        "purposes": percent(row["purposes_share"]),
-        "elements": percent(row["elements_share"]),
+        "purposes": cells.percent(row, "purposes_share"),
+        "elements": cells.percent(row, "elements_share"),
         "penalties": row.get("penalties", "") or "–",
         "citation": row.get("citation", "") or "–",
         "review": str(row.get("review_status", "")).replace("_", " ") or "–",
@@ -95,7 +96,7 @@ def _timeline(table: pd.DataFrame, as_of: str) -> str:
         return ""
     first = max(min(starts), end - 30)
     rows = []
-    for (name, code), group in table.groupby(["area_name", "jurisdiction"], sort=True):
+    for (name, code), group in parts_of(table, ["area_name", "jurisdiction"]):
         spans = []
         for row in group.to_dict("records"):
             start = date_position(row["valid_from"]) if row["valid_from"] else first

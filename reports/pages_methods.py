@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
+from reports import cells
 from reports.tables import field_type
-from reports.words import name_order, number, size, span
+from reports.words import name_order, number, size
 
 if TYPE_CHECKING:
     from reports.pages import Site
@@ -17,12 +16,8 @@ ROWS_PER_TABLE = 600
 
 
 def methods(site: Site) -> dict[str, Any]:
-    published, words = site.published, site.published.words
-    families = []
-    for name, label in (("trends", "Trends"), ("hotspots", "Map")):
-        table = published.table(name)
-        if not table.empty and "family_id" in table:
-            families += _families(words, label, table[table["family_id"] != ""])
+    published = site.published
+    families = [row for name, label in FAMILIES for row in _families(site, name, label)]
     datasets = published.table("datasets")
     rows = []
     if len(datasets):
@@ -46,25 +41,29 @@ def methods(site: Site) -> dict[str, Any]:
     }
 
 
-def _families(words: Any, label: str, table: pd.DataFrame) -> list[dict[str, str]]:
+FAMILIES = (("trends", "Trends"), ("hotspots", "Map"), ("alerts", "Alerts"), ("compositions", "Mix of forms"))
+
+
+def _families(site: Site, table: str, label: str) -> list[dict[str, str]]:
     """Families of one kind of question in one row: how many there are, how many tests each holds, what was found."""
-    rows = []
-    keys = [name for name in ("area_level", "measure", "exploitation", "method") if name in table]
-    for key, group in table.groupby(keys, sort=True):
-        named = dict(zip(keys, key, strict=True))
-        sizes = group.groupby("family_id")["family_count"].max().fillna(0)
-        question = f"{label}: {words.measure(named['measure'], named.get('exploitation'))}"
-        question += f", {words.label('area_level', named['area_level']).lower()}"
+    words, summary, rows = site.published.words, site.summary, []
+    for row in summary.rows(f"{table}_families"):
+        key = {name: row[name] for name in ("measure", "exploitation", "area_level", "word")}
+        smallest, largest = (summary.row(f"{table}_family_{side}", **key) for side in ("smallest", "largest"))
+        tests = [cells.number(each) for each in (smallest, largest) if each]
+        same = smallest is not None and largest is not None and smallest["value"] == largest["value"]
+        question = f"{label}: {words.measure(row['measure'], row['exploitation'])}"
+        question += f", {words.label('area_level', row['area_level']).lower()}"
         rows.append(
             {
                 "question": question,
-                "method": words.label("method", named.get("method", "")),
-                "families": number(len(sizes)),
-                "tests": number(sizes.min()) if sizes.min() == sizes.max() else span(sizes.min(), sizes.max()),
-                "found": number((group["q_bh"] <= 0.05).sum()),
+                "method": words.label("method", row["word"]),
+                "families": cells.number(row),
+                "tests": tests[0] if same else " to ".join(tests),
+                "found": summary.number(f"{table}_found", **key),
             }
         )
-    return rows
+    return sorted(rows, key=lambda each: (each["question"], each["method"]))
 
 
 def _plain(code: Any) -> str:

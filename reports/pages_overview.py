@@ -7,85 +7,75 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from reports import map_data, maps, pages_signals, palette
+from reports import cells, map_data, maps, pages_signals, palette
 from reports.drawings import area_map, swatch
-from reports.findings import FAIR, LIMITED, STRONG, findings
+from reports.findings import findings, no_findings
 from reports.tables import linked_data
-from reports.words import interval, number, order_names, percent, period_label, span
+from reports.words import measure_rank, number, order_names, period_label
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from reports.pages import Site
+    from reports.summary import Summary
 
 MAP_PAGE_BYTES = 2_500_000
 
 ROWS_PER_TABLE = 600
 
-STRONG_WORDS = {STRONG: "●●●", FAIR: "●●○", LIMITED: "●○○"}
-
 
 def index(site: Site) -> dict[str, Any]:
     from reports.pages import script_json
 
-    published, release = site.published, site.published.release
-    balance = release.get("balance") or {}
-    datasets, areas = published.table("datasets"), published.table("areas")
-    observations = published.table("observations")
-    with_figures = areas_with_figures(observations)
-    known = f"of {number(len(areas))} known" if len(areas) > with_figures else ""
-    facts = [
-        ("Sources", number(len(site.published.source_names)), ""),
-        ("Areas with figures", number(with_figures), known),
-    ]
-    if len(observations):
-        periods = sorted(set(observations["period"]), key=lambda period: (period[:4], period))
-        facts.append(("Published figures", number(len(observations)), f"{periods[0][:4]} to {periods[-1][:4]}"))
-        hidden = int((observations["missing_reason"] == "suppressed").sum())
-        if hidden:
-            share = percent(hidden / len(observations), 1)
-            facts.append(("Hidden to protect people", share, f"{number(hidden)} figures"))
-    if balance:
-        facts.append(("Rows received", number(balance.get("rows_in")), f"in {number(balance.get('files'))} files"))
-    text = ""
-    if {"rows_in", "accepted", "quarantined", "excluded"} <= set(balance):
-        text = (
-            f"Of {number(balance.get('rows_in'))} rows received, {number(balance.get('accepted'))} were accepted, "
-            f"{number(balance.get('quarantined'))} held back with a reason and {number(balance.get('excluded'))} left "
-            "out as agreed with the partner. No row was lost."
-        )
+    published, summary = site.published, site.summary
+    areas = published.table("areas")
+    facts = []
+    if summary.row("sources_with_figures"):
+        facts.append(("Sources of figures", summary.number("sources_with_figures"), ""))
+    if summary.row("areas_with_figures"):
+        known = f"of {summary.number('areas_inhabited')} inhabited" if summary.has("areas_inhabited") else ""
+        facts.append(("Areas with figures", summary.number("areas_with_figures"), known))
+    if summary.row("figures_published"):
+        years = [row["period"] for name in ("first_year", "last_year") for row in summary.rows(name)]
+        facts.append(("Published figures", summary.number("figures_published"), " to ".join(dict.fromkeys(years))))
+    if summary.has("cells_hidden"):
+        hidden = f"{summary.number('cells_hidden')} of {summary.of('cells_hidden')} cells"
+        facts.append(("Hidden to protect people", summary.share("cells_hidden", 1), hidden))
+    if summary.row("rows_received"):
+        files = summary.counted("files_received", "file")
+        facts.append(("Rows received", summary.number("rows_received"), f"in {files}"))
     levels: dict[str, list[tuple[str, str]]] = {}
     if {"area_code", "area_level", "area_name"} <= set(areas.columns):
         for row in areas.sort_values(["area_name", "area_code"], key=order_names).itertuples():
             if row.area_code in site.area_pages:
                 levels.setdefault(str(row.area_level), []).append((str(row.area_code), str(row.area_name)))
-    names = sorted(published.source_names.values())
-    lead = f"Statistics of {len(names)} source{'s' if len(names) != 1 else ''}"
-    lead += f" on {number(with_figures)} area{'s' if with_figures != 1 else ''}" if with_figures else ""
-    lead += ", brought to common definitions, tested and protected. Detected, not prevalence."
+    lead = "Statistics"
+    if summary.has("sources_with_figures") and summary.has("areas_with_figures"):
+        lead += f" of {summary.counted('sources_with_figures', 'source')} on {summary.counted('areas_with_figures', 'area')}"
     return {
-        "lead": lead,
-        "findings": findings(published, site.book, site.views),
-        "dots": STRONG_WORDS,
+        "lead": f"{lead}, brought to common definitions, tested and protected. Detected, not prevalence.",
+        "findings": findings(site),
+        "no_findings": no_findings(site),
         "thumbnail": _thumbnail(site),
         "trend_charts": _overall_charts(site),
         "facts": facts,
-        "balance_sentence": text,
+        "balance_sentence": _balance(summary),
         "linked_data": script_json(linked_data(published, site.table_records)),
         "area_groups": [
             {"label": published.words.label("area_level", level), "areas": levels[level]}
             for level in sorted(levels, key=lambda level: (site.book.level_rank(level), level))
         ],
-        "has_datasets": len(datasets) > 0,
     }
 
 
-def areas_with_figures(observations: pd.DataFrame) -> int:
-    """Areas that some figure or interval is published for. A known area without one is a row of gaps, or no row."""
-    if not len(observations):
-        return 0
-    has_figure = observations["value"].notna() | observations["lower"].notna()
-    return int(observations.loc[has_figure, "area_code"].nunique())
+def _balance(summary: Summary) -> str:
+    """What became of the rows received, for those who may know."""
+    key = {"word": "restricted"}
+    if not summary.row("rows_accepted", **key):
+        return ""
+    return (
+        f"Of {summary.number('rows_received')} rows received, {summary.number('rows_accepted', **key)} were accepted, "
+        f"{summary.number('rows_quarantined', **key)} held back with a reason and {summary.number('rows_excluded', **key)} "
+        "left out as agreed with the partner. No row was lost."
+    )
 
 
 def _thumbnail(site: Site) -> dict[str, Any] | None:
@@ -104,7 +94,8 @@ def _thumbnail(site: Site) -> dict[str, Any] | None:
     titles = {}
     for position, code in enumerate(view.codes):
         rate = view.rate[period][position]
-        figure = f", {number(rate)} per 100,000" if np.isfinite(rate) else ""
+        written = view.cell("rate_per_100k", period, position, number(rate))
+        figure = f", {written} per 100,000{view.basis(period, position)}" if np.isfinite(rate) else ""
         titles[code] = f"{view.names[position]}{figure}: {palette.STATES[letters[position]]['label']}"
     what = published.words.measure(view.key["measure"], view.key["exploitation"])
     when = period_label(view.periods[period])
@@ -140,12 +131,12 @@ def _overall_charts(site: Site) -> list[dict[str, Any]]:
         series
         for series in candidates
         if book.level_rank(series.key["area_level"]) == top
-        and (series.key.get("is_selected") or series.key["derivation"] == "balanced_panel")
+        and (series.key.get("is_leading") or series.key["derivation"] == "balanced_panel")
     ]
     order = ("balanced_panel", "chain_linked")
     shown.sort(
         key=lambda series: (
-            maps.measure_rank(series.key["measure"]),
+            measure_rank(series.key["measure"]),
             series.key["area_name"],
             order.index(series.key["derivation"]) if series.key["derivation"] in order else 2,
         )
@@ -168,7 +159,9 @@ def hotspots(site: Site) -> dict[str, Any]:
     if not site.views:
         found = pages_signals.clusters(site)
         return {"has_views": False, "payload": "", "first": None, "left_out": 0, "clusters": found}
-    content, left_out = map_data.payload(site.published, site.views, set(site.area_pages), MAP_PAGE_BYTES)
+    content, left_out = map_data.payload(
+        site.published, site.views, set(site.area_pages), MAP_PAGE_BYTES, site.summary, site.verdicts
+    )
     return {
         "has_views": True,
         "payload": script_json(content),
@@ -189,11 +182,13 @@ def _first_view(site: Site, view: maps.View) -> dict[str, Any]:
                 "code": code,
                 "name": name,
                 "value": _map_figure(view, period, position, letter),
-                "rate": number(view.rate[period][position]),
-                "interval": interval(view.rate_lower[period][position], view.rate_upper[period][position]),
+                "rate": view.cell("rate_per_100k", period, position, number(view.rate[period][position]))
+                + view.basis(period, position),
+                "interval": view.interval(period, position),
                 "assessment": f"{reason[:1].upper()}{reason[1:]}" if letter == "x" else palette.STATES[letter]["label"],
                 "neighbours": _beside_neighbours(words, view, period, position),
                 "emerging": view.emerging[position].capitalize() or "–",
+                "verdict": site.verdicts.label(code, view.key["measure"]) if view.key["exploitation"] == "_T" else "–",
                 "comparability": grade if (grade := view.comparability[period][position]) in ("A", "B", "C") else "–",
             }
         )
@@ -220,5 +215,5 @@ def _beside_neighbours(words: Any, view: maps.View, period: int, position: int) 
 def _map_figure(view: maps.View, period: int, position: int, letter: str) -> str:
     value, bounds = view.value[period][position], view.bounds.get((period, position))
     if np.isfinite(value):
-        return number(value)
-    return span(*bounds) if bounds else "hidden" if letter == "s" else "–"
+        return view.cell("value", period, position, number(value))
+    return cells.span(bounds) if bounds else "hidden" if letter == "s" else "–"

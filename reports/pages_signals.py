@@ -7,19 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
-from reports import maps, palette
+from reports import cells, palette
 from reports.drawings import Line, Point, line_chart
 from reports.series import Series
-from reports.words import (
-    interval,
-    joined,
-    name_order,
-    number,
-    percent,
-    period_label,
-    period_position,
-    probability,
-)
+from reports.tables import parts_of
+from reports.words import joined, measure_rank, name_order, period_label, period_position
 
 if TYPE_CHECKING:
     from reports.pages import Site
@@ -37,50 +29,50 @@ def alerts(site: Site) -> dict[str, Any] | None:
     if table.empty:
         return None
     words = site.published.words
-    judged = table[table["eligibility"] == "assessed"]
     found = _in_order(table[table["is_alarm"].astype(bool)])
     drawn = [series for each in found["series_id"].unique() if (series := site.book.by_id.get(each))]
-    areas = found["area_code"].nunique()
     newest = str(table["period"].max())
-    summary = f"{number(len(judged))} counts of {number(judged['series_id'].nunique())} series, "
-    summary += f"up to {period_label(newest)}, were held against the past of their series"
-    summary += (
-        f"; {number(len(found))} in {number(areas)} area{'s' if areas != 1 else ''} stand above it."
-        if areas
-        else "; none stands above it."
-    )
-    left_out = table[table["eligibility"] != "assessed"]
+    summary = site.summary
+    text = ""
+    if summary.row("alerts_raised"):
+        text = (
+            f"{summary.of('alerts_raised')} counts of {summary.number('series_judged_for_alerts')} series, up to "
+            f"{period_label(newest)}, were held against the past of their series"
+        )
+        text += (
+            f"; {summary.number('alerts_raised')} in {summary.counted('areas_alerted', 'area')} stand above it."
+            if summary.has("alerts_raised")
+            else "; none stands above it."
+        )
     return {
-        "summary": summary,
+        "summary": text,
         "charts": [_alert_chart(site, series, table) for series in drawn[:CHARTS]],
-        "chart_note": f"Drawn: the first {CHARTS} of {len(drawn)} series with an alert." if len(drawn) > CHARTS else "",
+        "chart_note": "Drawn: the first series with an alert; the table holds all." if len(drawn) > CHARTS else "",
         "rows": [
             {
                 "code": row["area_code"],
                 "name": row["area_name"],
                 "what": _what(words, row),
                 "period": period_label(row["period"]),
-                "value": number(row["value"]),
-                "expected": number(row["expected_count"], 1),
-                "limit": number(row["limit_upper"], 1),
-                "q": probability(row["q_bh"]),
-                "q_strict": probability(row["q_by"]),
+                "value": cells.number(row),
+                "expected": cells.number(row, "expected_count", 1),
+                "limit": cells.number(row, "limit_upper", 1),
+                "q": cells.probability(row, "q_bh"),
+                "q_strict": cells.probability(row, "q_by"),
                 "method": words.label("method", row["method"]),
             }
             for row in found.head(ROWS).to_dict("records")
         ],
-        "total": len(found),
-        "count": number(len(table)),
-        "unjudged_count": number(len(left_out)),
-        "unjudged": _by_reason(words, left_out),
+        "is_cut": len(found) > ROWS,
+        "total": summary.number("alerts_raised"),
+        "unjudged": _by_reason(site, table[table["eligibility"] != "assessed"]),
         "facts": site.provenance(table["source"].unique(), newest, "tables/alerts.csv"),
     }
 
 
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
     """By measure, name, form and period: no league table."""
-    order = maps.MEASURE_ORDER
-    rank = rows["measure"].map(lambda measure: order.index(measure) if measure in order else len(order))
+    rank = rows["measure"].map(lambda measure: measure_rank(measure)[0])
     keys = rows.assign(_rank=rank, _name=rows["area_name"].map(name_order), _is_part=rows["exploitation"] != "_T")
     by = ["_rank", "measure", "_name", "area_code", "_is_part", "exploitation", "series_id", "period"]
     return rows.loc[keys.sort_values(by, kind="stable").index]
@@ -90,22 +82,23 @@ def _what(words: Any, row: dict[str, Any]) -> str:
     return words.measure(row["measure"], row["exploitation"])
 
 
-def _by_reason(words: Any, rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """How many were not judged for each reason, the most frequent first, and whose they are."""
-    said = [words.reason(row.eligibility, row.eligibility_reason) for row in rows.itertuples()]
-    parts = []
-    for reason, members in rows.assign(said=said).groupby("said", sort=True):
-        named = _named(members.drop_duplicates("area_code"))
-        more = max(len(named) - NAMES, 0)
+def _by_reason(site: Site, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Why counts were not judged, the most frequent reason first, and whose they are."""
+    words, parts = site.published.words, []
+    members = {key[0]: part for key, part in parts_of(rows, ["eligibility_reason"])}
+    for row in sorted(site.summary.rows("alerts_left_out", measure="_T"), key=lambda row: (-row["value"], row["word"])):
+        part = members.get(row["word"])
+        reason = words.reason(part["eligibility"].iat[0] if part is not None else "not_assessed", row["word"])
+        named = _named(part.drop_duplicates("area_code")) if part is not None else []
         parts.append(
             {
                 "reason": f"{reason[:1].upper()}{reason[1:]}",
-                "count": number(len(members)),
+                "count": cells.number(row),
                 "areas": named[:NAMES],
-                "more": more,
+                "has_more": len(named) > NAMES,
             }
         )
-    return sorted(parts, key=lambda part: (-int(part["count"].replace(",", "")), part["reason"]))
+    return parts
 
 
 def _newest_points(site: Site, series: Series) -> list[Point]:
@@ -119,8 +112,12 @@ def _alert_chart(site: Site, series: Series, table: pd.DataFrame) -> dict[str, A
     mine = mine.sort_values("period")
     expected, limit = (
         [
-            Point(period_position(period), value, f"{period_label(period)}: {said} {number(value, 1)}")
-            for period, value in zip(mine["period"], mine[column], strict=True)
+            Point(
+                period_position(row["period"]),
+                row[column],
+                f"{period_label(row['period'])}: {said} {cells.number(row, column, 1)}",
+            )
+            for row in mine.to_dict("records")
         ]
         for column, said in (("expected_count", "expected"), ("limit_upper", "limit"))
     )
@@ -132,8 +129,8 @@ def _alert_chart(site: Site, series: Series, table: pd.DataFrame) -> dict[str, A
     ]
     above = mine[mine["is_alarm"].astype(bool)]
     said = [
-        f"{period_label(row.period)}: {number(row.value)} where {number(row.expected_count, 1)} are expected"
-        for row in above.itertuples()
+        f"{period_label(row['period'])}: {cells.number(row)} where {cells.number(row, 'expected_count', 1)} are expected"
+        for row in above.to_dict("records")
     ]
     return {
         "code": series.key["area_code"],
@@ -156,7 +153,7 @@ def nowcasts(site: Site) -> dict[str, Any] | None:
         return None
     by_source = {
         source: [period_label(period) for period in sorted(rows["period"].unique())]
-        for source, rows in open_.groupby("source", sort=True)
+        for (source,), rows in parts_of(open_, ["source"])
     }
     summary = "; ".join(
         f"{site.published.source_name(source)}: {joined(periods)}" for source, periods in by_source.items()
@@ -178,22 +175,23 @@ def nowcasts(site: Site) -> dict[str, Any] | None:
     return {
         "summary": summary,
         "charts": [_nowcast_chart(site, series, known) for series in drawn[:CHARTS]],
-        "chart_note": f"Drawn: {CHARTS} of {len(drawn)} series, whole countries first." if len(drawn) > CHARTS else "",
+        "chart_note": "Drawn: the first series, whole countries first." if len(drawn) > CHARTS else "",
         "rows": [
             {
                 "code": row["area_code"],
                 "name": row["area_name"],
                 "what": _what(words, row),
                 "period": period_label(row["period"]),
-                "value": number(row["value"]),
-                "expected": number(row["expected_count"], 1),
-                "interval": interval(row["low_count"], row["high_count"]),
-                "complete": percent(row["completeness_share"]),
-                "source_complete": percent(row["reporting_completeness_share"]),
+                "value": cells.number(row),
+                "expected": cells.number(row, "expected_count", 1),
+                "interval": cells.interval(row, "low_count", "high_count"),
+                "complete": cells.percent(row, "completeness_share"),
+                "source_complete": cells.percent(row, "reporting_completeness_share"),
             }
             for row in shown.head(ROWS).to_dict("records")
         ],
-        "total": len(shown),
+        "is_cut": len(shown) > ROWS,
+        "total": site.summary.number("nowcasts_assessed"),
         "reason": joined(reasons),
         "facts": site.provenance(
             (known if len(known) else open_)["source"].unique(), str(table["period"].max()), "tables/nowcasts.csv"
@@ -205,9 +203,9 @@ def _nowcast_chart(site: Site, series: Series, table: pd.DataFrame) -> dict[str,
     words = site.published.words
     mine = table[table["series_id"] == series.key["series_id"]].sort_values("period")
     labels = [
-        f"{period_label(row.period)}: {number(row.expected_count)} to be expected ({interval(row.low_count, row.high_count)}), "
-        f"{percent(row.completeness_share)} reported"
-        for row in mine.itertuples()
+        f"{period_label(row['period'])}: {cells.number(row, 'expected_count')} to be expected "
+        f"({cells.interval(row, 'low_count', 'high_count')}), {cells.percent(row, 'completeness_share')} reported"
+        for row in mine.to_dict("records")
     ]
     positions = [period_position(period) for period in mine["period"]]
     expected = [Point(*each) for each in zip(positions, mine["expected_count"], labels, strict=True)]
@@ -243,13 +241,13 @@ def clusters(site: Site) -> dict[str, Any] | None:
         rows = table[table["method"] == method]
         if len(rows):
             scans[name] = _scan(site, rows)
-    return {"permutations": number(table["permutations"].iloc[0]), "in_space": None, "in_time": None, **scans}
+    return {"permutations": cells.number(table.iloc[0], "permutations"), "in_space": None, "in_time": None, **scans}
 
 
 def _scan(site: Site, table: pd.DataFrame) -> dict[str, Any]:
     words = site.published.words
     scanned, refused = [], []
-    for _, rows in sorted(table.groupby("map_id", sort=True), key=lambda item: _map_order(item[1].iloc[0])):
+    for _, rows in sorted(parts_of(table, ["map_id"]), key=lambda item: _map_order(item[1].iloc[0])):
         first = rows.iloc[0]
         start, end = rows["period_first"].min(), rows["period_last"].max()
         title = f"{words.measure(first['measure'], first['exploitation'])}, "
@@ -259,8 +257,7 @@ def _scan(site: Site, table: pd.DataFrame) -> dict[str, Any]:
         if (rows["eligibility"] == "assessed").any():
             scanned.append({"title": title, "clusters": _found(rows), "left_out": _left_out(words, rows)})
         else:
-            reasons = rows["eligibility_reason"].value_counts()
-            refused.append({"title": title, "reason": str(sorted(reasons[reasons == reasons.max()].index)[0])})
+            refused.append({"title": title, "reason": "; ".join(sorted(set(rows["eligibility_reason"]) - {""}))})
     return {
         "maps": scanned,
         "refused": refused,
@@ -269,27 +266,29 @@ def _scan(site: Site, table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _map_order(first: pd.Series) -> tuple:
-    order = maps.MEASURE_ORDER
-    measure = str(first["measure"])
-    rank = order.index(measure) if measure in order else len(order)
-    return (first["exploitation"] != "_T", rank, measure, str(first["area_level"]), str(first["map_id"]))
+    return (
+        first["exploitation"] != "_T",
+        measure_rank(str(first["measure"])),
+        str(first["area_level"]),
+        str(first["map_id"]),
+    )
 
 
 def _found(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """One entry a cluster, in the order of the name of its centre: the list is no league table."""
     found = []
-    for _, members in rows[rows["cluster_id"] != ""].groupby("cluster_id", sort=True):
+    for _, members in parts_of(rows[rows["cluster_id"] != ""], ["cluster_id"]):
         first, centre = members.iloc[0], members[members["is_centre"].astype(bool)].iloc[0]
         found.append(
             {
                 "centre": (centre["area_code"], centre["area_name"]),
                 "areas": _named(members),
                 "since": period_label(first["period_first"]),
-                "radius": number(first["radius_km"], 0),
-                "cases": number(first["cases_count"]),
-                "expected": number(first["expected_count"]),
-                "relative_risk": number(first["relative_risk"]),
-                "p": probability(first["p"]),
+                "radius": cells.number(first, "radius_km", 0),
+                "cases": cells.number(first, "cases_count"),
+                "expected": cells.number(first, "expected_count"),
+                "relative_risk": cells.number(first, "relative_risk"),
+                "p": cells.probability(first, "p"),
             }
         )
     return sorted(found, key=lambda cluster: (name_order(cluster["centre"][1]), cluster["centre"][0]))
@@ -302,7 +301,7 @@ def _left_out(words: Any, rows: pd.DataFrame) -> list[dict[str, Any]]:
             "reason": words.reason("", reason).removeprefix(": "),
             "areas": _named(members),
         }
-        for reason, members in rows[rows["eligibility"] != "assessed"].groupby("eligibility_reason", sort=True)
+        for (reason,), members in parts_of(rows[rows["eligibility"] != "assessed"], ["eligibility_reason"])
     ]
 
 

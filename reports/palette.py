@@ -51,6 +51,22 @@ EMERGING_GROUPS = {
 COMPARABILITY = {"A": "#1f4e97", "B": "#5fc1c0", "C": "#fdc086", "": "#c9ced3"}
 
 
+def colour_class(colour: str) -> str:
+    """The style class of a line's colour: pages hold no inline styles, so that their policy can forbid them."""
+    return f"colour-{colour.removeprefix('#')}"
+
+
+def style_rules() -> str:
+    """CSS for the colours that drawings and tables choose among."""
+    lines = [
+        f".{colour_class(colour)} {{ --line-colour: {colour}; border-color: {colour}; }}"
+        for colour in dict.fromkeys((*LINES, ACCENT, MUTED, HIGH, LOW))
+    ]
+    for level, colour in enumerate(RAMP):
+        lines.append(f".heat td.level-{level} {{ background: {colour}; color: {PAPER if level >= 3 else INK}; }}")
+    return "\n".join(lines) + "\n"
+
+
 def emerging_group(category: str) -> str:
     """Legend group of an emerging-hot-spot category name (`persistent hot spot` is `lasting`)."""
     text = category.lower()

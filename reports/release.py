@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from urllib.parse import unquote
 
 import pandas as pd
 
-from reports import rendering
+from reports import palette, plotly_script, rendering
 from reports.figures import charts, write_data
 from reports.pages import Site, write_pages
 from reports.tables import data_package, linked_data, read, write_tables
@@ -287,16 +286,14 @@ def _is_decimal(column: pd.Series) -> bool:
 
 
 def _copy_assets(directory: Path) -> None:
-    import plotly
-
     directory.mkdir()
     for asset in sorted(ASSETS.iterdir()):
         if asset.suffix in (".css", ".js"):
-            shutil.copyfile(asset, directory / asset.name)
-    bundle = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-    if not bundle.is_file():
-        raise FileNotFoundError(f"{bundle} is missing: the plotly package is incomplete, install it again")
-    shutil.copyfile(bundle, directory / "plotly.min.js")
+            text = asset.read_text(encoding="utf-8")
+            text += palette.style_rules() if asset.suffix == ".css" else ""
+            (directory / asset.name).write_text(text, encoding="utf-8", newline="\n")
+    script = plotly_script.without_upload(plotly_script.packaged())
+    (directory / "plotly.min.js").write_text(script, encoding="utf-8", newline="\n")
 
 
 def _write_renderings_script(

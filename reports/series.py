@@ -1,31 +1,19 @@
-"""Series over time as pages show them: points with gaps and bounds, breaks, and the verdict on the trend in words."""
+"""Series over time as pages show them: points with gaps and bounds, and the breaks of their area."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from reports import palette
+from reports import cells, palette
 from reports.drawings import Line, Mark, Point, line_chart
+from reports.series_words import sentence, unexplained_changes
 from reports.tables import Published
-from reports.words import (
-    Words,
-    date_position,
-    day,
-    interval,
-    joined,
-    number,
-    percent,
-    period_label,
-    period_position,
-    period_start,
-    probability,
-    signed,
-    signed_percent,
-)
+from reports.verdicts import Verdicts
+from reports.verdicts import sentence as verdict_sentence
+from reports.words import Words, date_position, day, is_missing, number, period_label, period_position, period_start
 
 TOTALS = ("_T", "_Z", "")
 SPLITS = ("exploitation", "sex", "age", "counterpart_area", "detail", "offence")
@@ -75,17 +63,31 @@ class SeriesBook:
         for index, period in enumerate(columns["period"]):
             value = columns["index_value" if is_index and "index_value" in columns else "value"][index]
             lower, upper = columns["lower"][index], columns["upper"][index]
-            label = period_label(period)
+            label, at = period_label(period), columns["at"][index]
             if value == value:
-                text = f"{label}: {number(value)} {'(index)' if is_index else unit}"
+                figure = cells.mark(f"{at}.{'index_value' if is_index else 'value'}", number(value))
+                text = f"{label}: {figure} {'(index)' if is_index else unit}{self._of_areas(series, columns, index)}"
                 made.append(Point(period_position(period), value, text))
             elif lower == lower and upper == upper and upper > lower:
-                text = f"{label}: between {number(lower)} and {number(upper)}"
+                low, high = cells.mark(f"{at}.lower", number(lower)), cells.mark(f"{at}.upper", number(upper))
+                text = f"{label}: between {low} and {high}{self._of_areas(series, columns, index)}"
                 made.append(Point(period_position(period), None, text, lower, upper))
             else:
                 reason = words.label("missing_reason", columns["missing_reason"][index]) or "no figure"
                 made.append(Point(period_position(period), None, f"{label}: {reason}"))
         return made
+
+    @staticmethod
+    def _of_areas(series: Series, columns: dict[str, list[Any]], index: int) -> str:
+        """Of how many areas a sum is made: a sum over areas is never told as a total of the whole."""
+        derivation = series.key.get("derivation")
+        name = {"sum_of_reporting": "areas_reporting_count", "balanced_panel": "areas_panel_count"}.get(str(derivation))
+        count = columns[name][index] if name in columns else None
+        if name is None or is_missing(count):
+            return ""
+        said = cells.mark(f"{columns['at'][index]}.{name}", number(count))
+        kind = "areas that report" if derivation == "sum_of_reporting" else "areas that report in every period"
+        return f", sum of {said} {kind}"
 
     def marks(self, series: Series) -> list[Mark]:
         """Breaks of the area itself and, for a district, of its country; law and counting changes are known steps."""
@@ -108,6 +110,7 @@ class SeriesBook:
         return sorted(own, key=lambda entry: (entry["break_on"], entry["kind"], entry["measure"]))
 
     def __post_init__(self) -> None:
+        self.verdicts = Verdicts(self.published)
         areas = self.published.table("areas")
         known = {"area_code", "parent_code", "area_level"} <= set(areas.columns)
         self._parents = dict(zip(areas["area_code"], areas["parent_code"], strict=True)) if known else {}
@@ -125,10 +128,13 @@ class SeriesBook:
         return line_chart(lines, self.marks(series), f"{name}, line over time", width, height)
 
     def says(self, series: Series) -> str:
-        """The trend of a series in words; an index is drawn beside its panel, whose test speaks for both."""
-        if series.key["derivation"] == "chain_linked" and not is_clear(series.trend):
+        """The verdict where this series speaks for its area and measure; else what was tested, in numbers alone."""
+        row = self.verdicts.of(series.key["area_code"], series.key["measure"])
+        if row is not None and row["series_id"] == series.key["series_id"]:
+            return verdict_sentence(row, self.words)
+        if series.key["derivation"] == "chain_linked":
             return "Index, 100 in the first period; the test is made on the balanced panel."
-        return sentence(series.trend, self.words, series.key["unit"])
+        return sentence(series.trend, self.words)
 
     def describe(self, series: Series) -> str:
         """Source and how the figures came about, for legends."""
@@ -155,11 +161,12 @@ class SeriesBook:
 KEPT_COLUMNS = (
     "period", "value", "lower", "upper", "missing_reason", "rate_per_100k", "index_value", "coverage_share",
     "areas_reporting_count", "areas_panel_count", "top_contributor_area", "top_contributor_share", "issued_on",
+    "population_period", "is_population_carried", "rate_basis", "at",
 )  # fmt: skip
 KEY_COLUMNS = (
     "series_id", "area_code", "area_name", "area_level", "area_role", "measure", "unit", "reporter", "offence",
     "exploitation", "sex", "age", "counterpart_area", "counterpart_role", "detail_kind", "detail", "source", "dataset",
-    "derivation", "frequency", "precedence", "is_selected", "definition_id", "comparability",
+    "derivation", "frequency", "precedence", "is_leading", "part", "definition_id", "comparability",
 )  # fmt: skip
 
 
@@ -183,106 +190,3 @@ def read_series(published: Published) -> SeriesBook:
         book.by_id[key["series_id"]] = series
         book.by_area.setdefault(key["area_code"], []).append(series)
     return book
-
-
-def is_clear(trend: dict[str, Any] | None) -> bool:
-    return bool(trend) and trend["eligibility"] == "assessed" and trend["direction"] in ("rose", "fell")
-
-
-def verdict(trend: dict[str, Any] | None, words: Words) -> str:
-    """`rose`, `fell`, `no clear change`, or why nothing can be said."""
-    if trend is None:
-        return "not assessed"
-    if trend["eligibility"] != "assessed":
-        return words.reason(trend["eligibility"], trend["eligibility_reason"])
-    return words.label("direction", trend["direction"]) or "no clear change"
-
-
-def sentence(trend: dict[str, Any] | None, words: Words, unit: str) -> str:
-    """The trend in one plain sentence, with its uncertainty."""
-    if trend is None:
-        return "No trend was calculated for this series."
-    measure = words.measure(trend["measure"], trend["exploitation"])
-    if trend["eligibility"] != "assessed":
-        text = words.reason(trend["eligibility"], trend["eligibility_reason"])
-        return f"{text[:1].upper()}{text[1:]}."
-    span = f"{period_label(trend['first_period'])} to {period_label(trend['last_period'])}"
-    unit = unit.replace("_", " ")
-    bounds = ""
-    if _known(trend["slope_lower_per_year"]):
-        low, high = signed(trend["slope_lower_per_year"]), signed(trend["slope_upper_per_year"])
-        bounds = f", 95 % interval {low} to {high}"
-    slope = f"{signed(trend['slope_per_year'])} {unit} a year{bounds}" if _known(trend["slope_per_year"]) else ""
-    q = f"q = {probability(trend['q_bh'])}".replace("= <", "<") if _known(trend["q_bh"]) else ""
-    detail = "; ".join(part for part in (slope, q) if part)
-    if trend["direction"] in ("rose", "fell"):
-        share = trend["change_per_year_share"]
-        by = f" by about {percent(abs(share), 1)} a year" if _known(share) else ""
-        return f"{measure} {trend['direction']}{by}, {span} ({detail})."
-    return f"No clear change, {span} ({detail})." if detail else f"No clear change, {span}."
-
-
-def is_clear_step(trend: dict[str, Any] | None) -> bool:
-    """Whether the interval of a measured step leaves out 1 (no step)."""
-    if trend is None or not trend.get("step_on") or not _known(trend["step_ratio_lower"]):
-        return False
-    return trend["step_ratio_lower"] > 1 or trend["step_ratio_upper"] < 1
-
-
-def step_sentence(trend: dict[str, Any] | None) -> str:
-    """What a known step did to the level; empty when the series has none."""
-    if trend is None or not trend.get("step_on") or not _known(trend["step_ratio"]):
-        return ""
-    when, ratio = day(trend["step_on"]), number(trend["step_ratio"], 2)
-    bounds = ""
-    if _known(trend["step_ratio_lower"]):
-        bounds = f" (95 % interval {interval(trend['step_ratio_lower'], trend['step_ratio_upper'], 2)})"
-    if bounds and not is_clear_step(trend):
-        return f"The change on {when} is taken as a break; no clear step of the level is seen: {ratio} times{bounds}."
-    return (
-        f"The change on {when} is a break, not a trend: the level after it is {ratio} times the level before{bounds}."
-    )
-
-
-def unexplained_changes(trend: dict[str, Any] | None) -> list[str]:
-    """First periods of new levels that no known break explains."""
-    if trend is None:
-        return []
-    explained = _listed(trend.get("change_points_explained"))
-    return [period for period in _listed(trend.get("change_points")) if period not in explained]
-
-
-def change_sentence(trend: dict[str, Any] | None) -> str:
-    """Changes of the level that nobody told of, and the newest rate of change where the rate itself changed; '' without."""
-    if trend is None:
-        return ""
-    said = []
-    changes = unexplained_changes(trend)
-    if changes:
-        q = f"q = {probability(trend['change_points_q_bh'])}".replace("= <", "<")
-        places = joined([period_label(period) for period in changes])
-        text = f"The level changes in {places}; no known break explains it ({q})."
-        if _known(trend["change_point_ratio"]):
-            text += f" Since {period_label(changes[-1])} it is {number(trend['change_point_ratio'], 2)} times the level before."
-        said.append(text)
-    bends = _listed(trend.get("joinpoints"))
-    if bends and _known(trend["apc_last"]):
-        text = f"The course bends: since {period_label(bends[-1])} {signed(trend['apc_last'], 1)} % a year"
-        if _known(trend["apc_last_low"]):
-            text += f" (95 % interval {signed(trend['apc_last_low'], 1)} to {signed(trend['apc_last_high'], 1)})"
-        said.append(f"{text}.")
-    return " ".join(said)
-
-
-def _listed(text: Any) -> list[str]:
-    return [part for part in str(text).split(", ") if part] if isinstance(text, str) else []
-
-
-def yearly_change(trend: dict[str, Any] | None) -> str:
-    if trend is None or not _known(trend["change_per_year_share"]) or trend["eligibility"] != "assessed":
-        return "–"
-    return signed_percent(trend["change_per_year_share"])
-
-
-def _known(value: Any) -> bool:
-    return value is not None and not (isinstance(value, float) and math.isnan(value))

@@ -7,6 +7,7 @@ rows for spreadsheets, where a text that a spreadsheet would run as a formula ge
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from reports.cells import MARKS
 from reports.words import Words
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -28,6 +30,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 TABLE_TITLES = {
     "observations": "Every published figure",
     "series": "Figures over time, with the chosen and the alternative sources",
+    "verdicts": "One verdict on each series that speaks for its area",
     "trends": "Trend of each series",
     "hotspots": "Assessment of each area",
     "clusters": "Clusters found by the scan",
@@ -37,11 +40,13 @@ TABLE_TITLES = {
     "compositions": "Shifts of the mix of forms",
     "breaks": "Breaks in series",
     "comparability": "Legal definitions compared",
+    "shares": "Parts by form, sex and age as shares of their total",
     "coverage": "What was reported and what is missing",
     "reconciliation": "Totals against the sum of their parts",
     "changes": "Figures against their previous version",
     "areas": "Areas",
     "datasets": "Datasets and their counting rules",
+    "summary": "What pages count of this release",
 }
 
 
@@ -59,13 +64,18 @@ class Published:
         return name in self.table_paths
 
     def table(self, name: str) -> pd.DataFrame:
-        """The table as a frame: text columns as text ('' where missing), numbers as floats, dates as ISO text.
+        """The table as a frame: text columns as text ('' where missing), numbers as floats, dates as ISO text; and `at`,
+        the name of the table with the number of the row.
 
         An absent table comes back empty and without columns.
         """
         if name not in self._frames:
             path = self.table_paths.get(name)
-            self._frames[name] = pd.DataFrame() if path is None else _plain(pq.read_table(path))
+            frame = pd.DataFrame() if path is None else _plain(pq.read_table(path))
+            if path is not None:
+                # which cell a number on a page is from (reports.cells): the table and the row as in its file
+                frame["at"] = [f"{name}.{row}" for row in range(len(frame))]
+            self._frames[name] = frame
         return self._frames[name]
 
     @cached_property
@@ -96,6 +106,19 @@ class Published:
         return self.source_names.get(source) or source
 
     @cached_property
+    def dataset_names(self) -> dict[tuple[str, str], str]:
+        table = self.table("datasets")
+        if not {"source", "dataset", "dataset_name"} <= set(table.columns):
+            return {}
+        return {
+            (source, dataset): name
+            for source, dataset, name in zip(table["source"], table["dataset"], table["dataset_name"], strict=True)
+        }
+
+    def dataset_name(self, source: str, dataset: str) -> str:
+        return self.dataset_names.get((source, dataset)) or dataset.replace("_", " ")
+
+    @cached_property
     def licences(self) -> dict[str, str]:
         licences: dict[str, str] = {}
         table = self.table("datasets")
@@ -114,18 +137,36 @@ class Published:
         return {}
 
 
+def grouped(rows: Iterable[dict[str, Any]], keys: tuple[str, ...]) -> dict[tuple, list[dict[str, Any]]]:
+    """Rows that belong together, by their key, both in the order in which they come. Nothing is counted or added."""
+    found: dict[tuple, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[name] for name in keys), []).append(row)
+    return found
+
+
+def parts_of(table: pd.DataFrame, keys: list[str]) -> list[tuple[tuple, pd.DataFrame]]:
+    """(key, rows) of a table cut by the values of columns, in the order of the keys; rows keep their order and index."""
+    if table.empty:
+        return []
+    places: dict[tuple, list[int]] = {}
+    for place, key in enumerate(zip(*(table[name].tolist() for name in keys), strict=True)):
+        places.setdefault(key, []).append(place)
+    return [(key, table.iloc[places[key]]) for key in sorted(places)]
+
+
 def read(path: Path) -> Published:
     """Open a published directory (see the module docstring of reports.release for what it holds)."""
     release_path = path / "release.json"
     if not release_path.is_file():
         raise FileNotFoundError(f"{release_path} is missing: this is not a published directory")
-    release = json.loads(release_path.read_text(encoding="utf-8"))
+    release = json.loads(_unmarked(release_path.read_text(encoding="utf-8")))
     for key in ("release_id", "audience", "as_of"):
         if key not in release:
             raise ValueError(f"{release_path}: key {key!r} is missing")
     layers = {}
     for layer_path in sorted((path / "layers").glob("*.json")):
-        content = json.loads(layer_path.read_text(encoding="utf-8"))
+        content = json.loads(_unmarked(layer_path.read_text(encoding="utf-8")))
         layers[content.get("layer", layer_path.stem)] = content
     found = {table.stem: table for table in sorted((path / "tables").glob("*.parquet"))}
     order = [name for name in TABLE_TITLES if name in found]
@@ -249,8 +290,8 @@ def linked_data(published: Published, records: Iterable[dict[str, Any]]) -> dict
         "identifier": published.release["release_id"],
         "version": published.release["release_id"],
         "datePublished": published.as_of,
-        "isAccessibleForFree": True,
-        "license": sorted(set(published.licences.values())),
+        "license": sorted(set(published.licences.values()) - {""}) or ["as stated by each source"],
+        **access(published),
         "creator": [
             {"@type": "Organization", "name": published.source_name(source)}
             for source in sorted(published.source_names)
@@ -269,6 +310,16 @@ def linked_data(published: Published, records: Iterable[dict[str, Any]]) -> dict
     if known:
         content["temporalCoverage"] = f"{known[0]}/{known[-1]}"
     return content
+
+
+def access(published: Published) -> dict[str, Any]:
+    """Who may have the release, in schema.org's words: a restricted one is not free for all, whatever its sources' licences."""
+    if published.release["audience"] == "public":
+        return {"isAccessibleForFree": True, "conditionsOfAccess": "Open to all under the licence of each source"}
+    return {
+        "isAccessibleForFree": False,
+        "conditionsOfAccess": "Restricted to the partners' circle of trust; not to be passed on",
+    }
 
 
 def release_title(published: Published) -> str:
@@ -331,5 +382,13 @@ def _plain(table: pa.Table) -> pd.DataFrame:
         elif pa.types.is_null(kind):
             columns[name] = pd.Series([""] * len(table), dtype=object)
         else:
-            columns[name] = pc.fill_null(pc.cast(column, pa.string()), "").to_pandas().astype(object)
+            text = pc.fill_null(pc.cast(column, pa.string()), "")
+            if pc.any(pc.match_substring(pc.cast(text, pa.binary()), b"\xee\x80"), min_count=0).as_py():
+                text = pc.replace_substring_regex(text, MARKS.pattern, "\ufffd")
+            columns[name] = text.to_pandas().astype(object)
     return pd.DataFrame(columns)
+
+
+def _unmarked(text: str) -> str:
+    """A text from outside without the characters that mark numbers as cells, also where JSON has them escaped."""
+    return MARKS.sub("\ufffd", re.sub(r"\\u[eE]00[0-2]", "\ufffd", text))

@@ -37,6 +37,15 @@ REASONS = {
 }
 
 
+# the measures that people ask for first
+MEASURE_ORDER = ("victims_detected", "victims_referred", "victims_identified", "victims_assisted", "cases_reported")
+
+
+def measure_rank(measure: str) -> tuple[int, str]:
+    """Sort key of measures."""
+    return (MEASURE_ORDER.index(measure) if measure in MEASURE_ORDER else len(MEASURE_ORDER), measure)
+
+
 class Words:
     """Labels of one release: its own first, then the built-in ones, then the code in plain letters."""
 
@@ -44,7 +53,7 @@ class Words:
         self._labels = labels or {}
 
     def label(self, dimension: str, code: Any) -> str:
-        text = "" if _missing(code) else str(code)
+        text = "" if is_missing(code) else str(code)
         for source in (self._labels, LABELS):
             found = source.get(dimension, {}).get(text)
             if found is not None:
@@ -68,14 +77,14 @@ class Words:
     def measure(self, measure: str, exploitation: Any = "_T") -> str:
         """`Victims detected`, or `Victims detected, forced labour` for one form."""
         text = self.label("measure", measure)
-        if _missing(exploitation) or exploitation in ("", "_T"):
+        if is_missing(exploitation) or exploitation in ("", "_T"):
             return text
         return f"{text}, {_lowered(self.label('exploitation', exploitation), 1)}"
 
     def reason(self, eligibility: Any, reason: Any) -> str:
         """A sentence part for what was not assessed: `too short to judge: 7 of the 12 quarters needed`."""
         state = self.label("eligibility", eligibility)
-        text = "" if _missing(reason) else str(reason).strip()
+        text = "" if is_missing(reason) else str(reason).strip()
         if not text or text == str(eligibility):
             return state
         return f"{state}: {REASONS.get(text, text.replace('_', ' '))}"
@@ -83,7 +92,7 @@ class Words:
 
 def number(value: Any, digits: int | None = None) -> str:
     """Plain figure with thousands marks; small figures keep two meaningful digits."""
-    if _missing(value):
+    if is_missing(value):
         return "–"
     value = float(value)
     if digits is None:
@@ -94,25 +103,25 @@ def number(value: Any, digits: int | None = None) -> str:
 
 
 def signed(value: Any, digits: int | None = None) -> str:
-    if _missing(value):
+    if is_missing(value):
         return "–"
     text = number(abs(float(value)), digits)
     return text if float(value) == 0 else ("+" if float(value) > 0 else "−") + text
 
 
 def percent(share: Any, digits: int = 0) -> str:
-    return "–" if _missing(share) else f"{float(share) * 100:.{digits}f} %".replace("-", "−")
+    return "–" if is_missing(share) else f"{float(share) * 100:.{digits}f} %".replace("-", "−")
 
 
 def signed_percent(share: Any, digits: int = 1) -> str:
-    if _missing(share):
+    if is_missing(share):
         return "–"
     text = f"{abs(float(share)) * 100:.{digits}f} %"
     return text if not float(text[:-2]) else ("+" if float(share) > 0 else "−") + text
 
 
 def interval(lower: Any, upper: Any, digits: int | None = None) -> str:
-    if _missing(lower) or _missing(upper):
+    if is_missing(lower) or is_missing(upper):
         return "–"
     return f"{number(lower, digits)} to {number(upper, digits)}"
 
@@ -120,20 +129,20 @@ def interval(lower: Any, upper: Any, digits: int | None = None) -> str:
 def span(lower: Any, upper: Any, sign: bool = False) -> str:
     """One figure where the bounds agree, else both; with a sign for gaps."""
     write = signed if sign else number
-    if _missing(lower) or _missing(upper):
+    if is_missing(lower) or is_missing(upper):
         return "–"
     return write(lower) if lower == upper else f"{write(lower)} to {write(upper)}"
 
 
 def probability(value: Any) -> str:
-    if _missing(value):
+    if is_missing(value):
         return "–"
     return "< 0.001" if float(value) < 0.001 else f"{float(value):.3f}" if float(value) < 0.1 else f"{float(value):.2f}"
 
 
 def day(value: Any) -> str:
     """`2025-03-31` as `31 March 2025`."""
-    if _missing(value) or value == "":
+    if is_missing(value) or value == "":
         return "–"
     if isinstance(value, str):
         try:
@@ -161,7 +170,7 @@ MONTHS = (
 
 def period_label(period: Any) -> str:
     """`2023-Q2` as `2023 Q2`, `2023-04` as `April 2023`."""
-    text = "" if _missing(period) else str(period)
+    text = "" if is_missing(period) else str(period)
     if len(text) == 7 and text[4] == "-":
         if text[5] == "Q":
             return text.replace("-", " ")
@@ -224,7 +233,7 @@ def _lowered(text: str, index: int) -> str:
     return text if index == 0 or text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
-def _missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
     if value is None:
         return True
     if isinstance(value, float):

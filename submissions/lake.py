@@ -85,6 +85,7 @@ TABLES: dict[str, dict[str, str]] = {
         "jurisdiction": "VARCHAR",
         "replaces": "VARCHAR",
         "frequency": "VARCHAR",
+        "revises": "VARCHAR",
     },
     "areas": {
         "area_set": "VARCHAR",

@@ -183,7 +183,7 @@
       var label = safe(v.measure) + ", " + safe(periodLabel(v.periods[p]));
       lines.push(label + ": " + (value !== null ? number(value) + " " + safe(v.unit) : missing(index)));
       if (rate !== null) {
-        lines.push("Rate: " + number(rate) + " per 100,000" +
+        lines.push("Rate: " + number(rate) + " per 100,000" + v.basis +
           (intervalText(index) ? " (95 % interval " + intervalText(index) + ")" : ""));
       }
       lines.push(safe(assessmentText(index)));
@@ -193,6 +193,7 @@
       }
       if (method() === "getis_ord_star" && quadrantText(index)) { lines.push(safe(quadrantText(index))); }
       if (method() === "getis_ord_star" && certaintyText(index)) { lines.push(safe(certaintyText(index))); }
+      if (v.verdicts[index] && v.verdicts[index] !== "–") { lines.push("Verdict: " + safe(v.verdicts[index])); }
       if (v.emerging.length && v.emerging[index]) { lines.push("Over time: " + safe(v.emerging[index])); }
       var grade = v.comparability[p][index].trim();
       lines.push("Source: " + safe(shortened(sourceOf(index), 48)) + (grade ? " · comparability " + safe(grade) : ""));
@@ -284,11 +285,25 @@
       };
     }
 
-    var CONFIG = { displaylogo: false, responsive: true, scrollZoom: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"] };
+    /* the page has its own buttons: none that leave it */
+    var CONFIG = { displayModeBar: false, displaylogo: false, responsive: true, scrollZoom: false, showLink: false };
+
+    /* Closer by a step (or farther), around the middle of what is shown; the whole map without a step. */
+    function zoom(step) {
+      var whole = shownBounds(), x = [whole[0], whole[2]], y = [whole[1], whole[3]];
+      if (step) {
+        [x, y] = ["xaxis", "yaxis"].map(function (axis) {
+          var range = element._fullLayout[axis].range, middle = (range[0] + range[1]) / 2, half = (range[1] - range[0]) / 2 * step;
+          return [middle - half, middle + half];
+        });
+      }
+      window.Plotly.relayout(element, { "xaxis.range": x, "yaxis.range": y });
+    }
 
     function draw() {
       var v = view();
       element.hidden = !v.layer;
+      document.getElementById("map-tools").hidden = !v.layer;
       document.getElementById("map-absent").hidden = Boolean(v.layer);
       if (v.layer && drawnLayer !== v.layer + "|" + state.view) {
         drawnLayer = v.layer + "|" + state.view;
@@ -327,7 +342,7 @@
       element.addEventListener("mousedown", function (event) { pressed = [event.clientX, event.clientY]; }, true);
       element.addEventListener("mouseup", function (event) {
         var still = pressed && Math.abs(pressed[0] - event.clientX) + Math.abs(pressed[1] - event.clientY) < 4;
-        if (still && event.button === 0 && hovered && pages[hovered] && !event.target.closest(".modebar")) {
+        if (still && event.button === 0 && hovered && pages[hovered]) {
           window.location.href = "areas/" + encodeURIComponent(hovered) + ".html";
         }
       }, true);
@@ -336,13 +351,8 @@
     function legend() {
       var v = view(), list = document.getElementById("map-legend");
       list.replaceChildren();
-      var counts = {};
-      v.codes.map(function (_, index) { return index; })
-        .concat(drawnCodes.filter(function (index) { return index === undefined; }))
-        .forEach(function (index) {
-          var key = style(index)[0];
-          counts[key] = (counts[key] || 0) + 1;
-        });
+      /* areas that were assessed, as the table `summary` counts them; of the other classes nothing is counted here */
+      var counts = v.methods[state.show] ? v.methods[state.show].counts[state.period] : {};
       var entries = [];
       if (state.show === "rate") {
         var limits = v.classes, last = limits.length;
@@ -373,7 +383,7 @@
         if (entry[2]) { key.classList.add("hatch-" + { "/": "slash", x: "cross", ".": "dots" }[entry[2]]); }
         item.appendChild(key);
         item.appendChild(make("span", { "class": "legend-text" }, entry[3]));
-        item.appendChild(make("span", { "class": "count" }, String(counts[entry[0]] || 0)));
+        item.appendChild(make("span", { "class": "count" }, counts[entry[0]] ? number(counts[entry[0]][0]) : ""));
         list.appendChild(item);
       });
       document.getElementById("legend-title").textContent = state.show === "rate" ? "Rate per 100,000 residents"
@@ -391,11 +401,12 @@
         row.appendChild(head);
         var mark = letter(index), value = v.value[p][index];
         row.appendChild(make("td", { "class": "number" }, value !== null ? number(value) : between(index) || (mark === "s" ? "hidden" : "–")));
-        row.appendChild(make("td", { "class": "number" }, number(v.rate[p][index])));
+        row.appendChild(make("td", { "class": "number" }, number(v.rate[p][index]) + (v.rate[p][index] === null ? "" : v.basis)));
         row.appendChild(make("td", { "class": "number" }, intervalText(index) || "–"));
         row.appendChild(make("td", {}, assessmentText(index)));
         row.appendChild(make("td", {}, [quadrantText(index), certaintyText(index)].filter(Boolean).join(". ") || "–"));
         row.appendChild(make("td", {}, v.emerging.length ? (v.emerging[index] || "–") : "–"));
+        row.appendChild(make("td", {}, v.verdicts[index] || "–"));
         row.appendChild(make("td", {}, v.comparability[p][index].trim() || "–"));
         body.appendChild(row);
       });
@@ -503,6 +514,9 @@
           draw();
         }
       });
+    });
+    [["map-closer", 0.6], ["map-farther", 1 / 0.6], ["map-whole", 0]].forEach(function (entry) {
+      document.getElementById(entry[0]).addEventListener("click", function () { zoom(entry[1]); });
     });
     fillControls();
     draw();

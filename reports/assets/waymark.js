@@ -22,7 +22,7 @@
         shown += hit ? 1 : 0;
       });
       var note = document.getElementById(input.id + "-note");
-      if (note) { note.textContent = wanted ? shown + " rows" : ""; }
+      if (note) { note.textContent = wanted && !shown ? "No row holds this" : ""; }
     });
   }
 

@@ -3,6 +3,7 @@
 import io
 import re
 
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -89,7 +90,7 @@ def test_the_map_colours_the_right_areas(visit):
     assert opened.problems == []
 
 
-def test_unknown_areas_are_hatched_and_named_in_the_legend(visit):
+def test_unknown_areas_are_hatched_and_named_in_the_legend(visit, folder):
     _, page = open_map(visit)
     page.locator("#map").scroll_into_view_if_needed()
     x, y = middle_of(page, "QMK-07")
@@ -106,8 +107,12 @@ def test_unknown_areas_are_hatched_and_named_in_the_legend(visit):
         "Significantly high",
     ):
         assert words in legend
-    counts = page.locator("#map-legend .count").all_inner_texts()
-    assert sum(int(count) for count in counts) == 240
+    counts = [int(count) for count in page.locator("#map-legend .count").all_inner_texts() if count]
+    table = pd.read_parquet(folder / "tables" / "hotspots.parquet")
+    shown = table[
+        (table["area_level"] == "admin1") & (table["measure"] == "victims_detected") & (table["period"] == "2024")
+    ]
+    assert sum(counts) == (shown["eligibility"] == "assessed").sum()
 
 
 def test_hover_says_value_rate_interval_source_and_comparability(visit):
@@ -175,6 +180,45 @@ def test_period_and_level_change_table_title_and_funnel(visit):
     assert opened.problems == []
 
 
+def test_the_map_has_its_own_buttons_and_none_that_leave(visit):
+    opened, page = open_map(visit)
+    assert page.locator(".modebar-btn").count() == 0
+    assert page.evaluate("window.Plotly.Plots.sendDataToCloud") is None
+    span = "(() => { const range = document.getElementById('map')._fullLayout.xaxis.range; return range[1] - range[0]; })()"
+    whole = page.evaluate(span)
+    page.click("#map-closer")
+    page.wait_for_function(f"{span} < {whole * 0.7}")
+    page.click("#map-farther")
+    page.wait_for_function(f"Math.abs({span} - {whole}) < {whole * 0.01}")
+    page.click("#map-closer")
+    page.click("#map-whole")
+    page.wait_for_function(f"Math.abs({span} - {whole}) < {whole * 0.01}")
+    assert opened.problems == []
+
+
+def test_the_policy_of_a_page_holds_in_the_browser(visit):
+    """What a script on a page might try: reach a host, run a text, send a form."""
+    page = visit().open("index.html")
+    tried = page.evaluate(
+        """async () => {
+        const broken = [];
+        document.addEventListener('securitypolicyviolation', event => broken.push(event.effectiveDirective));
+        await fetch('https://example.org/').catch(() => null);
+        const script = document.createElement('script');
+        script.textContent = 'window.ran = true';
+        document.body.append(script);
+        const form = document.createElement('form');
+        form.action = 'https://example.org/'; form.method = 'post';
+        document.body.append(form);
+        form.submit();
+        await new Promise(done => setTimeout(done, 300));
+        return [broken, window.ran === undefined];
+    }"""
+    )
+    assert {"connect-src", "script-src-elem", "form-action"} <= set(tried[0])
+    assert tried[1]
+
+
 def test_recolouring_is_quick(visit):
     _, page = open_map(visit)
     spent = page.evaluate(
@@ -197,7 +241,10 @@ def test_tables_are_filtered_by_text(visit):
     _, page = open_map(visit)
     page.fill("#filter-map-table", "Kestrel")
     assert page.locator("#map-table tbody tr:visible").count() == 20
-    assert page.locator("#filter-map-table-note").inner_text() == "20 rows"
+    assert page.locator("#filter-map-table-note").inner_text() == ""
+    page.fill("#filter-map-table", "nowhere at all")
+    assert page.locator("#map-table tbody tr:visible").count() == 0
+    assert page.locator("#filter-map-table-note").inner_text() == "No row holds this"
     page.fill("#filter-map-table", "")
     assert page.locator("#map-table tbody tr:visible").count() == 238
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import published_counts
 import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
@@ -78,8 +79,9 @@ COMMON = [
 ]
 TABLES = (
     "observations", "series", "trends", "hotspots", "corridors", "breaks", "comparability", "coverage",
-    "reconciliation", "changes", "areas", "datasets",
+    "reconciliation", "changes", "areas", "datasets", "verdicts", "shares", "summary",
 )  # fmt: skip
+BALANCE = {"files": 24, "rows_in": 120034, "accepted": 119800, "quarantined": 200, "excluded": 34}
 FIELDS = {
     "area_code": {"description": "Code of the area counted", "type": "string", "unit": ""},
     "value": {"description": "The figure as published", "type": "number", "unit": "see unit"},
@@ -120,7 +122,10 @@ def build(
         "changes": _changes(observations, periods),
         "areas": areas,
         "datasets": _datasets(),
+        "verdicts": published_counts.verdicts(series, trends),
     }
+    tables["shares"] = published_counts.shares(observations)
+    tables["summary"] = published_counts.summary(tables, BALANCE, AS_OF)
     for name, table in tables.items():
         if name not in drop:
             pq.write_table(
@@ -142,7 +147,7 @@ def build(
             {"source": "qma_police_ard", "source_name": "Ardany Police " + HOSTILE, "licence": "CC BY 4.0"},
             {"source": "qmz_io_region", "source_name": "Regional Observatory", "licence": "Open licence 1.0"},
         ],
-        "balance": {"files": 24, "rows_in": 120034, "accepted": 119800, "quarantined": 200, "excluded": 34},
+        "balance": BALANCE,
         "fields": FIELDS,
     }
     (destination / "release.json").write_text(json.dumps(release), encoding="utf-8")
@@ -289,6 +294,8 @@ def _series(observations: pd.DataFrame) -> pd.DataFrame:
     )
     series["precedence"] = 1
     series["is_selected"] = True
+    series["is_leading"] = True
+    series["part"] = "whole"
     series["areas_reporting_count"] = np.where(series["area_code"] == "WLD", 11, 1)
     series["areas_panel_count"] = np.where(series["area_code"] == "WLD", 10, 1)
     series["coverage_share"] = np.where(series["area_code"] == "WLD", 11 / 12, 1.0)
@@ -301,7 +308,7 @@ def _series(observations: pd.DataFrame) -> pd.DataFrame:
         part = world.copy()
         part["derivation"] = derivation
         part["series_id"] = part["series_id"] + "." + derivation
-        part["is_selected"] = False
+        part["is_selected"] = part["is_leading"] = False
         part["precedence"] = 2
         part["value"] = part["value"] * (0.8 if derivation == "balanced_panel" else 1.0)
         first = part.groupby("measure")["value"].transform("first")
@@ -309,6 +316,7 @@ def _series(observations: pd.DataFrame) -> pd.DataFrame:
         extra.append(part)
     other = world.copy()
     other["source"], other["series_id"], other["is_selected"] = "qma_police_ard", other["series_id"] + ".alt", False
+    other["is_leading"] = False
     other["precedence"], other["value"] = 3, other["value"] * 0.6
     return pd.concat([series, *extra, other]).sort_values(["series_id", "period"], ignore_index=True)
 
@@ -338,7 +346,7 @@ def _trends(series: pd.DataFrame) -> pd.DataFrame:
             "slope_per_year": np.nan,
             "slope_lower_per_year": np.nan,
             "slope_upper_per_year": np.nan,
-            "change_per_year_share": np.nan,
+            "slope_of_median_per_year_share": np.nan,
             "trend_ratio_per_year": np.nan,
             "trend_ratio_lower": np.nan,
             "trend_ratio_upper": np.nan,
@@ -369,7 +377,10 @@ def _trends(series: pd.DataFrame) -> pd.DataFrame:
                 slope_per_year=0.2 if law else slope,
                 slope_lower_per_year=(0.2 if law else slope) - spread,
                 slope_upper_per_year=(0.2 if law else slope) + spread,
-                change_per_year_share=(0.01 if law else slope) / max(known.mean(), 1),
+                slope_of_median_per_year_share=(0.01 if law else slope) / max(known.mean(), 1),
+                trend_ratio_per_year=1 + (0.01 if law else slope) / max(known.mean(), 1),
+                trend_ratio_lower=1 + ((0.01 if law else slope) - spread) / max(known.mean(), 1),
+                trend_ratio_upper=1 + ((0.01 if law else slope) + spread) / max(known.mean(), 1),
                 direction="rose" if growing else "no_clear_change",
                 regimes_count=2 if law else 1,
             )
@@ -459,6 +470,7 @@ def _hotspots(areas: pd.DataFrame, observations: pd.DataFrame, periods: list[str
                 "rate_upper_per_100k": record.rate_upper_per_100k,
                 "comparability": record.comparability,
                 "issued_on": ISSUED,
+                "is_leading": True,
                 "as_of": AS_OF,
             }
         )
@@ -491,6 +503,7 @@ def _corridors(random: np.random.Generator, period: str) -> pd.DataFrame:
                     "p": np.nan if small else 0.0001 if strong else 0.5,
                     "q": np.nan if small else 0.002 if strong else 0.9,
                     "family_count": 96,
+                    "assessment": "" if small else "above" if strong else "within",
                     "eligibility": "not_assessed" if small else "assessed",
                     "eligibility_reason": "suppressed" if small else "",
                     "area_name": NAMES[target],
@@ -643,7 +656,7 @@ def _changes(observations: pd.DataFrame, periods: list[str]) -> pd.DataFrame:
     ]
     for index, record in enumerate(chosen.itertuples()):
         kind = "new" if record.period == periods[-1] else "revised"
-        previous = np.nan if kind == "new" else record.value - (120 if record.area_code == "QMC" else index % 5)
+        previous = np.nan if kind == "new" else record.value - (120 if record.area_code == "QMC" else index % 5 + 1)
         rows.append(
             {
                 "area_code": record.area_code,
@@ -666,7 +679,14 @@ def _changes(observations: pd.DataFrame, periods: list[str]) -> pd.DataFrame:
                 "previous_lower": previous,
                 "previous_upper": previous,
                 "difference": record.value - previous,
+                "difference_lower": record.value - previous,
+                "difference_upper": record.value - previous,
+                "difference_certain": record.value - previous,
                 "kind": kind,
+                "is_moved": kind == "revised",
+                "is_selected": True,
+                "frequency": "A",
+                "reporter": "police",
                 "as_of": AS_OF,
             }
         )

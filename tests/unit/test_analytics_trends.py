@@ -31,7 +31,7 @@ def annual(area: str, values: list[float], first: int = 2010, **columns: str) ->
         "reporter": "_T",
         "area_role": "detection",
         "unit": "persons",
-        "is_selected": True,
+        "is_leading": True,
         **dict.fromkeys(SPLITS, "_T"),
         **columns,
     }
@@ -159,11 +159,11 @@ def test_null_families_claim_no_more_than_their_level() -> None:
     for family in range(60):
         block = pd.concat(
             [
-                annual(f"QMA-{area:02}", list(rng.poisson(40, 12).astype(float)), source=f"qma_police_{family:03}")
+                annual(f"QMA-{area:02}", list(rng.poisson(40, 12).astype(float)), measure=f"measure_{family:03}")
                 for area in range(20)
             ]
         )
-        frames.append(block.assign(series_id=block["source"] + block["area_code"]))
+        frames.append(block.assign(series_id=block["measure"] + block["area_code"]))
     found = trends.compute(pd.concat(frames), NO_BREAKS, {}, parameters())
     claims = found["direction"].isin(["rose", "fell"]).groupby(found["family_id"]).any()
     assert len(claims) == 60
@@ -374,7 +374,7 @@ def test_rates_of_change_are_taken_from_the_newest_way_of_counting() -> None:
     ("values", "columns", "reason"),
     [
         ([3.0] * 12, {}, "fewer than 10 a year"),
-        ([300.0] * 12, {"is_selected": False}, "main series"),
+        ([300.0] * 12, {"is_leading": False}, "main series"),
         ([300.0] * 12, {"sex": "F"}, "main series"),
     ],
 )
@@ -407,3 +407,62 @@ def test_grid_fills_gaps_and_names_periods() -> None:
 
 def test_ancestors_end_at_a_loop() -> None:
     assert ancestors({"a": "b", "b": "a"}, "a") == ["a", "b"]
+
+
+# ---- families, sums over changing reporters, and the one statement of change
+
+
+def rising(area: str, seed: int, **columns: str) -> pd.DataFrame:
+    values = np.random.default_rng(seed).poisson(40 * 1.1 ** np.arange(12)).astype(float)
+    return annual(area, list(values), **columns)
+
+
+def test_the_world_stands_in_one_family_with_its_regions() -> None:
+    panel = {"derivation": "balanced_panel"}
+    levels = {"WLD": "world", "150": "region", "142": "region", "154": "subregion"}
+    frame = pd.concat(
+        [rising(area, seed, area_level=level, **panel) for seed, (area, level) in enumerate(levels.items())]
+    )
+    found = trends.compute(frame, NO_BREAKS, {}, parameters())
+    assert found["family_id"].nunique() == 1
+    assert (found["family_count"] == 4).all()
+    one = found.set_index("series_id")
+    assert (one["q_bh"] >= one["p"]).all()
+    assert (one["q_bh"] > one["p"]).any()
+
+
+def test_series_that_speak_for_their_areas_are_one_family_and_an_alternative_source_is_another() -> None:
+    other = rising("QMA-03", 3, source="qma_ngo_example", is_leading=False)
+    frame = pd.concat([rising("QMA-01", 1), rising("QMA-02", 2, source="qmb_police_example"), other])
+    found = trends.compute(frame, NO_BREAKS, {}, parameters()).set_index("series_id")
+    sizes = {name[:6]: count for name, count in found["family_count"].items()}
+    assert sizes == {"QMA-01": 2, "QMA-02": 2, "QMA-03": 1}
+
+
+def test_a_sum_over_changing_reporters_is_not_tested() -> None:
+    frame = pd.concat([rising("QMX", 1, derivation="sum_of_reporting"), rising("QMX", 1, derivation="balanced_panel")])
+    found = trends.compute(frame, NO_BREAKS, {}, parameters()).set_index("series_id")
+    summed, panel = found.loc["QMXsum_of_reporting"], found.loc["QMXbalanced_panel"]
+    assert (summed["eligibility"], panel["eligibility"]) == ("not_assessed", "assessed")
+    assert summed[["p", "q_bh", "direction", "trend_ratio_per_year", "change_points_p", "joinpoints_p"]].isna().all()
+    assert "not tested" in summed["eligibility_reason"]
+    assert panel["family_count"] == 1
+
+
+def test_a_direction_needs_test_and_ratio_on_one_side() -> None:
+    """Ten small rises and one collapse: the ranks rise, the log-linear trend does not."""
+    values = [100.0, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 1]
+    found = trends.compute(annual("QMA-01", values), NO_BREAKS, {}, parameters()).iloc[0]
+    assert found["q_bh"] <= 0.05
+    assert found["s"] > 0
+    assert found["trend_ratio_lower"] < 1
+    assert found["direction"] == "no_clear_change"
+
+
+def test_the_ratio_is_growth_and_the_old_share_is_not() -> None:
+    """A series that grows by half a year: the slope over the median says several times as much."""
+    values = np.round(10 * 1.5 ** np.arange(10)).tolist()
+    found = trends.compute(annual("QMA-01", values), NO_BREAKS, {}, parameters()).iloc[0]
+    assert found["trend_ratio_per_year"] == pytest.approx(1.5, abs=0.01)
+    assert found["trend_ratio_lower"] <= 1.5 <= found["trend_ratio_upper"]
+    assert found["slope_of_median_per_year_share"] > 0.6

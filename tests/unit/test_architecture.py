@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -118,3 +119,82 @@ def test_no_module_without_a_reason_is_longer_than_450_lines() -> None:
 def test_names_say_something() -> None:
     vague = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "stuff"}
     assert not [path for room in HOUSE for path in modules(room) if path.stem in vague or vague & set(path.parts)]
+
+
+# ---- pages never add and never judge ------------------------------------------------------------------------------
+
+ADDING = {
+    "groupby",
+    "sum",
+    "mean",
+    "agg",
+    "aggregate",
+    "nunique",
+    "value_counts",
+    "median",
+    "pivot_table",
+    "cumsum",
+    "cumcount",
+}
+# compares two finished releases for `waymark release diff`; no page shows what it counts
+NO_PAGE = {"release.py"}
+TESTED = {"p", "q", "q_bh", "q_by", "p_normal", "p_upper_bound", "level_q_bh", "emerging_q_bh", "moran_p", "moran_q_bh",
+          "change_points_q_bh", "change_points_p", "joinpoints_p", "joinpoints_q_bh"}  # fmt: skip
+
+
+def adding(tree: ast.AST) -> list[str]:
+    """Calls that add or count over rows, as source text."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and (node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")) in ADDING
+    ]
+
+
+def judging(tree: ast.AST) -> list[str]:
+    """Comparisons of a probability with anything, as source text."""
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Compare):
+            continue
+        for side in (node.left, *node.comparators):
+            named = {
+                part.value if isinstance(part, ast.Constant) else part.attr if isinstance(part, ast.Attribute) else ""
+                for part in ast.walk(side)
+                if isinstance(part, ast.Constant | ast.Attribute)
+            }
+            if named & TESTED and not isinstance(node.ops[0], ast.Eq | ast.In | ast.Is | ast.IsNot | ast.NotEq):
+                found.append(ast.unparse(node))
+    return found
+
+
+def test_pages_add_nothing_and_judge_nothing() -> None:
+    """What a page tells is a cell of a table; sums, counts and what is significant are made where tests see them."""
+    for path in modules("reports"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert path.name in NO_PAGE or not adding(tree), (path.name, adding(tree))
+        assert not judging(tree), (path.name, judging(tree))
+
+
+@pytest.mark.parametrize(
+    "mutation",
+    [
+        "total = sum(row['value'] for row in rows)",
+        "total = table['value'].sum()",
+        "areas = table.groupby('area_code')['value'].mean()",
+        "clear = row['q_bh'] <= 0.05",
+        "strong = table[(table['q'] < 0.05) & (table['residual'] > 0)]",
+        "clear = row.p < level",
+    ],
+)
+def test_the_rule_sees_what_it_forbids(mutation: str) -> None:
+    tree = ast.parse(mutation)
+    assert adding(tree) or judging(tree)
+
+
+def test_templates_count_nothing() -> None:
+    """`|length` may decide how tall a table stands; it is never shown."""
+    for path in sorted((ROOT / "reports" / "templates").glob("*.html")):
+        shown = re.findall(r"\{\{[^}]*\|\s*(?:length|sum|count)\b[^}]*\}\}", path.read_text(encoding="utf-8"))
+        assert not shown, (path.name, shown)

@@ -168,8 +168,8 @@ def test_the_late_partner_stands_on_the_coverage_page(written):
 def test_changes_name_the_largest_difference(written):
     page = (written.path / "changes.html").read_text(encoding="utf-8")
     explained = page[page.index("The largest differences") : page.index("Revised figures")]
-    assert "Cantria" in explained
-    assert "earlier figures (2021 to 2023) changed by +360 in all" in explained
+    text = " ".join(re.sub(r"<[^>]+>", " ", explained).split())
+    assert re.search(r"Cantria : victims detected, 2023 \S+ before, \S+ now \( \+120 \)\. Source: Regional", text), text
 
 
 def test_real_releases_carry_no_mark_of_invention(tmp_path):
@@ -204,7 +204,7 @@ def test_seven_quarters_are_too_short_and_say_so(tmp_path):
     written = release.write(source, tmp_path / "r", browser=NO_BROWSER)
     page = (written.path / "trends.html").read_text(encoding="utf-8")
     assert "Too short to judge: 7 of 8 periods" in page
-    assert "None of 12 series can be judged yet" in page
+    assert re.search(r"12</span> areas with a verdict: <span[^>]*>12</span> are too short for a trend", page)
 
 
 def test_verify_finds_what_was_tampered_with(written, tmp_path):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from reports.labels import LABELS
+from reports.labels_verdicts import VERDICT_WORDS
 from reports.words import RESERVED, Words
 from submissions.fields import codes, registry, seed
 
-# a declared table has its label in the seed, and no page shows its id
-WITHOUT_WORDS = {"table_id"}
+# a declared table and a statistic have their label in the seed, and no page shows their id
+WITHOUT_WORDS = {"table_id", "statistic"}
 LISTED = [column for column in registry() if codes(column) and column not in WITHOUT_WORDS]
 
 
@@ -48,3 +49,9 @@ def test_breaks_roles_and_ages_read_as_words() -> None:
     assert words.label("exploitation", "LAB+SEX") == "Forced labour and sexual exploitation"
     assert words.measure("permits_refused") == "Residence permits refused"
     assert Words({"measure": {"decisions_final": "Endgültig"}}).label("measure", "decisions_final") == "Endgültig"
+
+
+def test_words_of_verdicts_are_those_of_the_published_lists() -> None:
+    assert LABELS["reason"] == {row["reason"]: row["reason_label"] for row in seed("verdict_reasons")}
+    assert {row["verdict"]: row["verdict_label"] for row in seed("verdict_words")} == VERDICT_WORDS
+    assert set(LABELS["evidence_word"]) == {row["evidence_word"] for row in seed("evidence_rules")}

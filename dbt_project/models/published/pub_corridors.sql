@@ -44,6 +44,15 @@ select
     corridors.p,
     corridors.q,
     corridors.family_count,
+    case
+        when corridors.eligibility <> 'assessed'
+        then null
+        when corridors.q < 0.05 and corridors.residual > 0
+        then 'above'
+        when corridors.q < 0.05 and corridors.residual < 0
+        then 'below'
+        else 'within'
+    end as assessment,
     corridors.eligibility,
     corridors.eligibility_reason,
     corridors.method,

@@ -56,7 +56,7 @@ select
     trends.slope_per_year,
     trends.slope_lower_per_year,
     trends.slope_upper_per_year,
-    trends.change_per_year_share,
+    trends.slope_of_median_per_year_share,
     trends.trend_ratio_per_year,
     trends.trend_ratio_lower,
     trends.trend_ratio_upper,

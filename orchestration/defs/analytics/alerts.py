@@ -19,7 +19,7 @@ from orchestration.defs.analytics.regimes import SPLITS, regimes
 from orchestration.defs.analytics.rounding import round_frame
 from orchestration.defs.analytics.series_grid import PERIODS_A_YEAR, grid
 
-METHOD_VERSION = "1"
+METHOD_VERSION = "2"  # 2: the newest periods of a question are one family
 FARRINGTON, EARS = "farrington_flexible", "ears_c2"
 QUESTION = ("measure", "area_level", "area_role", "reporter", "unit", "frequency")
 WHAT = {"Q": "quarters", "M": "months"}
@@ -45,8 +45,9 @@ def compute(
     breaks, parents  as `trends.compute` takes them.
     incomplete  source, measure, frequency, period of reporting that is still coming in.
 
-    A question is one measure at one level of areas; its newest periods are those that any of its series has. The family
-    is one question in one period; forms, sexes and ages are asked only under a total that is an alarm.
+    A question is one measure at one level of areas; its newest periods are those that any of its series has, and are
+    shown together: they are one family. An alarm holds for its own period and says nothing of those after it. Forms,
+    sexes and ages are asked only under a total that is an alarm in the same period.
     """
     rules = parameters["alerts"]
     strata = breaks[breaks["kind"].isin(parameters["trends"]["strata_kinds"])]
@@ -208,10 +209,10 @@ def _withheld(judged: dict[str, Any], reason: str) -> dict[str, Any]:
 
 
 def _families(rows: pd.DataFrame, rules: Mapping[str, Any]) -> pd.DataFrame:
-    """q and alarm within each question and period: totals first, parts only under a total that is an alarm."""
+    """q and alarm within each question: totals first, parts only under a total that is an alarm in the same period."""
     from trends.tests import false_discovery
 
-    rows = rows.assign(family_id=rows["question"] + "|" + rows["kind"] + "|" + rows["period"], q_bh=np.nan)
+    rows = rows.assign(family_id=rows["question"] + "|" + rows["kind"], q_bh=np.nan)
     is_total = (rows["kind"] == "total").to_numpy()
     place = (rows["question"] + "|" + rows["area_code"] + "|" + rows["period"]).to_numpy(object)
     rows = _adjusted(rows, is_total, rules)

@@ -9,7 +9,17 @@ import pandas as pd
 
 from orchestration import progress
 from orchestration.building import Build
-from orchestration.defs.analytics import alerts, clusters, compositions, corridors, hotspots, nowcasts, rates, trends
+from orchestration.defs.analytics import (
+    alerts,
+    clusters,
+    compositions,
+    corridors,
+    hotspots,
+    nowcasts,
+    rates,
+    trends,
+    verdicts,
+)
 from orchestration.defs.analytics.completeness import masked
 from orchestration.defs.resources import AUDIENCE_PARTITIONS, Warehouse
 from orchestration.defs.warehouse.dbt import POOL
@@ -66,7 +76,7 @@ def read_alerts(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataF
     series = connection.execute(
         """
         select * from fct_series
-        where is_selected and frequency in ('Q', 'M') and derivation not in ('chain_linked', 'sum_of_reporting')
+        where is_leading and is_trend_testable and frequency in ('Q', 'M')
             and not regexp_full_match(unit, '[A-Z]{3}')
         order by series_id, period
         """
@@ -93,6 +103,52 @@ def read_trends(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataF
     return trends.compute(series, breaks, parents, parameters())
 
 
+def read_verdicts(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
+    series = connection.execute(
+        "select * from fct_series where derivation <> 'chain_linked' order by series_id, period"
+    ).df()
+    series["is_incomplete"] = masked(series, read_incomplete(connection))
+    # the areas of each balanced panel in the periods of its window, with the series that each has of its own
+    way = [
+        "source", "dataset", "area_role", "measure", "unit", "reporter", "offence", "exploitation", "sex", "age",
+        "frequency",
+    ]  # fmt: skip
+    same = " and ".join(f"own.{name} = cells.{name}" for name in way)
+    members = connection.execute(
+        f"""
+        select panels.series_id, cells.area_code, own.series_id as member_id, cells.period, cells.period_start,
+            cells.value::double as value
+        from int_panel_cells as cells
+        inner join int_panel_members using (panel_id, area_code)
+        inner join (
+            select distinct panel_id, series_id, period from int_panel_figures where derivation = 'balanced_panel'
+        ) as panels using (panel_id, period)
+        left join (
+            select distinct series_id, area_code, {", ".join(way)} from fct_series
+            where derivation in ('published', 'sum_of_parts')
+        ) as own on own.area_code = cells.area_code and {same}
+        order by all
+        """
+    ).df()
+    members = members[~masked_members(members, series)]
+    breaks = connection.execute(
+        "select area_code, measure, dimension, break_on, kind, source, dataset from fct_breaks order by all"
+    ).df()
+    parents = dict(connection.execute("select area_code, parent_code from dim_areas").fetchall())
+    found = verdicts.Found(*(connection.table(f"analytics.{name}").df() for name in ("hotspots", "clusters", "alerts")))
+    seeds = ("verdict_words", "verdict_reasons", "evidence_rules")
+    words = verdicts.Words(*(connection.table(name).df() for name in seeds))
+    tested = connection.table("analytics.trends").df()
+    return verdicts.compute(series, tested, members, found, breaks, parents, words, parameters())
+
+
+def masked_members(members: pd.DataFrame, series: pd.DataFrame) -> pd.Series:
+    """Whether each figure of a panel's area lies in a period of the panel that is in no test."""
+    open_ = series.loc[series["is_incomplete"], ["series_id", "period"]]
+    rows = pd.MultiIndex.from_frame(members[["series_id", "period"]])
+    return pd.Series(rows.isin(pd.MultiIndex.from_frame(open_)), index=members.index)
+
+
 def read_mapped_totals(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """Totals of areas in the measures that are put on maps: one figure an area and period, chosen by precedence.
 
@@ -104,7 +160,7 @@ def read_mapped_totals(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         where area_set is not null and area_level not in ('world', 'region', 'subregion')
             and offence = '_T' and sex = '_T' and age = '_T' and counterpart_area = '_T' and detail = '_T'
             and measure in (select measure from dim_measures where is_mapped)
-            and cell_id in (select cell_id from fct_series where is_selected)
+            and cell_id in (select cell_id from fct_series where is_leading)
         order by cell_id
         """
     ).df()
@@ -239,5 +295,13 @@ ASSETS = [
         "Whether the mix of forms shifted between the newest two years, and since the first.",
         read_compositions,
         after=["nowcasts"],
+    ),
+    _asset(
+        "verdicts",
+        ["fct_series", "fct_breaks", "dim_areas", "int_panel_cells", "int_panel_members", "int_panel_figures"],
+        "One verdict on each series that speaks for its area: change, level against peers, reasons, evidence, and whether "
+        "a sum over areas stands without its two main contributors.",
+        read_verdicts,
+        after=["trends", "hotspots", "clusters", "alerts"],
     ),
 ]

@@ -23,7 +23,7 @@ UNITS = {"A": "years", "Q": "quarters", "M": "months"}
 def compute(tables: list[tuple[Grid, pd.DataFrame, str, np.ndarray]], rules: Mapping[str, Any]) -> pd.DataFrame:
     """One row a series: series_id and `COLUMNS`; changes are percent a year, of counts and not of rates.
 
-    tables  by frequency: the grid, one row of keys a series (is_selected and the columns of `families`), the frequency,
+    tables  by frequency: the grid, one row of keys a series (is_leading and the columns of `families`), the frequency,
             and the regime of each period (n, t) as `regimes` gives it.
 
     Assessed are selected totals and balanced panels, over the newest definition regime. Quarters are divided by their usual
@@ -65,7 +65,7 @@ def _eligibility(counts: np.ndarray, keys: pd.DataFrame, frequency: str, setting
     """Why a series is not assessed, None where it is: (n,)."""
     splits = keys[list(families.SPLITS)].to_numpy(object)
     is_main = (splits == "_T").all(axis=1)
-    is_main &= keys["is_selected"].to_numpy(bool) | (keys["derivation"] == "balanced_panel").to_numpy(bool)
+    is_main &= keys["is_leading"].to_numpy(bool) | (keys["derivation"] == "balanced_panel").to_numpy(bool)
     have, needed = (~np.isnan(counts)).sum(axis=1), settings["minimum_periods"].get(frequency)
     reason = np.full(len(keys), None, dtype=object)
     with np.errstate(invalid="ignore"):
@@ -81,6 +81,7 @@ def _eligibility(counts: np.ndarray, keys: pd.DataFrame, frequency: str, setting
                 f"{count} {UNITS[frequency]} counted in the newest way; a rate of change needs {needed}"
             )
     reason[~is_main] = "parts and other ways of counting: joinpoints are sought in the main series"
+    reason[(keys["derivation"] == families.CHANGING_REPORTERS).to_numpy(bool)] = families.NOT_TESTED
     return reason
 
 

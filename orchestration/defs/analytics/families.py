@@ -10,7 +10,17 @@ import pandas as pd
 
 from orchestration.defs.analytics.regimes import SPLITS
 
+# the columns of a series that its family and its total are known by
 FAMILY = ("measure", "area_level", "source", "dataset", "derivation", "reporter", "area_role", "unit", "frequency")
+# the world, its regions and its subregions are shown as one set of trends: alone, the world would be a family of one
+ABOVE_COUNTRIES = ("world", "region", "subregion")
+# where people were found, counted or judged is one question, whoever counts; where they were exploited, recruited or
+# live are others
+PLACES = ("exploitation", "recruitment", "residence")
+# which areas such a sum is made of changes from period to period: it is shown and never tested
+CHANGING_REPORTERS = "sum_of_reporting"
+NOT_TESTED = "a sum over areas that change from period to period is not tested; the balanced panel is"
+OWN_WAY = ("source", "dataset", "derivation", "reporter", "area_role")
 
 
 @dataclass(frozen=True)
@@ -33,12 +43,27 @@ class Answers:
 
 
 def questions(keys: pd.DataFrame) -> Questions:
-    """The family of each series; `keys` has one row a series with area_code and the columns of `FAMILY` and `SPLITS`."""
+    """The family of each series; `keys` has one row a series with area_code, is_leading, the columns of `FAMILY` and `SPLITS`.
+
+    A family is one question shown together: one measure, unit and frequency, one level of areas (those above countries
+    are one), one way of splitting. The series that speak for their areas (the selected ones and balanced panels) stand in
+    one set whoever reports them; each alternative source is a set of its own.
+    """
     splits = keys[list(SPLITS)].to_numpy(object) != "_T"
     kinds = ["+".join(name for name, split in zip(SPLITS, row, strict=True) if split) or "total" for row in splits]
-    families = ["|".join(map(str, row)) for row in keys[list(FAMILY)].itertuples(index=False)]
-    # the total of the same area, source and way of counting
-    totals = [f"{area}|{family}" for area, family in zip(keys["area_code"], families, strict=True)]
+    level = np.where(keys["area_level"].isin(ABOVE_COUNTRIES), "above countries", keys["area_level"].to_numpy(object))
+    place = np.where(keys["area_role"].isin(PLACES), keys["area_role"].to_numpy(object), "counted")
+    is_shown = keys["is_leading"].to_numpy(bool) | (keys["derivation"] == "balanced_panel").to_numpy(bool)
+    own_way = ["|".join(map(str, row)) for row in keys[list(OWN_WAY)].itertuples(index=False)]
+    shown = np.where(is_shown, "shown", np.array(own_way, dtype=object))
+    families = [
+        "|".join(map(str, row))
+        for row in zip(keys["measure"], level, keys["unit"], keys["frequency"], place, shown, strict=True)
+    ]
+    # the total of the same area, source and way of counting; whether a total is published or added up is no other way
+    derived = keys["derivation"].where(keys["derivation"] != "sum_of_parts", "published")
+    ways = keys.assign(derivation=derived)[["area_code", *FAMILY]]
+    totals = ["|".join(map(str, row)) for row in ways.itertuples(index=False)]
     return Questions(
         family_id=np.array([f"{family}|{kind}" for family, kind in zip(families, kinds, strict=True)], dtype=object),
         total=np.array(totals, dtype=object),

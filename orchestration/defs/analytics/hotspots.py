@@ -19,8 +19,9 @@ from orchestration.defs.analytics.rounding import round_frame
 from orchestration.defs.analytics.series_grid import grid
 from orchestration.parameters import stated
 
-# 2: a class of change only where the area's course stands out among all areas of its map; 3: local Moran, bounds
-METHOD_VERSION = "3"
+# 2: a class of change only where the area's course stands out among all areas of its map; 3: local Moran, bounds;
+# 4: funnel limits on the log scale, false discovery over the countries of a map
+METHOD_VERSION = "4"
 # One map is one question: the areas of one level of one set, counted by one kind of source. Countries' police forces are
 # partners of their own and stand on one map; a figure an area and period is chosen by precedence, never added.
 GROUP = ["measure", "exploitation", "source_type", "frequency", "area_set", "area_level", "area_role", "reporter"]
@@ -38,6 +39,7 @@ NUMBERS = {
     *likeness.NUMBERS,
 }  # fmt: skip
 
+FUNNEL = ("p", "limit_lower_95", "limit_lower_998", "limit_upper_95", "limit_upper_998")
 
 Columns = dict[str, Any]
 
@@ -241,16 +243,47 @@ def _course_q(
 def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any]) -> Iterator[Columns]:
     """Each country beside the rate of its region, with limits widened for how much countries differ anyway.
 
-    The limits are of the ratio observed / expected: 1 -+ z sqrt(1 / expected + tau2), the additive model of Spiegelhalter
-    (2005, 2012): countries detect in different ways, so chance alone is never the yardstick.
+    The limits are of the ratio observed / expected on the log scale (`geo.funnels`): countries detect in different ways,
+    so chance alone is never the yardstick, and a low count can be seen as well as a high one. The countries of all
+    regions in one period are one map and one family; a country is above or below by its adjusted p.
     """
-    from scipy.stats import norm
+    from geo.funnels import multiplicative_funnel
+    from trends.tests import false_discovery
 
-    from geo.rates import overdispersion
+    parts = list(_regions(group, frame, rules))
+    eligible = [part["eligibility"] == "assessed" for part in parts]
+    if any(each.any() for each in eligible):
+        value, expected = (
+            np.concatenate([part[name][chosen] for part, chosen in zip(parts, eligible, strict=True)])
+            for name in ("value", "expected_count")
+        )
+        funnels = np.repeat(np.arange(len(parts)), [chosen.sum() for chosen in eligible])
+        found = multiplicative_funnel(value, expected, rules["funnel_levels"], funnels)
+        figures = dict(zip(FUNNEL, (found.p, *found.ratio_low, *found.ratio_high), strict=True))
+        for number, (part, chosen) in enumerate(zip(parts, eligible, strict=True)):
+            for name, numbers in figures.items():
+                part[name][chosen] = numbers[funnels == number]
+    by_period: dict[str, list[Columns]] = {}
+    for part in parts:
+        by_period.setdefault(part["period"], []).append(part)
+    for mine in by_period.values():
+        q = false_discovery(np.concatenate([part["p"] for part in mine]), method="bh")
+        count, first = int((~np.isnan(q)).sum()), 0
+        for part in mine:
+            part["q_bh"] = q[first : first + len(part["p"])]
+            first += len(part["p"])
+            part["family_count"] = count
+            clear, ratio = part["q_bh"] <= rules["significance"], part["ratio"]
+            # the tail that is rare says the side; a region's rate has areas on both sides of it
+            outside = [clear & (ratio > part["limit_upper_95"]), clear & (ratio < part["limit_lower_95"])]
+            part["assessment"] = _chosen(
+                [part["eligibility"] != "assessed", *outside], [None, "above", "below"], "within"
+            )
+    yield from parts
 
-    quantiles = {
-        name: norm.ppf((1 + level) / 2) for name, level in zip(("95", "998"), rules["funnel_levels"], strict=True)
-    }
+
+def _regions(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any]) -> Iterator[Columns]:
+    """What each region and period has to compare, without limits yet."""
     names = "|".join(group[name] for name in GROUP)
     # areas outside every region are compared with each other
     frame = frame.assign(region_code=frame["region_code"].fillna("")).sort_values(
@@ -278,19 +311,6 @@ def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any
         if eligible.sum() < rules["minimum_funnel_countries"]:
             reason[eligible] = f"fewer than {rules['minimum_funnel_countries']} countries of the region report"
             eligible = np.zeros(len(value), dtype=bool)
-        ratio = _ratio(value, expected)
-        limits = {
-            f"limit_{side}_{name}": np.full(len(value), np.nan) for side in ("lower", "upper") for name in quantiles
-        }
-        position = np.full(len(value), None, dtype=object)
-        if eligible.any():
-            between = float(overdispersion(value[eligible], expected[eligible]).tau2)
-            spread = np.sqrt(1 / expected[eligible] + between)
-            for name, z in quantiles.items():
-                limits[f"limit_lower_{name}"][eligible] = np.maximum(1 - z * spread, 0)
-                limits[f"limit_upper_{name}"][eligible] = 1 + z * spread
-            outside = [ratio > limits["limit_upper_998"], ratio < limits["limit_lower_998"]]
-            position = _chosen([~eligible, *outside], [None, "above", "below"], "within")
         yield {
             "area_code": codes[start:stop],
             **_named(group),
@@ -298,15 +318,15 @@ def _funnels(group: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any
             "dataset": datasets[start:stop],
             "period": periods[start],
             "method": "funnel",
-            "parameters": stated(rules, "funnel_levels", "minimum_funnel_countries", "minimum_expected_count"),
+            "parameters": stated(
+                rules, "funnel_levels", "significance", "minimum_funnel_countries", "minimum_expected_count"
+            ),
             "value": value,
             "population_count": base,
             "expected_count": expected,
-            "ratio": ratio,
-            **limits,
-            "family_id": f"{names}|{regions[start]}|{periods[start]}",
-            "family_count": int(eligible.sum()),
-            "assessment": position,
+            "ratio": _ratio(value, expected),
+            **{name: np.full(len(value), np.nan) for name in FUNNEL},
+            "family_id": f"{names}|{periods[start]}",
             "eligibility": np.where(eligible, "assessed", "not_assessed").astype(object),
             "eligibility_reason": reason,
             "emerging_eligibility": "not_assessed",

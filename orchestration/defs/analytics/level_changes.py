@@ -147,6 +147,7 @@ def _eligibility(table: Grid, keys: pd.DataFrame, frequency: str, minimum: int) 
     reason[is_odd.any(axis=1) & (have >= minimum)] = "the figures are no whole numbers"
     is_money = keys["unit"].astype(str).str.fullmatch("[A-Z]{3}").to_numpy(bool)
     reason[is_money & (have >= minimum)] = "an amount of money is no count"
+    reason[(keys["derivation"] == families.CHANGING_REPORTERS).to_numpy(bool)] = families.NOT_TESTED
     return reason
 
 

@@ -24,11 +24,13 @@ METHOD = (
     "mann_kendall + theil_sen, strata: regimes and seasons; step_model: quasi-Poisson; change_points: Poisson, modified BIC, "
     "Bonferroni over stretches; joinpoint: weighted BIC, newest regime"
 )
-METHOD_VERSION = "2"  # 2: change points and joinpoints
+# 2: change points and joinpoints; 3: families of what is shown together, a direction only where rank test and ratio agree,
+# sums over changing reporters not tested
+METHOD_VERSION = "3"
 COLUMNS = [
     "series_id", "eligibility", "eligibility_reason", "first_period", "last_period", "periods_count", "regimes_count",
     "tau", "s", "z", "p", "q_bh", "q_by", "family_id", "family_count", "slope_per_year", "slope_lower_per_year",
-    "slope_upper_per_year", "change_per_year_share", "trend_ratio_per_year", "trend_ratio_lower", "trend_ratio_upper",
+    "slope_upper_per_year", "slope_of_median_per_year_share", "trend_ratio_per_year", "trend_ratio_lower", "trend_ratio_upper",
     "step_on", "step_ratio", "step_ratio_lower", "step_ratio_upper", "direction", *level_changes.COLUMNS, *bends.COLUMNS,
     "method", "parameters", "method_version",
 ]  # fmt: skip
@@ -40,7 +42,7 @@ def compute(
     """Trends of every series: one row a series, columns `COLUMNS`, ordered by series_id.
 
     series   long: series_id, frequency, period, period_start, value (NaN where missing or protected), area_code,
-             measure, is_selected, the columns of `families.FAMILY` and `SPLITS`.
+             measure, is_leading, the columns of `families.FAMILY` and `SPLITS`.
     breaks   area_code, measure (or `_T` for all), dimension, break_on, kind, source (or `_T`); a break holds for the area
              and all areas inside it. One of a dimension other than `_T` (a code list that changed) holds for figures split
              by it, not for totals.
@@ -86,7 +88,8 @@ def _of_frequency(
     seasons = np.arange(len(table.periods)) % per_year
     strata = regime * per_year + seasons
     counted = (~np.isnan(values)).sum(axis=1)
-    eligible = counted >= rules["minimum_periods"][frequency]
+    is_changing = (keys["derivation"] == families.CHANGING_REPORTERS).to_numpy(bool)
+    eligible = (counted >= rules["minimum_periods"][frequency]) & ~is_changing
 
     years = np.arange(len(table.periods)) / per_year
     n = len(table.keys)
@@ -129,7 +132,7 @@ def _of_frequency(
         out["step_on"] = [None] * n
     numbers[~np.isfinite(numbers)] = np.nan
     names = (
-        "tau", "s", "z", "p", "slope_per_year", "slope_lower_per_year", "slope_upper_per_year", "change_per_year_share",
+        "tau", "s", "z", "p", "slope_per_year", "slope_lower_per_year", "slope_upper_per_year", "slope_of_median_per_year_share",
         "trend_ratio_per_year", "trend_ratio_lower", "trend_ratio_upper", "step_ratio", "step_ratio_lower",
         "step_ratio_upper",
     )  # fmt: skip
@@ -145,12 +148,14 @@ def _of_frequency(
     out["regimes_count"] = [len(np.unique(row[~np.isnan(row)])) for row in regime]
     needed = rules["minimum_periods"][frequency]
     what = {"A": "years", "Q": "quarters", "M": "months"}[frequency]
-    out["eligibility"] = np.where(eligible, "assessed", "too_short")
+    out["eligibility"] = np.where(eligible, "assessed", np.where(is_changing, "not_assessed", "too_short"))
     out["eligibility_reason"] = [
         None
         if good
+        else families.NOT_TESTED
+        if changing
         else f"{have or 'no'} {what if have > 1 else what[:-1]} with a figure that can be compared; a trend needs {needed}"
-        for good, have in zip(eligible, counted, strict=True)
+        for good, have, changing in zip(eligible, counted, is_changing, strict=True)
     ]
     return pd.DataFrame(out)
 
@@ -172,10 +177,12 @@ def _judged(result: pd.DataFrame, keys: pd.DataFrame, rules: Mapping[str, Any]) 
     unasked = answers.unasked
     p = np.where(unasked, np.nan, p)
     clear = answers.q <= rules["significance"]
-    slope, s = result["slope_per_year"].to_numpy(float), result["s"].to_numpy(float)
-    sign = np.where(slope != 0, np.sign(slope), np.sign(s))
+    # the test says whether, the ratio says how much: a direction is told only where the two do not contradict each other
+    s, low, high = (result[name].to_numpy(float) for name in ("s", "trend_ratio_lower", "trend_ratio_upper"))
     direction = np.full(len(p), "no_clear_change", dtype=object)
-    direction[clear & (sign > 0)], direction[clear & (sign < 0)], direction[np.isnan(p)] = "rose", "fell", None
+    direction[clear & (s > 0) & (low > 1)] = "rose"
+    direction[clear & (s < 0) & (high < 1)] = "fell"
+    direction[np.isnan(p)] = None
     return result.assign(
         family_id=asked.family_id,
         family_count=answers.count,

@@ -2,6 +2,15 @@
 -- source, dataset)
 -- law, code list, counting rule and area are known steps for the trend methods;
 -- source mix, coverage and restatement are drawn
+{% set counted_alike = [
+    "measure",
+    "unit",
+    "area_role",
+    "reporter",
+    "offence",
+    "area_level",
+    "frequency",
+] %}
 with
     parameters as (select as_of from {{ ref("stg_lake__build_parameters") }}),
 
@@ -151,47 +160,36 @@ with
         group by changes.to_code, changes.changed_on
     ),
 
-    declared as (
-        select
-            area_code,
-            measure,
-            '_T' as dimension,
-            break_on,
-            kind,
-            '_T' as source,
-            '_T' as dataset,
-            min(coalesce(evidence, 'declared')) as evidence,
-            cast(null as string) as definition_before_id,
-            cast(null as string) as definition_after_id
-        from {{ ref("stg_lake__breaks") }}
-        group by area_code, measure, break_on, kind
-    ),
-
+    -- who reports is counted as the sums over areas count it (int_panel_cells), from
+    -- the issues that the series are made of: what a publisher wrote of the reporters
+    -- of an older issue is not told beside the figures of a newer one
     reporters_a_period as (
         select
-            ancestors.area_code,
-            totals.measure,
-            totals.partner_id,
-            totals.dataset,
-            totals.area_level,
-            totals.frequency,
-            totals.period_number,
-            min(totals.period_start) as period_start,
-            count(distinct totals.area) as areas_count
-        from totals
+            parents.parent_area_code as area_code,
+            cells.partner_id,
+            cells.dataset,
+            {{ columns_of(counted_alike, "cells") }},
+            {{ period_number("cells.period_start", "cells.frequency") }}
+            as period_number,
+            min(cells.period_start) as period_start,
+            count(distinct cells.area) as areas_count
+        from cells
         inner join
-            {{ ref("int_panel_parents") }} as parents on totals.area = parents.area_code
-        inner join
-            {{ ref("dim_areas") }} as ancestors
-            on parents.parent_area_code = ancestors.area_code
+            {{ ref("int_panel_parents") }} as parents on cells.area = parents.area_code
+        where
+            cells.exploitation = '_T'
+            and cells.sex = '_T'
+            and cells.age = '_T'
+            and cells.counterpart_area = '_T'
+            and cells.detail = '_T'
+            and coalesce(cells.missing_reason, '')
+            not in ('not_reported', 'not_collected', 'not_applicable')
         group by
-            ancestors.area_code,
-            totals.measure,
-            totals.partner_id,
-            totals.dataset,
-            totals.area_level,
-            totals.frequency,
-            totals.period_number
+            parents.parent_area_code,
+            cells.partner_id,
+            cells.dataset,
+            {{ columns_of(counted_alike, "cells") }},
+            {{ period_number("cells.period_start", "cells.frequency") }}
     ),
 
     reporters_before as (
@@ -199,7 +197,7 @@ with
             *,
             lag(areas_count) over (
                 partition by
-                    area_code, measure, partner_id, dataset, area_level, frequency
+                    area_code, partner_id, dataset, {{ columns_of(counted_alike) }}
                 order by period_number
             ) as areas_before_count
         from reporters_a_period
@@ -230,6 +228,31 @@ with
             and 7 * abs(areas_count - areas_before_count)
             > greatest(areas_count, areas_before_count)
         group by area_code, measure, period_start, partner_id, dataset
+    ),
+
+    declared as (
+        select
+            area_code,
+            measure,
+            '_T' as dimension,
+            break_on,
+            kind,
+            '_T' as source,
+            '_T' as dataset,
+            min(coalesce(evidence, 'declared')) as evidence,
+            cast(null as string) as definition_before_id,
+            cast(null as string) as definition_after_id
+        from {{ ref("stg_lake__breaks") }} as breaks
+        where
+            kind <> 'coverage'
+            or not exists (
+                select 1
+                from reporters_a_period as counted
+                where
+                    counted.area_code = breaks.area_code
+                    and breaks.measure in (counted.measure, '_T')
+            )
+        group by area_code, measure, break_on, kind
     ),
 
     source_spans as (
