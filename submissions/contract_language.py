@@ -175,6 +175,11 @@ def dataset_of(document: Document, name: str, maps: Mapping[str, tuple[MapRow, .
             for rule in content.get("check_totals", ())
         ),
         not_personal=tuple(rule["column"] for rule in content.get("not_personal", ())),
+        not_read=tuple(
+            dict.fromkeys(
+                trimmed(name) for rule in content.get("not_read", ()) for name in _listed(rule["column"])
+            )
+        ),
         columns=columns,
         periods=tuple(_period_rule(rule) for rule in _listed(content["columns"].get("period", []))),
         value=_value_rule(content["columns"]["value"], formats.get("decimal", "."))

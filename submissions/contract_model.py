@@ -188,6 +188,8 @@ class Dataset:
     exclusions: tuple[Exclusion, ...]
     total_checks: tuple[TotalCheck, ...]
     not_personal: tuple[str, ...]
+    not_read: tuple[str, ...]
+    """Columns that the file may have and nothing reads, each named with a reason in the contract."""
     columns: Mapping[str, tuple[ColumnRule, ...]]
     periods: tuple[PeriodRule, ...]
     value: ValueRule | None
