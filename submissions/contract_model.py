@@ -159,6 +159,18 @@ class TotalCheck:
 
 
 @dataclass(frozen=True)
+class Ignored:
+    """A column of the file, or all whose whole name fits a pattern, that is not read, and why."""
+
+    reason: str
+    column: str | None = None
+    columns: str | None = None
+
+    def names(self, header: str) -> bool:
+        return header == self.column or bool(self.columns and re.fullmatch(self.columns, header))
+
+
+@dataclass(frozen=True)
 class Unpivot:
     columns: str
     name: str
@@ -188,8 +200,7 @@ class Dataset:
     exclusions: tuple[Exclusion, ...]
     total_checks: tuple[TotalCheck, ...]
     not_personal: tuple[str, ...]
-    not_read: tuple[str, ...]
-    """Columns that the file may have and nothing reads, each named with a reason in the contract."""
+    ignored: tuple[Ignored, ...]
     columns: Mapping[str, tuple[ColumnRule, ...]]
     periods: tuple[PeriodRule, ...]
     value: ValueRule | None

@@ -115,8 +115,6 @@ def questions(
             )
         if rule.keys() & (EXCLUSION_KEYS - {"where"}) and "column" not in rule:
             wrong("'in', 'starts_with', 'ends_with' and 'blank' need a 'column'", "exclude", index)
-    for name in sorted(set(dataset.not_read) & _columns_read(dataset)):
-        wrong(f"the column '{name}' is read: take it out here, or where it is read", "not_read")
     for index, rule in enumerate(dataset.files):
         file_place = ("files", index)
         for message in _form_questions(rule):
@@ -125,13 +123,6 @@ def questions(
             compiled_pattern(document, (*place, *file_place, "sheets"), rule.format.sheets, (), problems)
     yield from problems
     yield from _unknown_codes(document, dataset, maps)
-
-
-def _columns_read(dataset: Dataset) -> set[str]:
-    """Columns of the file whose texts become ours."""
-    read = {rule.source for rules in dataset.columns.values() for rule in rules if rule.source}
-    read |= {name for rule in dataset.periods for name in rule.sources}
-    return read | ({dataset.value.source} if dataset.value else set())
 
 
 def _form_questions(rule: FileRule) -> Iterator[str]:

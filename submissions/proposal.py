@@ -108,9 +108,6 @@ def propose(partner: str, path: Path, answers: Answers, roots: Sequence[Path]) -
     if personal:
         proposal.warnings.append("ask the partner for a file without it; statistics are taken, never persons")
     if meaning.unread:
-        # any other column would refuse the file: what nobody looks at is named
-        named = {"column": list(meaning.unread), "reason": "no figure is made of it"}
-        proposal.put((*dataset, "not_read"), [named], "splits of the figures belong under columns")
         proposal.notes.append(
             "columns that are not read: "
             + ", ".join(meaning.unread)

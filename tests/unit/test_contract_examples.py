@@ -14,7 +14,7 @@ from submissions.marked_yaml import DocumentError
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "contract-language.md"
 DATASET_KEYS = {
-    "format", "files", "issued_on", "unpivot", "exclude", "only", "duplicates", "check_totals", "not_personal", "not_read", "fiscal_year", "kind",
+    "format", "files", "issued_on", "unpivot", "exclude", "only", "duplicates", "check_totals", "not_personal", "fiscal_year", "kind",
 }  # fmt: skip
 
 
