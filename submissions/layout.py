@@ -24,6 +24,7 @@ from submissions.contract_model import (
     Where,
 )
 from submissions.periods import form_of, issue_of_label, parse
+from submissions.personal_texts import shown
 from submissions.problems import Refusal
 from submissions.reading import Reading
 
@@ -77,7 +78,9 @@ def layout(dataset: Dataset, rule: FileRule, reading: Reading) -> Layout:
     return Layout({name: reading.position(name) for name in names}, tuple(unpivoted), groups, made)
 
 
-def undeclared_columns(contract: Contract, dataset: Dataset, rule: FileRule, file_name: str, reading: Reading) -> list[int]:
+def undeclared_columns(
+    contract: Contract, dataset: Dataset, rule: FileRule, file_name: str, reading: Reading
+) -> list[int]:
     """Positions of the file's columns that no dataset of the contract reads in this form, and none names under `ignored`.
 
     Datasets that read the same table share what they declare: a column needs its reason once.
@@ -240,7 +243,9 @@ def make_period_texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, f
             unread.append(text)
     if unread:
         form = form_of(dataset.periods[0])
-        raise Refusal("F-period-names", f"expected {form}", columns=tuple(sorted(unread)), count=len(unread))
+        raise Refusal(
+            "F-period-names", f"expected {form}", columns=tuple(sorted(map(shown, unread))), count=len(unread)
+        )
     connection.execute(
         "CREATE OR REPLACE TABLE period_texts "
         "(period_rule INTEGER, period_text VARCHAR, period VARCHAR, period_start DATE, frequency VARCHAR)"
