@@ -7,7 +7,7 @@ Distinct period and issue texts are parsed in Python and joined; nothing else ru
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -61,13 +61,17 @@ def check_rows(
     reading: Reading,
     found: Layout,
     file_name: str,
+    suspects: Collection[str] = (),
 ) -> Checked:
-    """Gives every row of `source` its fate and fills `observations`. Raises Refusal when the whole file fails."""
+    """Gives every row of `source` its fate and fills `observations`. Raises Refusal when the whole file fails.
+
+    `suspects` are texts that look like names of persons (screening): a row with one among its codes is set aside.
+    """
     issue = issue_of_file(rule, file_name, reading)
     _texts(connection, dataset, reading, found)
     make_period_texts(connection, dataset, found, rule)
     issues = make_issues(connection, dataset, found, rule, issue)
-    _parsed(connection, contract, dataset, rule, found, issue)
+    _parsed(connection, contract, dataset, rule, found, issue, suspects)
     _fates(connection, issues)
     _duplicates(connection, dataset)
     _observations(connection, dataset)
@@ -115,6 +119,7 @@ def _parsed(
     rule: FileRule,
     found: Layout,
     file_issue: date | None,
+    suspects: Collection[str],
 ) -> None:
     """`parsed`: cells with period, issue, figures and status, and the codes of what is wrong, separated by blanks."""
     parameters = Parameters()
@@ -128,7 +133,7 @@ def _parsed(
         "CASE WHEN issue IS NULL THEN 'R-issue' END",
         """CASE WHEN period IS NULL THEN 'R-period:period'
                 WHEN period_start > issue THEN 'R-period-after-issue:period' END""",
-        *_label_problems(contract, dataset),
+        *_label_problems(contract, dataset, suspects, parameters),
         "nullif(value_codes, '')",
     ]
     unread = (
@@ -153,8 +158,11 @@ def _parsed(
     compact(connection)
 
 
-def _label_problems(contract: Contract, dataset: Dataset) -> list[str]:
+def _label_problems(
+    contract: Contract, dataset: Dataset, suspects: Collection[str], parameters: Parameters
+) -> list[str]:
     cases = []
+    looks_like_name = parameters.bind(sorted(suspects)) if suspects else None
     for column in DIMENSIONS:
         rules = dataset.columns.get(column, ())
         if not any(rule.source or rule.where for rule in rules):
@@ -165,6 +173,8 @@ def _label_problems(contract: Contract, dataset: Dataset) -> list[str]:
             f"CASE WHEN {column} IS NULL THEN 'R-no-alternative:{column}' {empty} "
             f"WHEN length({column}) > {MAXIMUM_LABEL_CHARACTERS} THEN 'R-label-long:{column}' END"
         )
+        if looks_like_name:
+            cases.append(f"CASE WHEN list_contains({looks_like_name}, {column}) THEN 'R-label-person:{column}' END")
     return cases
 
 

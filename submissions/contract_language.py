@@ -18,6 +18,7 @@ from submissions.contract_model import (
     Exclusion,
     FileRule,
     Format,
+    Ignored,
     IssueRule,
     MapRow,
     Mark,
@@ -175,6 +176,7 @@ def dataset_of(document: Document, name: str, maps: Mapping[str, tuple[MapRow, .
             for rule in content.get("check_totals", ())
         ),
         not_personal=tuple(rule["column"] for rule in content.get("not_personal", ())),
+        ignored=tuple(ignored(rule) for rule in content.get("ignored", ())),
         columns=columns,
         periods=tuple(_period_rule(rule) for rule in _listed(content["columns"].get("period", []))),
         value=_value_rule(content["columns"]["value"], formats.get("decimal", "."))
@@ -182,6 +184,10 @@ def dataset_of(document: Document, name: str, maps: Mapping[str, tuple[MapRow, .
         else None,
         reading_digest=_reading_digest(content, document.file.parent),
     )
+
+
+def ignored(rule: Mapping[str, Any]) -> Ignored:
+    return Ignored(rule["reason"], trimmed(rule["column"]) if "column" in rule else None, rule.get("columns"))
 
 
 def _listed(rules: Any) -> list:

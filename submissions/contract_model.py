@@ -15,6 +15,10 @@ DIMENSIONS = (
     "sex", "age", "detail_kind", "detail", "unit",
 )  # fmt: skip
 STATUSES = ("obs_status", "conf_status")
+# dimensions with a closed list of members; the others hold places, bodies and provisions, whose names may be any words
+OF_FEW_MEMBERS = frozenset(
+    ("measure", "area_role", "counterpart_role", "exploitation", "sex", "age", "detail_kind", "unit")
+)
 DEFAULT_MEMBERS = dict.fromkeys(DIMENSIONS, "_T") | {"counterpart_role": "_Z", "detail_kind": "_Z"}
 
 Where = tuple[tuple[str, tuple[str, ...]], ...]
@@ -159,6 +163,18 @@ class TotalCheck:
 
 
 @dataclass(frozen=True)
+class Ignored:
+    """A column of the file, or all whose whole name fits a pattern, that is not read, and why."""
+
+    reason: str
+    column: str | None = None
+    columns: str | None = None
+
+    def names(self, header: str) -> bool:
+        return header == self.column or bool(self.columns and re.fullmatch(self.columns, header))
+
+
+@dataclass(frozen=True)
 class Unpivot:
     columns: str
     name: str
@@ -188,6 +204,7 @@ class Dataset:
     exclusions: tuple[Exclusion, ...]
     total_checks: tuple[TotalCheck, ...]
     not_personal: tuple[str, ...]
+    ignored: tuple[Ignored, ...]
     columns: Mapping[str, tuple[ColumnRule, ...]]
     periods: tuple[PeriodRule, ...]
     value: ValueRule | None

@@ -16,6 +16,7 @@ from submissions.contract_model import (
     DIMENSIONS,
     STATUSES,
     ColumnRule,
+    Contract,
     Dataset,
     Exclusion,
     FileRule,
@@ -23,6 +24,7 @@ from submissions.contract_model import (
     Where,
 )
 from submissions.periods import form_of, issue_of_label, parse
+from submissions.personal_texts import shown
 from submissions.problems import Refusal
 from submissions.reading import Reading
 
@@ -74,6 +76,39 @@ def layout(dataset: Dataset, rule: FileRule, reading: Reading) -> Layout:
             "F-header-missing", f"the header has {len(reading.header)} columns", columns=missing, count=len(missing)
         )
     return Layout({name: reading.position(name) for name in names}, tuple(unpivoted), groups, made)
+
+
+def undeclared_columns(
+    contract: Contract, dataset: Dataset, rule: FileRule, file_name: str, reading: Reading
+) -> list[int]:
+    """Positions of the file's columns that no dataset of the contract reads in this form, and none names under `ignored`.
+
+    Datasets that read the same table share what they declare: a column needs its reason once.
+    """
+    sharing = [
+        (each, own)
+        for each in contract.datasets.values()
+        if (own := rule if each is dataset else each.file_rule(file_name)) and own.format == rule.format
+    ]
+    read = {name for each, own in sharing for name in _names_read(each, own)}
+    patterns = [re.compile(each.unpivot.columns) for each, _ in sharing if each.unpivot]
+    return [
+        position
+        for position, name in enumerate(reading.header)
+        if name not in read
+        and not any(pattern.fullmatch(name) for pattern in patterns)
+        and not any(entry.names(name) for each, _ in sharing for entry in each.ignored)
+    ]
+
+
+def _names_read(dataset: Dataset, rule: FileRule) -> set[str]:
+    """The columns that the contract reads, for its columns or to find the table's end and labels."""
+    form = rule.format
+    names = {*_names_used(dataset, rule), *form.fill_labels_down}
+    names |= {form.stop_at[0]} if form.stop_at else set()
+    # what the name of a sheet says is no column of the file
+    names |= set(re.compile(form.sheets).groupindex) if form.sheets else set()
+    return names
 
 
 def _names_used(dataset: Dataset, rule: FileRule) -> list[str]:
@@ -208,7 +243,9 @@ def make_period_texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, f
             unread.append(text)
     if unread:
         form = form_of(dataset.periods[0])
-        raise Refusal("F-period-names", f"expected {form}", columns=tuple(sorted(unread)), count=len(unread))
+        raise Refusal(
+            "F-period-names", f"expected {form}", columns=tuple(sorted(map(shown, unread))), count=len(unread)
+        )
     connection.execute(
         "CREATE OR REPLACE TABLE period_texts "
         "(period_rule INTEGER, period_text VARCHAR, period VARCHAR, period_start DATE, frequency VARCHAR)"

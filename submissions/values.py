@@ -93,9 +93,9 @@ def make_value_texts(
         confidential AS (SELECT *, {columns.conf_status} FROM observed),
         statuses AS (SELECT *, {columns.reasons} FROM confidential)
         SELECT value_text, obs_status, conf_status, missing_reason, obs_status_code, conf_status_code,
-               CASE WHEN mark IS NULL THEN number::DECIMAL(20, 4) WHEN value_state = 'exact' THEN low END AS value,
-               CASE WHEN mark IS NULL THEN number::DECIMAL(20, 4) ELSE low END AS lower,
-               CASE WHEN mark IS NULL THEN number::DECIMAL(20, 4) ELSE high END AS upper,
+               CASE WHEN mark IS NULL THEN try_cast(number AS DECIMAL(20, 4)) WHEN value_state = 'exact' THEN low END AS value,
+               CASE WHEN mark IS NULL THEN try_cast(number AS DECIMAL(20, 4)) ELSE low END AS lower,
+               CASE WHEN mark IS NULL THEN try_cast(number AS DECIMAL(20, 4)) ELSE high END AS upper,
                concat_ws(' ', NULL{"".join(f", {problem}" for problem in columns.problems)}) AS value_codes
         FROM statuses
         """,
@@ -146,7 +146,7 @@ def _of_mark(contents: Iterable[Any], parameters: Parameters, kind: str = "DECIM
     cases = [
         f"WHEN {index} THEN {parameters.bind(content)}" for index, content in enumerate(contents) if content is not None
     ]
-    return f"(CASE mark {' '.join(cases)} END)::{kind}" if cases else f"NULL::{kind}"
+    return f"try_cast((CASE mark {' '.join(cases)} END) AS {kind})" if cases else f"NULL::{kind}"
 
 
 def _lookup(expression: str, values: dict[str, str], parameters: Parameters) -> str:
