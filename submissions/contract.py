@@ -132,6 +132,7 @@ def load(file: Path, folder_name: str | None = None) -> Contract:
         digest=digest_of(
             [("contract.yml", file.read_bytes()), *((name, (file.parent / name).read_bytes()) for name in names)]
         ),
+        lines={dotted(place): line for place, line in document.lines.items()},
     )
 
 

@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from submissions.contract_model import STATUSES, Contract, Dataset
+from submissions.control_totals import total_problems
 from submissions.problems import Problem
 
 if TYPE_CHECKING:
@@ -18,11 +19,13 @@ KEY = (
     "frequency", "offence", "exploitation", "sex", "age", "detail_kind", "detail", "unit",
 )  # fmt: skip
 AFTER_END = -1
+CONTROL = -2
 _OF_ISSUE = "($issue::DATE IS NULL OR issue = $issue)"
 # --- what to say about it --------------------------------------------------------------------------------------------
 
 
 FOOTER_ROWS = 20
+LISTED_SUFFIXES = 10
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def find(
     """What to say about the rows in `fates`, `parsed` and `candidates`: all of them, or those of one date of issue."""
     exclusions, after_end = _exclusions(connection, dataset, issue)
     unmapped = _unmapped(connection, contract, dataset, issue)
-    problems = [*_row_problems(connection, dataset, issue), *_total_problems(connection, dataset, issue)]
+    problems = [*_row_problems(connection, dataset, issue), *total_problems(connection, dataset, issue, KEY)]
     if after_end > FOOTER_ROWS:
         problems.append(Problem("W-unread-parts", "", after_end))
     problems += _unmapped_problems(unmapped, dataset)
@@ -60,8 +63,16 @@ def _row_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset, issue
     problems = []
     for code, number, lines in rows:
         name, _, column = code.partition(":")
-        problems.append(Problem(name, "", number, tuple(lines), partner_columns(dataset, column)))
+        detail = _suffixes(connection) if name == "R-suffix" else ""
+        problems.append(Problem(name, detail, number, tuple(lines), partner_columns(dataset, column)))
     return problems
+
+
+def _suffixes(connection: duckdb.DuckDBPyConnection) -> str:
+    """The undeclared suffixes by name: a letter or three, or signs, which tell of the figure and of nobody."""
+    rows = connection.execute("SELECT suffix FROM undeclared_suffixes ORDER BY suffix").fetchall()
+    named = ", ".join(f"'{suffix}'" for (suffix,) in rows[:LISTED_SUFFIXES])
+    return f"not declared: {named}" + (" …" if len(rows) > LISTED_SUFFIXES else "")
 
 
 def partner_columns(dataset: Dataset, column: str) -> tuple[str, ...]:
@@ -72,6 +83,8 @@ def partner_columns(dataset: Dataset, column: str) -> tuple[str, ...]:
         names = [name for rule in dataset.periods for name in rule.sources]
     elif column == "value":
         names = [dataset.value.source] if dataset.value else []
+    elif column == "multiplier":
+        names = [dataset.value.multiplier.source or ""] if dataset.value and dataset.value.multiplier else []
     else:
         names = [rule.source for rule in dataset.columns.get(column, ()) if rule.source]
     return tuple(dict.fromkeys(names)) or (column,)
@@ -93,41 +106,10 @@ def _exclusions(
     ).fetchone()
     if replaced and replaced[0]:
         counts.append(("replaced by a later row of the same key in this file", replaced[0]))
+    if CONTROL in rows:
+        counts.append(("control totals", rows[CONTROL]))
     after_end = rows.get(AFTER_END, 0)
     return counts + ([("after the declared end of the table", after_end)] if after_end else []), after_end
-
-
-def _total_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset, issue: date | None) -> list[Problem]:
-    """Compares the parts of each split with its published total, as intervals; what the bounds allow is no problem."""
-    problems = []
-    for index, check in enumerate(dataset.total_checks):
-        split = {
-            column for column, rules in dataset.columns.items() if any(rule.source == check.column for rule in rules)
-        }
-        key = ", ".join(("issue", *(column for column in KEY if column not in split)))
-        row = connection.execute(
-            f"""
-            WITH numbers AS (
-                SELECT {key}, row_id, is_total_{index} AS is_total, exclusion, lower, upper
-                FROM parsed WHERE codes = '' AND {_OF_ISSUE}
-            ),
-            compared AS (
-                SELECT {key}, any_value(lower) FILTER (is_total) AS total_lower,
-                       any_value(upper) FILTER (is_total) AS total_upper,
-                       min(row_id) FILTER (is_total) AS row_id,
-                       sum(lower) FILTER (NOT is_total AND exclusion IS NULL) AS lower,
-                       sum(upper) FILTER (NOT is_total AND exclusion IS NULL) AS upper,
-                       count(*) FILTER (NOT is_total AND exclusion IS NULL AND upper IS NULL) AS gaps
-                FROM numbers GROUP BY {key}
-            )
-            SELECT count(*), list(texts.line ORDER BY texts.line)[:20] FROM compared JOIN texts USING (row_id)
-            WHERE total_upper < lower - $tolerance OR (gaps = 0 AND total_lower > upper + $tolerance)
-            """,
-            {"tolerance": check.tolerance, "issue": issue},
-        ).fetchone()
-        if row and row[0]:
-            problems.append(Problem("W-total", "", row[0], tuple(row[1]), (check.column,)))
-    return problems
 
 
 def _unmapped(
