@@ -72,6 +72,9 @@ def find(roots: Iterable[Path]) -> dict[str, Contract | DocumentError]:
                 found[partner] = load(file)
             except DocumentError as error:
                 found[partner] = error
+            except Exception as error:  # whatever it is, it is this contract's, and the other partners' stand
+                problem = DocumentProblem(file, 1, "", f"cannot be read ({type(error).__name__})")
+                found[partner] = DocumentError(file, [problem])
     return found
 
 

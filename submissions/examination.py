@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from submissions import contract as contracts_module
 from submissions.contract import Contract, Dataset, FileRule
-from submissions.errors import WaymarkError
+from submissions.faults import INTERNAL, code_digest
 from submissions.home import Home
-from submissions.ledger import Entry, Ledger, State, state
-from submissions.marked_yaml import DocumentError
+from submissions.ledger import Entry, State
 from submissions.problems import Problem, Refusal
 from submissions.receipt import Receipt, joined
 from submissions.vintages import Vanished, vanished
@@ -158,76 +158,6 @@ def _outcome(
     return problems, "accepted_with_warnings" if problems else "accepted"
 
 
-# --- check -----------------------------------------------------------------------------------------------------------
-
-
-def check_file(
-    path: Path, partner: str, contracts: Iterable[Path] | Path | None, home: Home | Path | str | None
-) -> Receipt:
-    """`submissions.check`: the same reading and rules as on receipt, nothing written."""
-    home = Home.open(home) if isinstance(home, Path | str) else home
-    contract = contracts_module.find(contracts_module.roots(contracts, home.path if home else None)).get(partner)
-    if contract is None:
-        raise WaymarkError(f"there is no contract for the partner {partner}", hint="Give its folder with --contracts.")
-    if isinstance(contract, DocumentError):
-        raise contract
-    name = displayed_name(path)
-    rules = [(dataset, rule) for dataset in contract.datasets.values() if (rule := dataset.file_rule(path.name))]
-    if not path.is_file():
-        raise WaymarkError(f"there is no file {path}")
-    if not rules:
-        patterns = sorted({rule.pattern for dataset in contract.datasets.values() for rule in dataset.files})
-        raise WaymarkError(
-            f"no file pattern of {partner} fits the name {name}", hint=f"Known patterns: {', '.join(patterns)}"
-        )
-    try:
-        digest = sha256_of(path)
-    except OSError as error:
-        return Receipt("refused", name, partner, problems=(Problem("F-not-readable", error.strerror or ""),))
-    known = state(Ledger.of(home).entries()) if home else None
-    if home and known and home.keyed(digest) in known.erased_digests:
-        return Receipt("refused", name, partner, problems=(Problem("F-erased"),), file_sha256=digest)
-    parts = []
-    for dataset, rule in rules:
-        held = held_receipt(known, contract, dataset, digest, name) if known else None
-        parts.append(held or _checked_only(contract, dataset, rule, path, name, digest, home, known))
-    return one_receipt(parts, name, partner, digest)
-
-
-def _checked_only(
-    contract: Contract,
-    dataset: Dataset,
-    rule: FileRule,
-    path: Path,
-    name: str,
-    digest: str,
-    home: Home | None,
-    known: State | None,
-) -> Receipt:
-    connection = connect(None)
-    try:
-        examined = examine(connection, contract, dataset, rule, path, path.name)
-        return receipt_of(connection, examined, contract, dataset, name, digest, home, known)
-    except Refusal as refusal:
-        return Receipt(
-            "refused", name, contract.partner, problems=(refusal.problem,), dataset=dataset.name, file_sha256=digest
-        )
-    except RefusedRows as refused:
-        return Receipt(
-            "refused",
-            name,
-            contract.partner,
-            refused.rows,
-            0,
-            refused.rows,
-            problems=tuple(refused.problems),
-            dataset=dataset.name,
-            file_sha256=digest,
-        )
-    finally:
-        connection.close()
-
-
 def connect(home: Home | None) -> duckdb.DuckDBPyConnection:
     """A database in memory for one file. What does not fit is spilled below the sealed landing folder."""
     import duckdb
@@ -242,8 +172,17 @@ def connect(home: Home | None) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Opens a plain file to read. A link, a pipe or a device that took its place meanwhile is never followed or waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Refusal("F-not-readable", "it is no plain file")
+    return os.fdopen(descriptor, "rb")
+
+
 def sha256_of(path: Path) -> str:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -282,7 +221,7 @@ def earlier_entries(known: State, contract: Contract, dataset: Dataset, digest: 
 def held_receipt(known: State, contract: Contract, dataset: Dataset, digest: str, name: str) -> Receipt | None:
     """The receipt of a file whose bytes were dealt with under the same way of reading; None when there is work."""
     refusal = known.refusals.get(refusal_id_of(contract, dataset, digest))
-    if refusal is not None:
+    if refusal is not None and not _is_to_try_again(refusal):
         return Receipt(
             "refused",
             name,
@@ -323,6 +262,13 @@ def held_receipt(known: State, contract: Contract, dataset: Dataset, digest: str
             )
         )
     return joined(tuple(parts), file_name=name, partner=contract.partner, file_sha256=digest)
+
+
+def _is_to_try_again(refusal: Entry) -> bool:
+    """Whether the program stumbled over the file, and has changed since."""
+    return any(problem["code"] == INTERNAL for problem in refusal["problems"]) and (
+        refusal.get("code_digest") != code_digest()
+    )
 
 
 def one_receipt(parts: Sequence[Receipt], name: str, partner: str, digest: str) -> Receipt:

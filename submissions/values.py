@@ -220,7 +220,7 @@ def _of_mark(contents: Iterable[Any], parameters: Parameters, kind: str = "DECIM
     cases = [
         f"WHEN {index} THEN {parameters.bind(content)}" for index, content in enumerate(contents) if content is not None
     ]
-    return f"(CASE mark {' '.join(cases)} END)::{kind}" if cases else f"NULL::{kind}"
+    return f"try_cast((CASE mark {' '.join(cases)} END) AS {kind})" if cases else f"NULL::{kind}"
 
 
 def _lookup(expression: str, values: dict[str, str], parameters: Parameters) -> str:
