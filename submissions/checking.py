@@ -28,6 +28,7 @@ from submissions.layout import (
 from submissions.periods import issue_of_file
 from submissions.problems import Problem
 from submissions.reading import Reading, compact
+from submissions.said_in_file import check_what_is_said
 from submissions.values import VALUE_TEXTS, make_value_texts
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def check_rows(
 ) -> Checked:
     """Gives every row of `source` its fate and fills `observations`. Raises Refusal when the whole file fails."""
     issue = issue_of_file(rule, file_name, reading)
+    check_what_is_said(connection, dataset, rule, reading, found)
     _texts(connection, dataset, reading, found)
     make_period_texts(connection, dataset, found, rule)
     issues = make_issues(connection, dataset, found, rule, issue)
@@ -133,6 +135,7 @@ def _parsed(
         # a total may leave empty what it goes over
         *(f"CASE WHEN NOT is_control THEN {problem} END" for problem in _label_problems(contract, dataset)),
         "nullif(value_codes, '')",
+        "CASE WHEN row_id IN (FROM contradicted) THEN 'R-multiplier:value' END",
     ]
     unread = (
         "period_rule, period_text, value_text, multiplier_text, issue_text, obs_status, conf_status, obs_status_code, "

@@ -28,6 +28,7 @@ from submissions.contract_model import (
     trimmed,
 )
 from submissions.contract_questions import questions
+from submissions.contract_silences import silences
 from submissions.errors import WaymarkError
 from submissions.home import Home
 from submissions.marked_yaml import Document, DocumentError, DocumentProblem, dotted, read
@@ -113,6 +114,8 @@ def load(file: Path, folder_name: str | None = None) -> Contract:
     maps = maps_of(document, problems)
     datasets = {name: dataset_of(document, name, maps, problems) for name in content["datasets"]}
     problems += [problem for dataset in datasets.values() for problem in questions(document, dataset, maps)]
+    if folder_name is None:
+        problems += silences(document, datasets)
     if problems:
         raise DocumentError(file, problems)
     names = tuple(sorted({*maps, *(("corrections.csv",) if (file.parent / "corrections.csv").is_file() else ())}))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from submissions.contract import Contract, Dataset, FileRule
+from submissions.contract_places import located, naming_the_declaration
 from submissions.faults import INTERNAL, code_digest
 from submissions.home import Home
 from submissions.ledger import Entry, State
@@ -44,6 +45,7 @@ class Examined:
     checked: Checked
 
 
+@naming_the_declaration
 def examine(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
@@ -75,7 +77,8 @@ def examine(
     accepted = sum(count["rows_accepted"] for count in checked.counts.values())
     quarantined = sum(count["rows_quarantined"] for count in checked.counts.values())
     if accepted == 0 and quarantined:
-        raise RefusedRows([Problem("F-no-row-accepted", "", quarantined), *checked.problems], reading.rows)
+        none = located(Problem("F-no-row-accepted", "", quarantined), contract, dataset, rule)
+        raise RefusedRows([none, *checked.problems], reading.rows)
     if accepted == 0:
         raise Refusal("F-empty", f"{reading.rows:,} rows, all of them excluded by the contract")
     return Examined(reading, found, checked)
@@ -298,10 +301,15 @@ def problem_content(problem: Problem) -> dict[str, Any]:
         "count": problem.count,
         "lines": list(problem.lines),
         "columns": list(problem.columns),
-    }
+    } | ({"declared": problem.declared} if problem.declared else {})
 
 
 def problem_of(content: dict[str, Any]) -> Problem:
     return Problem(
-        content["code"], content["detail"], content["count"], tuple(content["lines"]), tuple(content["columns"])
+        content["code"],
+        content["detail"],
+        content["count"],
+        tuple(content["lines"]),
+        tuple(content["columns"]),
+        declared=content.get("declared", ""),
     )

@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from submissions.contract_model import STATUSES, Contract, Dataset
+from submissions.contract_places import located
 from submissions.control_totals import total_problems
 from submissions.problems import Problem
 
@@ -49,7 +50,8 @@ def find(
     problems += _unmapped_problems(unmapped, dataset)
     if dataset.duplicates == "sum" and dataset.kind == "observations":
         problems += _sums_with_gaps(connection, issue)
-    return Findings(tuple(problems), tuple(exclusions), tuple(unmapped))
+    told = tuple(located(problem, contract, dataset) for problem in problems)
+    return Findings(told, tuple(exclusions), tuple(unmapped))
 
 
 def _row_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset, issue: date | None) -> list[Problem]:
@@ -64,7 +66,7 @@ def _row_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset, issue
     for code, number, lines in rows:
         name, _, column = code.partition(":")
         detail = _suffixes(connection) if name == "R-suffix" else ""
-        problems.append(Problem(name, detail, number, tuple(lines), partner_columns(dataset, column)))
+        problems.append(Problem(name, detail, number, tuple(lines), partner_columns(dataset, column), column))
     return problems
 
 
@@ -83,8 +85,6 @@ def partner_columns(dataset: Dataset, column: str) -> tuple[str, ...]:
         names = [name for rule in dataset.periods for name in rule.sources]
     elif column == "value":
         names = [dataset.value.source] if dataset.value else []
-    elif column == "multiplier":
-        names = [dataset.value.multiplier.source or ""] if dataset.value and dataset.value.multiplier else []
     else:
         names = [rule.source for rule in dataset.columns.get(column, ()) if rule.source]
     return tuple(dict.fromkeys(names)) or (column,)

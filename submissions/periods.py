@@ -150,10 +150,6 @@ def _parts(text: str, rule: PeriodRule) -> dict[str, int] | None:
     if not all(value and value.isascii() and value.isdigit() for value in groups.values()):
         return None
     parts = {group: int(value) for group, value in groups.items()}
-    both = _LOOKS_FISCAL.search(text) if rule.is_fiscal else None
-    if both and both["year"] and int(both["year"]) == parts.get("year"):
-        # the pattern takes the first of two years: then the text names both, whatever `named_after` says
-        parts["next_year"] = parts["year"] + 1
     if "name" not in match.re.groupindex:
         return parts
     named = number_of_name(name or "", rule.names, rule.languages)

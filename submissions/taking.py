@@ -252,7 +252,9 @@ def judged(read: Read, home: Home | None, known: State | None) -> Judged:
             read.connection, read.examined, contract, dataset, sent.name, sent.digest, home, known, superseded
         )
         receipt = _with_expectations(receipt, read.results())
-        withdrawn = {entry["issued_on"] for entry in earlier if known and known.standing(entry["submission_id"]) == "withdrawn"}
+        withdrawn = {
+            entry["issued_on"] for entry in earlier if known and known.standing(entry["submission_id"]) == "withdrawn"
+        }
         taken = [part for part in receipt.parts if part.issued_on not in withdrawn]
         return Judged(receipt, tuple(taken), tuple(superseded))
     except Exception as error:

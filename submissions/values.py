@@ -104,7 +104,7 @@ def make_value_texts(
         f"""
         CREATE OR REPLACE TABLE value_texts AS
         WITH distinct_texts AS (SELECT DISTINCT {", ".join(VALUE_TEXTS)} FROM ({cells})),
-        bare AS (SELECT *, {columns.bare} FROM distinct_texts),
+        bare AS (SELECT *{columns.bare} FROM distinct_texts),
         read AS (SELECT *, {columns.read} FROM bare),
         stated AS (SELECT *, {columns.stated} FROM read),
         observed AS (SELECT *, {columns.obs_status} FROM stated),
@@ -142,7 +142,7 @@ def _problems(contract: Contract, dataset: Dataset, parameters: Parameters) -> t
     return (
         f"""CASE WHEN (mark IS NOT NULL AND factor IS NOT NULL) OR is_stated_gap THEN NULL
                  WHEN value_text = '' THEN 'R-value-empty:value'
-                 WHEN factor IS NULL THEN 'R-multiplier:multiplier'
+                 WHEN factor IS NULL THEN 'R-multiplier:value'
                  WHEN NOT is_number AND {is_suffixed} THEN 'R-suffix:value'
                  WHEN NOT is_number THEN 'R-value:value'
                  WHEN number IS NULL OR abs(number) > {limit} THEN 'R-range:value'
@@ -157,11 +157,12 @@ def _problems(contract: Contract, dataset: Dataset, parameters: Parameters) -> t
 def _suffixes(dataset: Dataset, parameters: Parameters) -> tuple[str, str, str]:
     """SQL for bare_text and suffix_statuses, for the status that suffixes say, and for whether they contradict.
 
-    A text that is a mark as a whole is no number with a suffix. A suffix that begins with a digit stands apart from it.
+    What is bare stands in a step of its own, which is empty where nothing is declared. A text that is a mark as a whole
+    is no number with a suffix. A suffix that begins with a digit stands apart from the number.
     """
     rule = dataset.value
     if rule is None or not rule.suffixes:
-        return "value_text AS bare_text, []::VARCHAR[] AS suffix_statuses", "NULL::VARCHAR", "false"
+        return "", "NULL::VARCHAR", "false"
     longest_first = sorted(rule.suffixes, key=lambda text: (-len(text), text))
     blank = r"[ \x{00A0}\x{2007}\x{2009}\x{202F}]"
     one = "|".join(f"{blank}{'+' if text[0].isdigit() else '*'}{re.escape(text)}" for text in longest_first)
@@ -170,7 +171,7 @@ def _suffixes(dataset: Dataset, parameters: Parameters) -> tuple[str, str, str]:
     said = {text: status for text, status in rule.suffixes.items() if status}
     bare_suffix = f"trim(suffix, {parameters.bind(BLANKS)})"
     status = _lookup(bare_suffix, said, parameters) if said else "NULL::VARCHAR"
-    bare = f"""
+    bare = f""",
         CASE WHEN list_contains({marks}, value_text) THEN value_text
              ELSE substr(value_text, 1, length(value_text) - length({tail})) END AS bare_text,
         CASE WHEN list_contains({marks}, value_text) THEN []::VARCHAR[]
@@ -203,15 +204,16 @@ def _shape_of_number(rule: ValueRule, suffix: str = "") -> str:
 
 
 def _number(dataset: Dataset, parameters: Parameters) -> tuple[str, str, str]:
-    """SQL for whether bare_text is a number by the declared marks, for the number, and for the index of its mark."""
+    """SQL for whether the text is a number by the declared marks, for the number, and for the index of its mark."""
     rule = dataset.value
     if rule is None:
         return "true", "NULL::DECIMAL(38, 10)", "NULL::INTEGER"
     marks = [f"WHEN {parameters.bind(entry.text)} THEN {index}" for index, entry in enumerate(rule.marks)]
-    mark = f"CASE bare_text {' '.join(marks)} END" if marks else "NULL::INTEGER"
+    text = "bare_text" if rule.suffixes else "value_text"
+    mark = f"CASE {text} {' '.join(marks)} END" if marks else "NULL::INTEGER"
     thousands = _ALIKE.get(rule.thousands, re.escape(rule.thousands))
-    is_number = f"regexp_matches(bare_text, {parameters.bind(_shape_of_number(rule))})"
-    digits = f"regexp_replace(bare_text, {parameters.bind(thousands)}, '', 'g')" if rule.thousands else "bare_text"
+    is_number = f"regexp_matches({text}, {parameters.bind(_shape_of_number(rule))})"
+    digits = f"regexp_replace({text}, {parameters.bind(thousands)}, '', 'g')" if rule.thousands else text
     plain = f"replace({digits}, {parameters.bind(rule.decimal)}, '.')"
     return is_number, f"CASE WHEN {is_number} THEN try_cast({plain} AS DECIMAL(38, 10)) END", mark
 
@@ -246,6 +248,9 @@ def _given_status(contract: Contract, dataset: Dataset, column: str, parameters:
 def _is_count(contract: Contract, dataset: Dataset, parameters: Parameters) -> str:
     """SQL for whether a row's figure counts something, by its unit: then it is whole."""
     rules = dataset.columns.get("unit", ())
+    constants = {rule.constant for rule in rules} if rules else {dataset.counting_unit}
+    if None not in constants and len({constant in count_units() for constant in constants}) == 1:
+        return "true" if constants <= count_units() else "false"
     codes = {row.source: row.code for rule in rules for _, row in contract.map_rows(rule)}
     counted = count_units() | {label for label, code in codes.items() if code in count_units()}
     counted -= {label for label, code in codes.items() if code not in count_units()}
