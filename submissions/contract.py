@@ -7,6 +7,7 @@ line. The result is plain frozen data (contract_model); nothing here opens a par
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from submissions.contract_language import dataset_of, digest_of, maps_of
@@ -32,6 +33,7 @@ from submissions.contract_silences import silences
 from submissions.errors import WaymarkError
 from submissions.home import Home
 from submissions.marked_yaml import Document, DocumentError, DocumentProblem, dotted, read
+from submissions.offences import declared_maps, defined
 
 __all__ = [
     "DEFAULT_MEMBERS",
@@ -63,6 +65,8 @@ REPOSITORY_CONTRACTS = Path(__file__).resolve().parent.parent / "contracts"
 def find(roots: Iterable[Path]) -> dict[str, Contract | DocumentError]:
     """All contracts under the roots by partner id; an earlier root wins. A broken contract stands as its error."""
     found: dict[str, Contract | DocumentError] = {}
+    roots = list(roots)
+    maps = declared_maps(roots)
     for root in roots:
         folder = root / "partners" if (root / "partners").is_dir() else root
         for file in sorted(folder.glob("*/contract.yml")):
@@ -70,7 +74,8 @@ def find(roots: Iterable[Path]) -> dict[str, Contract | DocumentError]:
             if partner in found:
                 continue
             try:
-                found[partner] = load(file)
+                contract = load(file)
+                found[partner] = replace(contract, defined_offences=defined(partner, maps))
             except DocumentError as error:
                 found[partner] = error
             except Exception as error:  # whatever it is, it is this contract's, and the other partners' stand

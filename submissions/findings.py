@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING
 from submissions.contract_model import STATUSES, Contract, Dataset
 from submissions.contract_places import located
 from submissions.control_totals import total_problems
+from submissions.offences import undefined_of_batch
 from submissions.problems import Problem
+from submissions.sample_words import begins_with_total, is_total
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,6 +30,7 @@ _OF_ISSUE = "($issue::DATE IS NULL OR issue = $issue)"
 
 FOOTER_ROWS = 20
 LISTED_SUFFIXES = 10
+DECIMALS_LOOKED_AT = 3
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,11 @@ def find(
     if after_end > FOOTER_ROWS:
         problems.append(Problem("W-unread-parts", "", after_end))
     problems += _unmapped_problems(unmapped, dataset)
+    undefined, codes = undefined_of_batch(connection, contract, dataset, _OF_ISSUE, {"issue": issue})
+    if undefined:
+        columns = partner_columns(dataset, "offence")
+        problems.append(Problem("W-offence-undefined", codes, undefined, (), columns, "offence"))
+    problems += _decimals(connection, dataset)
     if dataset.duplicates == "sum" and dataset.kind == "observations":
         problems += _sums_with_gaps(connection, issue)
     told = tuple(located(problem, contract, dataset) for problem in problems)
@@ -145,9 +154,32 @@ def _unmapped_problems(unmapped: Sequence[tuple[str, str, int]], dataset: Datase
         labels = [(label, number) for name, label, number in unmapped if name == column]
         detail = f"{len(labels):,} label{'s' if len(labels) != 1 else ''} of {column}"
         problems.append(
-            Problem("W-unmapped", detail, sum(number for _, number in labels), (), partner_columns(dataset, column))
+            Problem(
+                "W-unmapped", detail, sum(number for _, number in labels), (), partner_columns(dataset, column), column
+            )
         )
+        totals = [number for label, number in labels if is_total(label) or begins_with_total(label)]
+        if totals:
+            columns = partner_columns(dataset, column)
+            problems.append(Problem("W-total-undeclared", f"of {column}", sum(totals), (), columns, column))
     return problems
+
+
+def _decimals(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> list[Problem]:
+    """A decimal mark that has three digits behind it wherever it stands is probably the mark of thousands."""
+    if dataset.value is None or dataset.value.multiplier is not None:
+        return []
+    point = re.escape(dataset.value.decimal)
+    row = connection.execute(
+        """
+        SELECT count(*), count(*) FILTER (regexp_matches(value_text, $thousands))
+        FROM value_texts WHERE contains(value_text, $point) AND value_codes = ''
+        """,
+        {"thousands": rf"^[+-]?[1-9]\d{{0,2}}{point}\d{{3}}$", "point": dataset.value.decimal},
+    ).fetchone()
+    if row is None or row[0] < DECIMALS_LOOKED_AT or row[0] != row[1]:
+        return []
+    return [Problem("W-decimal", "", row[0], (), partner_columns(dataset, "value"), "value")]
 
 
 def _sums_with_gaps(connection: duckdb.DuckDBPyConnection, issue: date | None) -> list[Problem]:
