@@ -130,7 +130,8 @@ def _parsed(
     codes = [
         "CASE WHEN is_hostile THEN 'R-control' END",
         "CASE WHEN issue IS NULL THEN 'R-issue' END",
-        """CASE WHEN period IS NULL THEN 'R-period:period'
+        f"""CASE WHEN period IS NULL AND period_rule >= {len(dataset.periods)} THEN 'R-period:total'
+                WHEN period IS NULL THEN 'R-period:period'
                 WHEN period_start > issue THEN 'R-period-after-issue:period' END""",
         # a total may leave empty what it goes over
         *(f"CASE WHEN NOT is_control THEN {problem} END" for problem in _label_problems(contract, dataset)),

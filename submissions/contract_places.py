@@ -14,13 +14,13 @@ from submissions.problems import Problem, Refusal
 _KEYS: dict[str, tuple[str, ...]] = {
     "F-encoding": ("form.encoding",),
     "F-quoting": ("form.quote", "form.delimiter"),
-    "F-header-missing": ("form.header_rows", "form.delimiter"),
+    "F-header-missing": ("form.header_rows", "form.delimiter", "form.type"),
     "F-header-twice": ("form.header_rows",),
     "F-type": ("form.type",),
     "F-sheet": ("form.sheet", "form.sheets"),
     "F-person-data": ("not_personal", "columns"),
     "F-issue-date": ("form.issued_on", "issued_on"),
-    "F-unpivot": ("unpivot.columns",),
+    "F-unpivot": ("form.header_rows", "unpivot.columns"),
     "F-period-names": ("columns.period", "unpivot.columns"),
     "F-multiplier": ("columns.value.multiplier", "columns.value"),
     "F-fiscal": ("fiscal_year", "columns.period"),
@@ -58,10 +58,11 @@ def located(problem: Problem, contract: Contract, dataset: Dataset, rule: FileRu
     """The problem with the line and key of the declaration it is about; unchanged where it is about none."""
     if problem.declared or problem.code not in _KEYS:
         return problem
-    for key in _candidates(problem, contract, dataset, rule):
-        if key in contract.lines:
-            return replace(problem, declared=f"{contract.file.name} line {contract.lines[key]} ({key})")
-    return problem
+    known = [key for key in _candidates(problem, contract, dataset, rule) if key in contract.lines]
+    # a header that lacks a name: the name may be wrong, the row of the header, or the delimiter
+    chosen = list(dict.fromkeys(known))[: 3 if problem.code == "F-header-missing" else 1]
+    named = ", ".join(f"{contract.file.name} line {contract.lines[key]} ({key})" for key in chosen)
+    return replace(problem, declared=named) if named else problem
 
 
 def _candidates(problem: Problem, contract: Contract, dataset: Dataset, rule: FileRule | None) -> Iterator[str]:
@@ -70,8 +71,9 @@ def _candidates(problem: Problem, contract: Contract, dataset: Dataset, rule: Fi
     if rule is not None and rule in dataset.files:
         forms.insert(0, f"{base}.files[{dataset.files.index(rule) + 1}]")
     if problem.code in ("F-header-missing", "F-header-twice"):
-        # the key that names the missing column, where the file has others: then the name is wrong, and not the row
-        yield from _reading(problem.columns, contract, dataset)
+        yield from list(_reading(problem.columns, contract, dataset))[:1]
+    if problem.code.startswith("W-total") or problem.column == "total":
+        yield from (f"{base}.{key}" for key in _totals(problem.columns, dataset))
     ours = [name for name, rules in dataset.columns.items() if any(each.source in problem.columns for each in rules)]
     for key in _KEYS[problem.code]:
         if key.startswith("form."):
@@ -81,6 +83,13 @@ def _candidates(problem: Problem, contract: Contract, dataset: Dataset, rule: Fi
         else:
             yield f"{base}.{key}"
     yield from (f"{base}.format", base)
+
+
+def _totals(columns: Iterable[str], dataset: Dataset) -> Iterator[str]:
+    """The entries of control_totals and check_totals that look at one of the columns."""
+    for is_control, key in ((True, "control_totals"), (False, "check_totals")):
+        rules = [rule for rule in dataset.totals if rule.is_control == is_control]
+        yield from (f"{key}[{index + 1}]" for index, rule in enumerate(rules) if rule.column in columns)
 
 
 def _reading(names: Iterable[str], contract: Contract, dataset: Dataset) -> Iterator[str]:

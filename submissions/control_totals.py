@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from submissions.contract_model import Dataset
+from submissions.contract_model import Dataset, TotalRule
 from submissions.problems import Problem
 
 if TYPE_CHECKING:
@@ -37,20 +37,23 @@ def total_problems(
         return
     masks = connection.execute("SELECT DISTINCT total_mask FROM parsed WHERE total_mask > 0").fetchall()
     sets = sorted({subset for (mask,) in masks for subset in _subsets(mask)}, key=lambda each: (each.bit_count(), each))
-    compared: set[int] = set()
+    compared: dict[int, set[int]] = {}
     for chosen in sets:
         rules = [rule for index, rule in enumerate(dataset.totals) if chosen >> index & 1]
         rows = connection.execute(
             _query(chosen, [name for rule in rules for name in rule.over], key),
             {"tolerance": max(rule.tolerance for rule in rules), "issue": issue},
         ).fetchall()
-        compared |= {row_id for row_id, _, _ in rows}
+        for index in range(len(dataset.totals)):
+            if chosen >> index & 1:
+                compared.setdefault(index, set()).update(row_id for row_id, _, _ in rows)
         lines = sorted(line for _, line, differs in rows if differs)
         if lines:
             columns = tuple(dict.fromkeys(rule.column for rule in rules))
             yield Problem("W-total", "", len(lines), tuple(lines[:20]), columns)
-    if control_bits(dataset):
-        yield from _alone(connection, dataset, issue, compared)
+    for index, rule in enumerate(dataset.totals):
+        if rule.is_control:
+            yield from _alone(connection, rule, 1 << index, issue, compared.get(index, set()))
 
 
 def _subsets(mask: int) -> Iterator[int]:
@@ -95,17 +98,17 @@ def _query(chosen: int, over: Sequence[str], key: Sequence[str]) -> str:
 
 
 def _alone(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, issue: date | None, compared: set[int]
+    connection: duckdb.DuckDBPyConnection, rule: TotalRule, bit: int, issue: date | None, compared: set[int]
 ) -> Iterator[Problem]:
+    """Rows of a control total that were compared with nothing on its behalf."""
     rows = connection.execute(
-        """
+        f"""
         SELECT DISTINCT row_id, line FROM parsed JOIN texts USING (row_id)
-        WHERE is_control AND parsed.exclusion IS NULL AND codes = '' AND lower IS NOT NULL
+        WHERE total_mask & {bit} <> 0 AND parsed.exclusion IS NULL AND codes = '' AND lower IS NOT NULL
               AND ($issue::DATE IS NULL OR issue = $issue) ORDER BY line
         """,
         {"issue": issue},
     ).fetchall()
     lines = [line for row_id, line in rows if row_id not in compared]
     if lines:
-        columns = tuple(dict.fromkeys(rule.column for rule in dataset.totals if rule.is_control))
-        yield Problem("W-total-alone", "", len(lines), tuple(lines[:20]), columns)
+        yield Problem("W-total-alone", "", len(lines), tuple(lines[:20]), (rule.column,))

@@ -92,6 +92,8 @@ def partner_columns(dataset: Dataset, column: str) -> tuple[str, ...]:
         return ()
     if column == "period":
         names = [name for rule in dataset.periods for name in rule.sources]
+    elif column == "total":
+        names = [rule.column for rule in dataset.totals if rule.period is not None]
     elif column == "value":
         names = [dataset.value.source] if dataset.value else []
     else:
