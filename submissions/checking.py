@@ -7,7 +7,7 @@ Distinct period and issue texts are parsed in Python and joined; nothing else ru
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -63,14 +63,18 @@ def check_rows(
     reading: Reading,
     found: Layout,
     file_name: str,
+    suspects: Collection[str] = (),
 ) -> Checked:
-    """Gives every row of `source` its fate and fills `observations`. Raises Refusal when the whole file fails."""
+    """Gives every row of `source` its fate and fills `observations`. Raises Refusal when the whole file fails.
+
+    `suspects` are texts that look like names of persons (screening): a row with one among its codes is set aside.
+    """
     issue = issue_of_file(rule, file_name, reading)
     check_what_is_said(connection, dataset, rule, reading, found)
     _texts(connection, dataset, reading, found)
     make_period_texts(connection, dataset, found, rule)
     issues = make_issues(connection, dataset, found, rule, issue)
-    _parsed(connection, contract, dataset, rule, found, issue)
+    _parsed(connection, contract, dataset, rule, found, issue, suspects)
     _fates(connection, issues)
     _duplicates(connection, dataset)
     _observations(connection, dataset)
@@ -118,6 +122,7 @@ def _parsed(
     rule: FileRule,
     found: Layout,
     file_issue: date | None,
+    suspects: Collection[str],
 ) -> None:
     """`parsed`: cells with period, issue, figures and status, and the codes of what is wrong, separated by blanks."""
     parameters = Parameters()
@@ -134,7 +139,10 @@ def _parsed(
                 WHEN period IS NULL THEN 'R-period:period'
                 WHEN period_start > issue THEN 'R-period-after-issue:period' END""",
         # a total may leave empty what it goes over
-        *(f"CASE WHEN NOT is_control THEN {problem} END" for problem in _label_problems(contract, dataset)),
+        *(
+            f"CASE WHEN NOT is_control THEN {problem} END"
+            for problem in _label_problems(contract, dataset, suspects, parameters)
+        ),
         "nullif(value_codes, '')",
         "CASE WHEN row_id IN (FROM contradicted) THEN 'R-multiplier:value' END",
     ]
@@ -163,8 +171,11 @@ def _parsed(
     compact(connection)
 
 
-def _label_problems(contract: Contract, dataset: Dataset) -> list[str]:
+def _label_problems(
+    contract: Contract, dataset: Dataset, suspects: Collection[str], parameters: Parameters
+) -> list[str]:
     cases = []
+    looks_like_name = parameters.bind(sorted(suspects)) if suspects else None
     for column in DIMENSIONS:
         rules = dataset.columns.get(column, ())
         if not any(rule.source or rule.where for rule in rules):
@@ -175,6 +186,8 @@ def _label_problems(contract: Contract, dataset: Dataset) -> list[str]:
             f"CASE WHEN {column} IS NULL THEN 'R-no-alternative:{column}' {empty} "
             f"WHEN length({column}) > {MAXIMUM_LABEL_CHARACTERS} THEN 'R-label-long:{column}' END"
         )
+        if looks_like_name:
+            cases.append(f"CASE WHEN list_contains({looks_like_name}, {column}) THEN 'R-label-person:{column}' END")
     return cases
 
 

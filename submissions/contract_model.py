@@ -16,6 +16,10 @@ DIMENSIONS = (
     "sex", "age", "detail_kind", "detail", "unit",
 )  # fmt: skip
 STATUSES = ("obs_status", "conf_status")
+# dimensions with a closed list of members; the others hold places, bodies and provisions, whose names may be any words
+OF_FEW_MEMBERS = frozenset(
+    ("measure", "area_role", "counterpart_role", "exploitation", "sex", "age", "detail_kind", "unit")
+)
 DEFAULT_MEMBERS = dict.fromkeys(DIMENSIONS, "_T") | {"counterpart_role": "_Z", "detail_kind": "_Z"}
 
 FREQUENCY_OF_FORM = {"year": "A", "semester": "S", "quarter": "Q", "month": "M"}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from submissions.contract import Contract, Dataset, FileRule
 from submissions.contract_places import located, naming_the_declaration
 from submissions.faults import INTERNAL, code_digest
+from submissions.fields import codes
 from submissions.home import Home
 from submissions.ledger import Entry, State
 from submissions.problems import Problem, Refusal
@@ -23,6 +24,7 @@ from submissions.vintages import Vanished, vanished
 if TYPE_CHECKING:
     import duckdb
 
+    from submissions import screening
     from submissions.checking import Checked
     from submissions.layout import Layout
     from submissions.reading import Reading
@@ -59,21 +61,32 @@ def examine(
 
     Raises Refusal, or RefusedRows when no row can be accepted.
     """
-    from submissions.checking import check_rows, layout
+    from submissions.checking import check_rows
+    from submissions.layout import layout, undeclared_columns
     from submissions.reading import read
-    from submissions.screening import screen
+    from submissions.screening import screen, shown_header
 
     reading = read(path, rule.format, connection, progress)
     found = layout(dataset, rule, reading)
     if reading.rows == 0:
         raise Refusal("F-empty")
-    findings = screen(connection, reading, cleared=dataset.not_personal, **_roles(dataset, rule, found))
+    undeclared = [
+        position
+        for position in undeclared_columns(contract, dataset, rule, file_name, reading)
+        if _holds_text(connection, position)
+    ]
+    cleared = {name for each in contract.datasets.values() if each.file_rule(file_name) for name in each.not_personal}
+    screened = screen(connection, reading, roles_of(contract, dataset, rule, found, undeclared), cleared)
+    findings = screened.findings
     if findings:
         detail = "; ".join(f"{finding.column}: {finding.reason}" for finding in findings)
         raise Refusal(
             "F-person-data", detail, columns=tuple(finding.column for finding in findings), count=len(findings)
         )
-    checked = check_rows(connection, contract, dataset, rule, reading, found, file_name)
+    if undeclared:
+        names = tuple(shown_header(reading.header[position]) or f"column {position + 1}" for position in undeclared)
+        raise Refusal("F-undeclared-columns", "", columns=names, count=len(names))
+    checked = check_rows(connection, contract, dataset, rule, reading, found, file_name, screened.suspects)
     accepted = sum(count["rows_accepted"] for count in checked.counts.values())
     quarantined = sum(count["rows_quarantined"] for count in checked.counts.values())
     if accepted == 0 and quarantined:
@@ -84,20 +97,57 @@ def examine(
     return Examined(reading, found, checked)
 
 
-def _roles(dataset: Dataset, rule: FileRule, found: Layout) -> dict[str, Any]:
+def _holds_text(connection: duckdb.DuckDBPyConnection, position: int) -> bool:
+    """Whether a column says anything: an empty one carries nothing."""
+    return connection.execute(f"SELECT 1 FROM source WHERE c{position} <> '' LIMIT 1").fetchone() is not None
+
+
+def roles_of(
+    contract: Contract, dataset: Dataset, rule: FileRule, found: Layout, undeclared: Iterable[int]
+) -> screening.Roles:
     """Which columns the contract reads as what, for the person-data screen."""
+    from submissions.contract_model import OF_FEW_MEMBERS, STATUSES
+    from submissions.layout import Parameters, exclusion_condition
+    from submissions.screening import Roles
 
-    def positions(names: Iterable[str | None]) -> set[int]:
-        return {found.positions[name] for name in names if name in found.positions}
+    def positions(names: Iterable[str | None]) -> frozenset[int]:
+        return frozenset(found.positions[name] for name in names if name in found.positions)
 
+    sources = {column: [rule.source for rule in rules] for column, rules in dataset.columns.items()}
+    few = positions(
+        name for column in sources if column in OF_FEW_MEMBERS or column in STATUSES for name in sources[column]
+    )
+    # one column may be read as a code in some rows and as a place in others
+    places = positions(
+        name for column in sources if column not in {*OF_FEW_MEMBERS, *STATUSES} for name in sources[column]
+    )
     values = positions([dataset.value.source] if dataset.value else [])
-    periods = [name for period in dataset.periods for name in period.sources]
-    return {
-        "dimensions": positions(column.source for rules in dataset.columns.values() for column in rules),
-        "values": values | {index for index, _ in found.unpivoted},
-        "periods": positions([*periods, rule.issued_on.column]),
-        "is_cases": dataset.kind == "cases",
-    }
+    parameters = Parameters()
+    conditions = [exclusion_condition(exclusion, found, parameters) for exclusion in dataset.exclusions]
+    return Roles(
+        codes=few - places,
+        places=places,
+        values=values | {index for index, _ in found.unpivoted},
+        periods=positions(name for period in dataset.periods for name in period.sources),
+        issues=positions([rule.issued_on.column]),
+        undeclared=frozenset(undeclared),
+        known=known_texts(contract, dataset),
+        is_cases=dataset.kind == "cases",
+        left_out=" OR ".join(f"coalesce({condition}, false)" for condition in conditions) or "false",
+        parameters=parameters,
+    )
+
+
+def known_texts(contract: Contract, dataset: Dataset) -> frozenset[str]:
+    """Every text that the contract gives a meaning to, and every code of a list: none of them is a person's."""
+    known = {code for column in dataset.columns for code in codes(column)}
+    for rules in dataset.columns.values():
+        for rule in rules:
+            known |= {text for _, row in contract.map_rows(rule) for text in (row.source, row.code)}
+            known |= {text for _, labels in rule.where for text in labels}
+    known |= {mark.text for mark in dataset.value.marks} if dataset.value else set()
+    known |= {check.member for check in dataset.total_checks}
+    return frozenset(known)
 
 
 def receipt_of(

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from submissions.contract_model import STATUSES, Contract, Dataset
+from submissions.contract_model import OF_FEW_MEMBERS, STATUSES, Contract, Dataset
 from submissions.contract_places import located
 from submissions.control_totals import total_problems
 from submissions.offences import undefined_of_batch
+from submissions.personal_texts import shown
 from submissions.problems import Problem
 from submissions.sample_words import begins_with_total, is_total
 
@@ -126,7 +127,10 @@ def _exclusions(
 def _unmapped(
     connection: duckdb.DuckDBPyConnection, contract: Contract, dataset: Dataset, issue: date | None
 ) -> list[tuple[str, str, int]]:
-    """(our column, label, rows) of labels that no map, value list or library knows, most frequent first."""
+    """(our column, label, rows) of labels that no map, value list or library knows, most frequent first.
+
+    A label that is not clearly a code, a place or a category is masked: receipts, messages and logs are made of these.
+    """
     unmapped: list[tuple[str, str, int]] = []
     for column, rules in dataset.columns.items():
         if column in STATUSES or not any(rule.is_mapped for rule in rules):
@@ -146,7 +150,8 @@ def _unmapped(
             from submissions.country_names import resolve
 
             rows = [row for row in rows if resolve(row[0]) is None]
-        unmapped += [(column, label, number) for label, number in rows]
+        in_places = column not in OF_FEW_MEMBERS
+        unmapped += [(column, shown(label, in_places), number) for label, number in rows]
     return unmapped
 
 

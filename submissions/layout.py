@@ -25,6 +25,7 @@ from submissions.contract_model import (
     Where,
 )
 from submissions.periods import form_of, issue_of_label, looks_fiscal, parse
+from submissions.personal_texts import shown
 from submissions.problems import Refusal
 from submissions.reading import Reading
 
@@ -276,7 +277,9 @@ def make_period_texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, f
         raise Refusal("F-fiscal", "labels such as 2019/20 or FY20", columns=dataset.periods[0].sources, count=fiscal)
     if unread:
         form = form_of(dataset.periods[0])
-        raise Refusal("F-period-names", f"expected {form}", columns=tuple(sorted(unread)), count=len(unread))
+        raise Refusal(
+            "F-period-names", f"expected {form}", columns=tuple(sorted(map(shown, unread))), count=len(unread)
+        )
     connection.execute(
         "CREATE OR REPLACE TABLE period_texts "
         "(period_rule INTEGER, period_text VARCHAR, period VARCHAR, period_start DATE, frequency VARCHAR)"

@@ -151,7 +151,7 @@ def _looked_at(
     import duckdb
 
     from submissions.reading import read
-    from submissions.screening import screen
+    from submissions.screening import Roles, screen
 
     connection = duckdb.connect()
     try:
@@ -166,14 +166,14 @@ def _looked_at(
     issue = "issue" if "sheets" in form.keys else None
     meaning = meaning_of(connection, columns, form, known, frozenset(), issue)
     periods = {column.position for role, column in meaning.roles.items() if role.startswith("period")}
-    findings = screen(
-        connection,
-        reading,
-        dimensions={column.position for column in meaning.roles.values()} - periods,
-        values={column.position for column in meaning.figures},
-        periods=periods | {column.position for column in columns if column.name == issue},
+    roles = Roles(
+        # which of them are codes is what the contract will say
+        places=frozenset(column.position for column in meaning.roles.values()) - periods,
+        values=frozenset(column.position for column in meaning.figures),
+        periods=frozenset(periods | {column.position for column in columns if column.name == issue}),
         is_cases=not meaning.figures,
     )
+    findings = screen(connection, reading, roles).findings
     personal = frozenset(finding.position for finding in findings)
     if findings:
         meaning = meaning_of(connection, columns, form, known, personal, issue)

@@ -35,8 +35,10 @@ from submissions.examination import (
 from submissions.faults import FAULT_REPORT, INTERNAL, code_digest, home_failed, problem_of_fault, report_of
 from submissions.home import Home, sync_folder, write_whole
 from submissions.ledger import Entry, Ledger, State, state
+from submissions.personal_texts import shown
 from submissions.problems import Problem, Refusal
 from submissions.receipt import Receipt
+from submissions.screening import shown_header
 from submissions.vintages import lake_file
 
 if TYPE_CHECKING:
@@ -345,17 +347,36 @@ def _write_part(connection: duckdb.DuckDBPyConnection, home: Home, examined: Exa
         # only the columns that the contract reads: what else the partner wrote stays in the sealed landing folder
         positions = sorted({*examined.found.positions.values(), *(index for index, _ in examined.found.unpivoted)})
         cells = ", ".join(f"c{position}" for position in positions)
+        quarantined = f"""
+            SELECT line, codes, [{cells}] AS cells FROM source JOIN fates USING (row_id, line)
+            WHERE len(codes) > 0 AND issue = DATE '{part.issued_on}'
+            """
+        _make_masks(connection, quarantined)
         write_parquet(
             connection,
             f"""
-            SELECT line, codes, [{cells}] AS cells FROM source JOIN fates USING (row_id, line)
-            WHERE len(codes) > 0 AND issue = DATE '{part.issued_on}' ORDER BY line
+            WITH masks AS (SELECT map(list(text), list(mask)) AS by_text FROM masked_texts)
+            SELECT line, codes, list_transform(cells, cell -> coalesce(by_text[cell], cell)) AS cells
+            FROM ({quarantined}), masks ORDER BY line
             """,
             folder / "rows.parquet",
         )
-        header = [examined.reading.header[position] for position in positions]
+        header = [shown_header(examined.reading.header[position]) for position in positions]
         write_whole(folder / "header.json", json.dumps(header, ensure_ascii=False).encode())
     _write_receipt(home, folder, part)
+
+
+def _make_masks(connection: duckdb.DuckDBPyConnection, quarantined: str) -> None:
+    """`masked_texts`: what stands in quarantine for cells that are not clearly codes, numbers or categories.
+
+    The line leads to the cell in the sealed file; a name in the wrong column is not copied out of it.
+    """
+    from submissions.layout import insert_rows
+
+    texts = connection.execute(f"SELECT DISTINCT unnest(cells) FROM ({quarantined})").fetchall()
+    masked = [(text, mask) for (text,) in texts if text and (mask := shown(text)) != text]
+    connection.execute("CREATE OR REPLACE TEMP TABLE masked_texts (text VARCHAR, mask VARCHAR)")
+    insert_rows(connection, "masked_texts", masked)
 
 
 def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, file: Path) -> None:
