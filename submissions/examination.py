@@ -128,7 +128,7 @@ def roles_of(
         codes=few - places,
         places=places,
         values=values | {index for index, _ in found.unpivoted},
-        periods=positions(name for period in dataset.periods for name in period.sources),
+        periods=positions(name for period in dataset.period_rules for name in period.sources),
         issues=positions([rule.issued_on.column]),
         undeclared=frozenset(undeclared),
         known=known_texts(contract, dataset),
@@ -146,7 +146,9 @@ def known_texts(contract: Contract, dataset: Dataset) -> frozenset[str]:
             known |= {text for _, row in contract.map_rows(rule) for text in (row.source, row.code)}
             known |= {text for _, labels in rule.where for text in labels}
     known |= {mark.text for mark in dataset.value.marks} if dataset.value else set()
-    known |= {check.member for check in dataset.total_checks}
+    known |= {label for total in dataset.totals for label in total.labels}
+    if dataset.value and dataset.value.multiplier:
+        known |= set(dataset.value.multiplier.values)
     return frozenset(known)
 
 
