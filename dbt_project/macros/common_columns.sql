@@ -61,3 +61,16 @@
         )
     }}
 {% endmacro %}
+
+{# What a rate is a rate of: a quarter's or a month's count is brought to a year. `_Z` where there is no rate. #}
+{% macro rate_basis(rate, frequency) %}
+    case
+        when {{ rate }} is null
+        then '_Z'
+        when {{ frequency }} = 'Q'
+        then 'annualised_quarter'
+        when {{ frequency }} = 'M'
+        then 'annualised_month'
+        else 'year'
+    end
+{% endmacro %}

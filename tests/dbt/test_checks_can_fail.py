@@ -53,6 +53,27 @@ BREAKING = {
         "no_overlap_in_time_dim_definitions_",
         "update dim_definitions set valid_to = null where definition_id = 'QMA-OLD'",
     ),
+    "bounds_contain_value": (
+        "bounds_contain_value_pub_series_",
+        "update pub_series set upper = lower - 1 where derivation = 'sum_of_reporting' and upper is not null",
+    ),
+    # a panel of the same areas is selected for the world, as it was before sums were in bounds
+    "selected_is_whole": (
+        "selected_is_whole_fct_series_",
+        "update fct_series set is_selected = (derivation = 'balanced_panel') where area_code = 'WLD'",
+    ),
+    # the areas that report some are hidden, and what is left over is summed to nothing
+    "no_sum_of_nothing": (
+        "no_sum_of_nothing_fct_series_",
+        "update fct_series set value = 0, lower = 0, upper = 0, missing_reason = null "
+        "where derivation = 'sum_of_reporting' and area_code = 'WLD'",
+    ),
+    # a second dataset of the same people is added
+    "sums_within_one_dataset": (
+        "sums_within_one_dataset_fct_series_",
+        "update fct_series set value = 2 * value, lower = 2 * lower, upper = 2 * upper "
+        "where derivation = 'sum_of_reporting' and area_code = 'WLD'",
+    ),
     "hidden_stays_hidden": (
         "hidden_stays_hidden_pub_observations_",
         "update pub_observations set missing_reason = 'suppressed' where value is not null and period = '2020'",

@@ -19,7 +19,10 @@ MODELS = (
     "stg_lake__build_parameters",
     "stg_lake__submissions",
     "stg_lake__observations",
+    "stg_lake__datasets",
+    "stg_lake__maps",
     "int_submissions_ranked",
+    "int_revision_keys",
     "int_observation_lifetimes",
     "int_observations_as_of",
 )

@@ -221,12 +221,12 @@ def test_hidden_cells_reach_no_table(build: Build) -> None:
         "select verdict, total_value from pub_reconciliation where area_code = 'QMB' and period = '2019'"
     )
     assert set(totals) == {("undecided", None)}
-    # the sum over the world leaves the hidden country out: 150 + 350 + 450 of QMA, QMC and QMD
+    # QMB reports and is hidden: the world is at least 150 + 350 + 450 of QMA, QMC and QMD, and open above
     world = build.rows(
-        "select value, areas_reporting_count from pub_series where area_code = 'WLD' and period = '2019' "
+        "select value, lower, upper, missing_reason, areas_reporting_count, areas_panel_count from pub_series where area_code = 'WLD' and period = '2019' "
         "and sex = '_T' and exploitation = '_T' and derivation = 'sum_of_reporting'"
     )
-    assert world == [(150 + 350 + 450, 3)]
+    assert world == [(None, 150 + 350 + 450, None, "suppressed", 4, 3)]
 
 
 def test_an_earlier_as_of_knows_less(build: Build) -> None:

@@ -18,7 +18,7 @@ with
         inner join
             submissions as touching
             on lifetimes.partner_id = touching.partner_id
-            and lifetimes.dataset = touching.dataset
+            and lifetimes.acts_on = touching.acts_on
             and lifetimes.last_touched_rank = touching.submission_rank
         where
             lifetimes.submission_rank < touching.issue_rank
@@ -33,6 +33,7 @@ select
     vintages.submission_id,
     vintages.partner_id,
     vintages.dataset,
+    vintages.acts_on,
     {{ columns_of(key_dimensions(), "vintages") }},
     vintages.period_start,
     vintages.frequency,

@@ -10,7 +10,8 @@ select
     observations.vintage,
     observations.submission_id,
     observations.partner_id,
-    observations.dataset,
+    -- a correction is a cell of the dataset that it corrects
+    observations.acts_on as dataset,
     {% for column in mapped %} {{ column }}_labels.code as {{ column }}, {% endfor %}
     observations.offence as offence_label,
     observations.exploitation as exploitation_label,

@@ -1,7 +1,6 @@
 -- grain: one area and an area above it for which figures of its level may be summed:
 -- countries up to the world, others up to
--- their country; areas_in_parent_count is the number of such areas that the area set
--- declares
+-- their country
 with
     areas as (select * from {{ ref("dim_areas") }} where area_set is not null),
 
@@ -32,12 +31,5 @@ with
             )
     )
 
-select
-    area_code,
-    area_level,
-    parent_area_code,
-    parent_area_level,
-    cast(
-        count(*) over (partition by parent_area_code, area_level) as integer
-    ) as areas_in_parent_count
+select area_code, area_level, parent_area_code, parent_area_level
 from pairs

@@ -14,9 +14,9 @@ with
     ),
 
     issues as (
-        select partner_id, dataset, count(distinct issued_on) as issues_count
+        select partner_id, acts_on, count(distinct issued_on) as issues_count
         from submissions
-        group by partner_id, dataset
+        group by partner_id, acts_on
         having count(distinct issued_on) > 1
     ),
 
@@ -27,7 +27,7 @@ with
         inner join
             issues
             on lifetimes.partner_id = issues.partner_id
-            and lifetimes.dataset = issues.dataset
+            and lifetimes.acts_on = issues.acts_on
     ),
 
     labels as (select * from {{ ref("int_labels_mapped") }}),
@@ -35,7 +35,7 @@ with
     coded as (
         select
             observations.partner_id,
-            observations.dataset,
+            observations.acts_on as dataset,
             {% for column in mapped %}
                 {{ column }}_labels.code as {{ column }},
             {% endfor %}

@@ -5,6 +5,7 @@ select
     coverage.source_name,
     coverage.dataset,
     coverage.dataset_name,
+    coverage.dataset_role,
     coverage.area_code,
     coverage.area_name,
     coverage.frequency,

@@ -8,6 +8,7 @@ select
     datasets.dataset,
     datasets.dataset_name,
     datasets.source_type,
+    datasets.dataset_role,
     datasets.counting_unit,
     datasets.period_basis,
     datasets.age_basis,

@@ -10,6 +10,11 @@ with
             cells.source,
             cells.dataset,
             cells.period,
+            cells.frequency,
+            cells.reporter,
+            cells.population_period,
+            cells.is_population_carried,
+            parts.part,
             rates.rate_per_100k,
             rates.rate_lower_per_100k,
             rates.rate_upper_per_100k,
@@ -28,6 +33,22 @@ with
         from {{ ref("int_cells_protected") }} as cells
         left join
             {{ source("analytics", "rates") }} as rates on cells.cell_id = rates.cell_id
+        inner join
+            {{ ref("int_series_parts") }} as parts
+            on {{
+                same(
+                    [
+                        "source",
+                        "dataset",
+                        "measure",
+                        "reporter",
+                        "offence",
+                        "area_code",
+                    ],
+                    "cells",
+                    "parts",
+                )
+            }}
         where
             cells.sex = '_T'
             and cells.age = '_T'
@@ -80,6 +101,12 @@ select
     figures.rate_per_100k,
     figures.rate_lower_per_100k,
     figures.rate_upper_per_100k,
+    figures.reporter,
+    figures.frequency,
+    figures.population_period,
+    figures.is_population_carried,
+    {{ rate_basis("figures.rate_upper_per_100k", "figures.frequency") }} as rate_basis,
+    figures.part,
     figures.comparability,
     figures.issued_on,
     parameters.as_of

@@ -9,6 +9,7 @@ select
     cells.population_count,
     cells.population_period,
     cells.is_population_carried,
+    {{ rate_basis("rates.rate_upper_per_100k", "cells.frequency") }} as rate_basis,
     cells.is_overlapping
 from {{ ref("int_cells_protected") }} as cells
 cross join {{ ref("stg_lake__build_parameters") }} as parameters

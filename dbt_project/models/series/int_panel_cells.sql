@@ -1,8 +1,8 @@
--- grain: one exact figure of an area, a period and a parent area over which it may be
--- summed
--- An area counts as reporting where this audience sees an exact number: an interval
--- or a gap is no number to sum. Sources are
--- never added: a panel stays inside one dataset.
+-- grain: one total or one-way split that an area reports of a period, and a parent
+-- area over which it may be summed
+-- An area reports where this audience sees an exact number, bounds, or that a number
+-- is hidden or withheld; what was not reported, not collected or cannot exist is no
+-- report. Sources are never added: a panel stays inside one dataset.
 select
     md5(
         concat_ws(
@@ -14,7 +14,6 @@ select
     ) as panel_id,
     parents.parent_area_code,
     parents.parent_area_level,
-    parents.areas_in_parent_count,
     cells.area_code,
     cells.area_level,
     {{ columns_of(panel_columns(), "cells") }},
@@ -22,6 +21,9 @@ select
     cells.period_start,
     cells.period_number,
     cells.value,
+    cells.lower,
+    cells.upper,
+    cells.missing_reason,
     cells.definition_id,
     cells.comparability,
     cells.issued_on
@@ -33,7 +35,8 @@ inner join
     on cells.measure = measures.measure
     and measures.is_count
 where
-    cells.value is not null
+    coalesce(cells.missing_reason, '')
+    not in ('not_reported', 'not_collected', 'not_applicable')
     and cells.counterpart_area = '_T'
     and cells.detail = '_T'
     -- totals and one-way splits

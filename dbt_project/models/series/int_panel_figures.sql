@@ -1,9 +1,11 @@
 -- grain: one figure of a panel (panel, derivation, period): sum over reporting areas,
 -- balanced panel, chain-linked index
+-- The sum is over all areas that report, and a sum of bounds is bounds: what is hidden
+-- or withheld leaves it open above. Balanced panel and index say how the same areas
+-- moved; they are no figure of the area above.
 {% set carried = [
     "parent_area_code",
     "parent_area_level",
-    "areas_in_parent_count",
     "area_level",
 ] + panel_columns() %}
 with
@@ -12,20 +14,82 @@ with
     panels as (select distinct panel_id, {{ columns_of(carried) }} from cells),
 
     areas_a_panel as (
-        select panel_id, count(distinct area_code) as areas_count
+        select
+            panel_id,
+            count(distinct area_code) as areas_count,
+            count(
+                distinct case when value is not null then area_code end
+            ) as exact_areas_count
         from cells
         group by panel_id
+    ),
+
+    -- areas that can report in a year: those with a population within five years of it,
+    -- and those that report; all declared ones where no population is known of any
+    inhabited as (
+        select area, min(year) - 5 as first_year, max(year) + 5 as last_year
+        from {{ ref("int_populations") }}
+        group by area
+    ),
+
+    declared as (
+        select
+            parents.parent_area_code,
+            parents.area_level,
+            parents.area_code,
+            inhabited.first_year,
+            inhabited.last_year,
+            max(case when inhabited.area is not null then 1 else 0 end) over (
+                partition by parents.parent_area_code, parents.area_level
+            )
+            = 1 as has_populations
+        from {{ ref("int_panel_parents") }} as parents
+        left join inhabited on parents.area_code = inhabited.area
+    ),
+
+    reporters as (select distinct parent_area_code, area_level, area_code from cells),
+
+    years as (
+        select distinct
+            parent_area_code,
+            area_level,
+            cast(extract(year from period_start) as integer) as year
+        from cells
+    ),
+
+    areas_possible as (
+        select
+            years.parent_area_code,
+            years.area_level,
+            years.year,
+            cast(count(*) as integer) as areas_possible_count
+        from years
+        inner join
+            declared
+            on years.parent_area_code = declared.parent_area_code
+            and years.area_level = declared.area_level
+        left join
+            reporters
+            on declared.parent_area_code = reporters.parent_area_code
+            and declared.area_level = reporters.area_level
+            and declared.area_code = reporters.area_code
+        where
+            not declared.has_populations
+            or years.year between declared.first_year and declared.last_year
+            or reporters.area_code is not null
+        group by years.parent_area_code, years.area_level, years.year
     ),
 
     ranked as (
         select
             cells.*,
-            members.area_code is not null
+            cells.value is not null
+            and members.area_code is not null
             and cells.period_number
             between windows.first_number and windows.last_number as is_balanced,
             row_number() over (
                 partition by cells.panel_id, cells.period_number
-                order by cells.value desc, cells.area_code
+                order by coalesce(cells.lower, 0) desc, cells.area_code
             ) as place
         from cells
         left join
@@ -53,10 +117,25 @@ with
             period,
             period_start,
             period_number,
-            cast(sum(value) as decimal(20, 4)) as value,
+            case
+                when count(value) = count(*) then cast(sum(value) as decimal(20, 4))
+            end as value,
+            case
+                when count(lower) > 0
+                then cast(sum(coalesce(lower, 0)) as decimal(20, 4))
+            end as lower,
+            case
+                when count(upper) = count(*) then cast(sum(upper) as decimal(20, 4))
+            end as upper,
+            cast(sum(value) as decimal(20, 4)) as exact_value,
+            max(case when upper is null then missing_reason end) as open_reason,
             cast(count(*) as integer) as areas_reporting_count,
+            cast(count(lower) as integer) as areas_known_count,
+            cast(count(value) as integer) as areas_exact_count,
             max(case when place = 1 then area_code end) as top_area,
-            max(case when place = 1 then value end) as top_value,
+            max(case when place = 1 then lower end) as top_value,
+            max(case when place = 2 then area_code end) as second_area,
+            max(case when place = 2 then lower end) as second_value,
             case
                 when min(definition_id) = max(definition_id)
                 then min(definition_id)
@@ -76,6 +155,8 @@ with
             cast(count(*) as integer) as areas_count,
             max(case when balanced_place = 1 then area_code end) as top_area,
             max(case when balanced_place = 1 then value end) as top_value,
+            max(case when balanced_place = 2 then area_code end) as second_area,
+            max(case when balanced_place = 2 then value end) as second_value,
             case
                 when min(definition_id) = max(definition_id)
                 then min(definition_id)
@@ -87,18 +168,34 @@ with
         group by panel_id, period_number
     ),
 
+    -- a panel of areas that report none, beside areas that report some, tells of its
+    -- choice of areas and of nothing else
+    empty_panels as (
+        select distinct balanced.panel_id
+        from balanced
+        inner join
+            reporting
+            on balanced.panel_id = reporting.panel_id
+            and balanced.period_number = reporting.period_number
+        where balanced.value = 0 and coalesce(reporting.value, 1) <> 0
+    ),
+
     balanced_index as (
         select
-            *,
-            first_value(value) over (
-                partition by panel_id
-                order by period_number
+            balanced.*,
+            first_value(balanced.value) over (
+                partition by balanced.panel_id
+                order by balanced.period_number
                 rows between unbounded preceding and unbounded following
             ) as base_value
         from balanced
+        left join empty_panels on balanced.panel_id = empty_panels.panel_id
+        where empty_panels.panel_id is null
     ),
 
     -- each link compares the areas that report in both of two neighbouring periods
+    exact_cells as (select * from cells where value is not null),
+
     links as (
         select
             later.panel_id,
@@ -106,9 +203,9 @@ with
             sum(later.value) as later_value,
             sum(earlier.value) as earlier_value,
             cast(count(*) as integer) as areas_count
-        from cells as later
+        from exact_cells as later
         inner join
-            cells as earlier
+            exact_cells as earlier
             on later.panel_id = earlier.panel_id
             and later.area_code = earlier.area_code
             and later.period_number = earlier.period_number + 1
@@ -117,7 +214,7 @@ with
 
     first_periods as (
         select panel_id, min(period_number) as first_number
-        from reporting
+        from exact_cells
         group by panel_id
     ),
 
@@ -141,6 +238,7 @@ with
             links
             on reporting.panel_id = links.panel_id
             and reporting.period_number = links.period_number
+        where reporting.exact_value is not null
     ),
 
     -- a link without common areas breaks the chain for good: what follows has no
@@ -168,11 +266,16 @@ with
             period,
             period_start,
             value,
+            lower,
+            upper,
+            open_reason,
             areas_reporting_count,
-            areas_reporting_count as areas_panel_count,
+            areas_known_count as areas_panel_count,
             top_area,
             top_value,
-            value as whole_value,
+            second_area,
+            second_value,
+            upper as whole_value,
             cast(null as double) as index_value,
             definition_id,
             comparability,
@@ -187,10 +290,15 @@ with
             reporting.period,
             reporting.period_start,
             balanced.value,
+            balanced.value as lower,
+            balanced.value as upper,
+            cast(null as string) as open_reason,
             reporting.areas_reporting_count,
             balanced.areas_count as areas_panel_count,
             balanced.top_area,
             balanced.top_value,
+            balanced.second_area,
+            balanced.second_value,
             balanced.value as whole_value,
             case
                 when balanced.base_value > 0
@@ -216,11 +324,17 @@ with
             period,
             period_start,
             cast(null as decimal(20, 4)) as value,
+            cast(null as decimal(20, 4)) as lower,
+            cast(null as decimal(20, 4)) as upper,
+            -- an index has no level
+            'not_applicable' as open_reason,
             areas_reporting_count,
-            coalesce(link_areas_count, areas_reporting_count) as areas_panel_count,
+            coalesce(link_areas_count, areas_exact_count) as areas_panel_count,
             top_area,
             top_value,
-            value as whole_value,
+            second_area,
+            second_value,
+            upper as whole_value,
             100.0 * exp(log_index) as index_value,
             definition_id,
             comparability,
@@ -237,23 +351,33 @@ select
     figures.period,
     figures.period_start,
     figures.value,
+    figures.lower,
+    figures.upper,
+    figures.open_reason as missing_reason,
     figures.areas_reporting_count,
     figures.areas_panel_count,
+    areas_possible.areas_possible_count,
     {{
         nine_digits(
-            "cast(figures.areas_panel_count as double) / panels.areas_in_parent_count"
+            "cast(figures.areas_panel_count as double) / areas_possible.areas_possible_count"
         )
-    }} as coverage_share,
-    figures.top_area as top_contributor_area,
-    case
-        when figures.whole_value > 0
-        then
-            {{
-                nine_digits(
-                    "cast(figures.top_value as double) / cast(figures.whole_value as double)"
-                )
-            }}
-    end as top_contributor_share,
+    }}
+    as coverage_share,
+    {% for place in ["top", "second"] %}
+        figures.{{ place }}_area as {{ place }}_contributor_area,
+        -- where the sum is known between bounds, the least that the part can be
+        case
+            when figures.whole_value > 0
+            then
+                {{
+                    nine_digits(
+                        "cast(figures."
+                        ~ place
+                        ~ "_value as double) / cast(figures.whole_value as double)"
+                    )
+                }}
+        end as {{ place }}_contributor_share,
+    {% endfor %}
     {{ nine_digits("figures.index_value") }} as index_value,
     figures.definition_id,
     figures.comparability,
@@ -261,5 +385,17 @@ select
 from figures
 inner join panels on figures.panel_id = panels.panel_id
 inner join areas_a_panel on figures.panel_id = areas_a_panel.panel_id
+inner join
+    areas_possible
+    on panels.parent_area_code = areas_possible.parent_area_code
+    and panels.area_level = areas_possible.area_level
+    and extract(year from figures.period_start) = areas_possible.year
 -- a sum over one area that ever reports is that area, not a panel
-where areas_a_panel.areas_count >= 2
+where
+    case
+        figures.derivation
+        when 'sum_of_reporting'
+        then areas_a_panel.areas_count
+        else areas_a_panel.exact_areas_count
+    end
+    >= 2

@@ -7,6 +7,8 @@ with
     cells as (
         select distinct panel_id, frequency, area_code, period_number
         from {{ ref("int_panel_cells") }}
+        -- the same areas are compared by exact figures only
+        where value is not null
     ),
 
     numbered as (

@@ -21,5 +21,6 @@ select
     precedence,
     {{ empty_to_null("jurisdiction") }} as jurisdiction,
     replaces,
-    frequency
+    frequency,
+    {{ empty_to_null("revises") }} as revises
 from {{ source("lake", "datasets") }}

@@ -66,7 +66,7 @@ def read_alerts(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataF
     series = connection.execute(
         """
         select * from fct_series
-        where is_selected and frequency in ('Q', 'M') and derivation not in ('chain_linked', 'sum_of_reporting')
+        where is_leading and is_trend_testable and frequency in ('Q', 'M')
             and not regexp_full_match(unit, '[A-Z]{3}')
         order by series_id, period
         """
@@ -104,7 +104,7 @@ def read_mapped_totals(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         where area_set is not null and area_level not in ('world', 'region', 'subregion')
             and offence = '_T' and sex = '_T' and age = '_T' and counterpart_area = '_T' and detail = '_T'
             and measure in (select measure from dim_measures where is_mapped)
-            and cell_id in (select cell_id from fct_series where is_selected)
+            and cell_id in (select cell_id from fct_series where is_leading)
         order by cell_id
         """
     ).df()

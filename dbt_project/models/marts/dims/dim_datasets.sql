@@ -5,7 +5,7 @@ with
     issues as (
         select
             partner_id,
-            dataset,
+            acts_on,
             min(issued_on) as first_issued_on,
             max(issued_on) as last_issued_on,
             count(*) as submissions_count,
@@ -13,7 +13,28 @@ with
             = 1 as is_issued_on_approximate
         from {{ ref("int_submissions_ranked") }}
         where not is_later_vintage
-        group by partner_id, dataset
+        group by partner_id, acts_on
+    ),
+
+    -- what a dataset is for: figures of the field, what they are held against, or
+    -- offences beside trafficking
+    roles as (
+        select
+            labels.partner_id,
+            labels.dataset,
+            case
+                when
+                    max(case when measures.subject <> 'reference' then 1 else 0 end) = 1
+                then 'figures'
+                when min(case when measures.stage = 'population' then 1 else 0 end) = 1
+                then 'denominators'
+                else 'other_offences'
+            end as dataset_role
+        from {{ ref("int_labels_mapped") }} as labels
+        inner join
+            {{ ref("dim_measures") }} as measures on labels.code = measures.measure
+        where labels.column_name = 'measure'
+        group by labels.partner_id, labels.dataset
     )
 
 select
@@ -30,6 +51,11 @@ select
     datasets.dataset,
     datasets.title as dataset_name,
     datasets.source_type,
+    case
+        when datasets.revises is not null
+        then 'corrections'
+        else coalesce(roles.dataset_role, '_U')
+    end as dataset_role,
     datasets.counting_unit,
     datasets.period_basis,
     datasets.age_basis,
@@ -45,4 +71,6 @@ from datasets
 left join
     issues
     on datasets.partner_id = issues.partner_id
-    and datasets.dataset = issues.dataset
+    and coalesce(datasets.revises, datasets.dataset) = issues.acts_on
+left join
+    roles on datasets.partner_id = roles.partner_id and datasets.dataset = roles.dataset

@@ -8,6 +8,7 @@ select
     follows_law,
     subject,
     stage,
+    counted_by,
     -- what is counted where people live or are found, and so belongs on a map and in
     -- a rate
     is_count and subject in ('victims', 'offenders', 'offences', 'cases') as is_mapped,

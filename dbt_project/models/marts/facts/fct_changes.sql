@@ -6,24 +6,24 @@ with
     ),
 
     last_issues as (
-        select partner_id, dataset, max(issued_on) as last_issued_on
+        select partner_id, acts_on, max(issued_on) as last_issued_on
         from submissions
-        group by partner_id, dataset
+        group by partner_id, acts_on
     ),
 
     issues as (
         select distinct
             submissions.partner_id,
-            submissions.dataset,
+            submissions.acts_on,
             submissions.issued_on,
             max(earlier.issued_on) as previous_issued_on
         from submissions
         left join
             submissions as earlier
             on submissions.partner_id = earlier.partner_id
-            and submissions.dataset = earlier.dataset
+            and submissions.acts_on = earlier.acts_on
             and earlier.issued_on < submissions.issued_on
-        group by submissions.partner_id, submissions.dataset, submissions.issued_on
+        group by submissions.partner_id, submissions.acts_on, submissions.issued_on
     ),
 
     current_cells as (
@@ -85,17 +85,17 @@ with
         inner join
             submissions as touching
             on compared.partner_id = touching.partner_id
-            and compared.dataset = touching.dataset
+            and compared.dataset = touching.acts_on
             and compared.last_touched_rank = touching.submission_rank
         inner join
             issues
             on compared.partner_id = issues.partner_id
-            and compared.dataset = issues.dataset
+            and compared.dataset = issues.acts_on
             and touching.issued_on = issues.issued_on
         inner join
             last_issues
             on compared.partner_id = last_issues.partner_id
-            and compared.dataset = last_issues.dataset
+            and compared.dataset = last_issues.acts_on
     )
 
 select
@@ -106,6 +106,7 @@ select
     cells.area as area_code,
     cells.area_name,
     cells.area_level,
+    cells.area_role,
     cells.measure,
     cells.unit,
     cells.exploitation,
@@ -115,6 +116,7 @@ select
     cells.counterpart_role,
     cells.offence,
     cells.reporter,
+    cells.detail_kind,
     cells.detail,
     cells.period,
     cells.period_start,

@@ -133,6 +133,7 @@ select
     datasets.source_name,
     dated.dataset,
     datasets.dataset_name,
+    datasets.dataset_role,
     dated.area as area_code,
     dim_areas.area_name,
     dated.frequency,
