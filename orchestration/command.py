@@ -45,20 +45,21 @@ class Commands(click.Group):
             raise
         except Exception as error:
             _stop(
-                f"this should not happen: {type(error).__name__}: {error}"[:400],
-                f"nothing was published; what a developer needs is in {_keep_traceback()}",
+                f"this should not happen: {_said_of(error)}",
+                "nothing was published; a developer needs the lines above, or runs it again with WAYMARK_TRACEBACK=1",
             )
 
 
-def _keep_traceback() -> str:
-    """The traceback in a file of its own: a person reads a sentence, a developer the file."""
-    import tempfile
+def _said_of(error: Exception) -> str:
+    """Type and places in the code: what an exception itself says may quote a partner's file."""
     import traceback
 
-    descriptor, name = tempfile.mkstemp(prefix="waymark-", suffix=".txt")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(traceback.format_exc())
-    return name
+    from orchestration import fault_reports
+
+    found = traceback.TracebackException.from_exception(error)
+    if os.environ.get("WAYMARK_TRACEBACK"):
+        click.echo("".join(found.format()), err=True)
+    return fault_reports.text_of(found).strip()
 
 
 def _stop(message: str, hint: str | None) -> None:

@@ -50,7 +50,7 @@ def back_fill(
     envvar="WAYMARK_HOME",
     help="A home to look at; without one only the installation is looked at.",
 )
-@click.option("--deep", is_flag=True, help="Read every landed file and every release again and compare digests.")
+@click.option("--deep", is_flag=True, help="Also recompute the id of every release from its tables.")
 @AS_JSON
 def doctor(home_path: Path | None, deep: bool, as_json: bool) -> None:
     """Say what is installed and what is missing, and how a home is. Exit 0 well, 1 warnings, 2 something is broken."""

@@ -1,6 +1,7 @@
 """`waymark doctor`: what is installed and what is missing, how a home is, and what to do about each finding.
 
-It changes nothing and loads neither Dagster nor dbt. `deep` reads every landed file and every release again.
+It changes nothing and loads neither Dagster nor dbt. Every file of the home that the ledger knows is read and compared
+with its digest; `deep` also recomputes the id of every release from its tables.
 """
 
 from __future__ import annotations

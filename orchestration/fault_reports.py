@@ -77,8 +77,7 @@ def report(tb: traceback.TracebackException) -> str:
 
     Without a home nothing is written.
     """
-    lines = [line for each in _causes(tb) for line in (_type(each), *(f"  {place}" for place in _places(each)), "")]
-    text = "\n".join(lines)
+    text = text_of(tb)
     name = f"{_type(tb).rpartition('.')[2]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     if _folder is not None:
         _folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,6 +85,13 @@ def report(tb: traceback.TracebackException) -> str:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
     return name
+
+
+def text_of(tb: traceback.TracebackException) -> str:
+    """Type and places of an exception and of each of its causes, without what any of them says."""
+    return "\n".join(
+        line for each in _causes(tb) for line in (_type(each), *(f"  {place}" for place in _places(each)), "")
+    )
 
 
 def said_of(tb: traceback.TracebackException, name: str) -> str:

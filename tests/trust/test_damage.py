@@ -294,11 +294,12 @@ def test_nothing_is_built_from_what_is_damaged(home: Path, what: str) -> None:
     """Before anything is received or built, also where nothing else is new."""
     DAMAGES[what].do(home)
     before = sorted((path, path.stat().st_size) for path in (home / "releases").rglob("*"))
-    for more in ((), ("--audience", "restricted", "--as-of", "2024-12-31")):
-        ran = waymark("run", "--home", home, "--contracts", home / "contracts", *more)
-        assert ran.code == 2, ran.err
-        assert DAMAGES[what].file in ran.err
-        assert "estore" in ran.err
+    # something else is asked for, or nothing is new
+    more = ("--as-of", "2024-12-31") if INPUTS.index(what) % 2 else ()
+    ran = waymark("run", "--home", home, "--contracts", home / "contracts", *more)
+    assert ran.code == 2, ran.err
+    assert DAMAGES[what].file in ran.err
+    assert "estore" in ran.err
     assert sorted((path, path.stat().st_size) for path in (home / "releases").rglob("*")) == before
 
 
