@@ -112,7 +112,9 @@ def _report(
     frames = [
         described(built, cells, dims).assign(origin="declared"),
         pd.DataFrame(found, columns=["dimension", "total", "parts", "slices"]).assign(origin="found"),
-        pd.DataFrame([("", "", (), given)] * (given > 0), columns=["dimension", "total", "parts", "slices"]).assign(origin="given"),
+        pd.DataFrame([("", "", (), given)] * (given > 0), columns=["dimension", "total", "parts", "slices"]).assign(
+            origin="given"
+        ),
     ]
     report = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
     return report[["origin", "dimension", "total", "parts", "slices"]]

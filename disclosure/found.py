@@ -108,14 +108,14 @@ def described(lines: Lines, cells: pd.DataFrame, dims: Sequence[str]) -> pd.Data
         kinds = pd.DataFrame({"line": np.flatnonzero(mine), "total": total[mine], "parts": print_of[mine]})
         for first, slices in kinds.groupby(["total", "parts"], sort=False)["line"].agg(["min", "size"]).to_numpy():
             of_line = lines.matrix[[first]]
-            parts = sorted((members[member[i]] for i, s in zip(of_line.indices, of_line.data, strict=True) if s > 0), key=str)
+            parts = sorted(
+                (members[member[i]] for i, s in zip(of_line.indices, of_line.data, strict=True) if s > 0), key=str
+            )
             rows.append((dim, members[total[first]], tuple(parts), int(slices)))
     return pd.DataFrame(rows, columns=["dimension", "total", "parts", "slices"])
 
 
-def _explained(
-    declared: Lines, position: int, values: np.ndarray, member: np.ndarray, count: int
-) -> list[set[int]]:
+def _explained(declared: Lines, position: int, values: np.ndarray, member: np.ndarray, count: int) -> list[set[int]]:
     """For each member the members that declared lines, which hold nearly always, make it of."""
     mine = np.flatnonzero(declared.dimension == position)
     matrix = declared.matrix[mine]
@@ -193,10 +193,6 @@ def _sum(grid: np.ndarray, rows: np.ndarray, total: int, candidates: np.ndarray)
     right = np.abs(sums.sum(axis=1) - grid[whole, total]) < 0.5
     telling = right & ((sums > 0).sum(axis=1) > 1) if len(parts) > 1 else right
     said = np.unique(grid[whole, total][telling])
-    if (
-        right.mean() < NEARLY_ALL
-        or len(said) < SLICES
-        or np.log2(1 + said).sum() < len(candidates) + CHANCE_BITS
-    ):
+    if right.mean() < NEARLY_ALL or len(said) < SLICES or np.log2(1 + said).sum() < len(candidates) + CHANCE_BITS:
         return None
     return parts, int(whole.sum()), int(right.sum())

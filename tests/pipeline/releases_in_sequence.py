@@ -103,7 +103,9 @@ def folded(kept: pd.DataFrame | None, versions: pd.DataFrame, ordinal: int) -> p
     both = pd.concat([kept, new], ignore_index=True)
     pause = both["first_release"].where(both["last_release"] < ordinal - 1, -1)
     grouped = both.assign(pause=pause).groupby([*VERSION, "pause"], dropna=False, sort=False, as_index=False)
-    return grouped.agg(first_release=("first_release", "min"), last_release=("last_release", "max")).drop(columns="pause")
+    return grouped.agg(first_release=("first_release", "min"), last_release=("last_release", "max")).drop(
+        columns="pause"
+    )
 
 
 def as_read(built: Marts, decided: walk.Decided, vintage: str = "current") -> pd.DataFrame:
@@ -137,4 +139,6 @@ def issued_until(built: Marts, day: str) -> Marts:
 
 
 def only(built: Marts, datasets: Iterable[str]) -> Marts:
-    return Marts(built.cells[built.cells["dataset"].isin(list(datasets))].reset_index(drop=True), built.pairs, built.declarations)
+    return Marts(
+        built.cells[built.cells["dataset"].isin(list(datasets))].reset_index(drop=True), built.pairs, built.declarations
+    )

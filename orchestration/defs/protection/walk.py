@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from orchestration.defs.protection.lines import DIMENSIONS, Declarations, Tree, blocks, coded, hierarchies, lines_between
+from orchestration.defs.protection.lines import (
+    DIMENSIONS,
+    Declarations,
+    Tree,
+    blocks,
+    coded,
+    hierarchies,
+    lines_between,
+)
 from orchestration.defs.protection.stand_ins import (
     figures,
     stand_ins,
