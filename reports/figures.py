@@ -122,6 +122,7 @@ def write_data(chart: Chart, directory: Path) -> dict[str, Any]:
         "as_of": chart.facts["as_of"],
         "newest_data": chart.facts["newest"],
         "licence": chart.facts["licence"],
+        "table": Path(chart.facts["data"]).stem,
         "figure": chart.figure,
         "cells": [{"cell": cell, "figure": written} for cell, written in chart.claims],
     }

@@ -158,7 +158,9 @@ def _chart(site: Site, item: Series, series: list[Series]) -> dict[str, Any]:
     role = words.label("area_role", item.key.get("area_role", ""))
     period = points[-1].text.split(":")[0] if points else ""
     return {
-        "title": f"{label}, {words.label('frequency', item.key['frequency'])}" + (f", {role}" if role else ""),
+        "title": f"{label}, {words.label('frequency', item.key['frequency'])}"
+        + (f", {role}" if role else "")
+        + (f", {part}" if (part := book.part_of(item)) else ""),
         "svg": Markup(book.chart(item, width=440, height=190, others=others)),
         "legend": [
             (palette.colour_class(colour), index > 0, book.describe(member))
@@ -200,8 +202,8 @@ def _facts(site: Site, main: list[Series]) -> list[tuple[str, str, str]]:
             continue
         seen.add(measure)
         label = words.label("measure", measure)
-        if item.key.get("reporter", "_T") not in ("_T", ""):
-            label += f", {words.label('reporter', item.key['reporter']).lower()} alone"
+        part = book.part_of(item)
+        label += f", {part}" if part else ""
         facts.append((label, *_newest(book, item, words)))
         row = site.verdicts.of(item.key["area_code"], measure)
         if row is not None:

@@ -127,7 +127,7 @@ def _trend_row(site: Site, series: Series) -> dict[str, Any]:
     step = ", ".join(f"{entry['kind']} {entry['break_on'][:4]}" for entry in steps)
     if trend.get("step_on") and trend["step_ratio"] == trend["step_ratio"]:
         step = f"{step or trend['step_on'][:4]} (level × {cells.number(trend, 'step_ratio', 2)})"
-    variant = "" if series.key.get("is_leading") else book.describe(series)
+    variant = book.part_of(series) if series.key.get("is_leading") else book.describe(series)
     return {
         "code": series.key["area_code"],
         "name": series.key["area_name"],

@@ -139,7 +139,15 @@ class SeriesBook:
     def describe(self, series: Series) -> str:
         """Source and how the figures came about, for legends."""
         derivation = self.words.label("derivation", series.key.get("derivation", ""))
-        return f"{self.published.source_name(series.key['source'])}, {derivation}"
+        part = self.part_of(series)
+        return f"{self.published.source_name(series.key['source'])}, {derivation}{f', {part}' if part else ''}"
+
+    def part_of(self, series: Series) -> str:
+        """`counted by one kind of body (police)` where the figures are those of a part and not of the whole area."""
+        reporter, offence = series.key.get("reporter", "_T"), series.key.get("offence", "_T")
+        if series.key.get("part", "whole") == "reporter":
+            return f"counted by one kind of body ({self.words.label('reporter', reporter).lower()})"
+        return f"one offence ({offence})" if series.key.get("part", "whole") == "offence" else ""
 
     def last_point(self, series: Series) -> tuple[str, float] | None:
         """Last period with an exact figure."""

@@ -83,12 +83,10 @@ def words_of_change(row: dict[str, Any], words: Words) -> str:
 
 
 def counted_by(row: dict[str, Any], words: Words) -> str:
-    """`, counted by the police` where the figures are those of one kind of body."""
-    return (
-        ""
-        if row["reporter"] in ("_T", "")
-        else f", counted by one kind of body ({words.label('reporter', row['reporter']).lower()})"
-    )
+    """`, counted by one kind of body (police)` where the figures are not those of all."""
+    if "one_kind_of_body" not in listed(row["reasons"]):
+        return ""
+    return f", counted by one kind of body ({words.label('reporter', row['reporter']).lower()})"
 
 
 def ratio(

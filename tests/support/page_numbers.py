@@ -5,12 +5,14 @@ page names its cell (`data-cell`, or `data-cells` for a tooltip); it must be wha
 last digit. Every other digit sequence that a reader can see must be explained: a day or a period that the tables hold,
 a name or a reason that stands in them, a fixed value of a method, the ticks of an axis. All else is `unexplained`.
 
-    python tests/support/page_numbers.py RELEASE [PAGE …]
+    python tests/support/page_numbers.py RELEASE [PAGE … | charts]
 """
 
 from __future__ import annotations
 
+import csv
 import datetime
+import html
 import html.parser
 import json
 import random
@@ -371,6 +373,88 @@ def recompute(release: Path, pages: list[str] | None = None) -> Found:
     return found
 
 
+CHART_KEYS = (
+    "series_id",
+    "area_code",
+    "period",
+    "measure",
+    "source",
+    "dataset",
+    "split",
+    "member",
+    "derivation",
+    "counterpart_area",
+)
+
+
+def recompute_charts(release: Path) -> Found:
+    """Check the texts and the data of every chart: each row of its CSV must be a row of the table that its JSON names."""
+    found = Found()
+    tables = Tables(release / "tables")
+    facts = json.loads((release / "manifest.json").read_text(encoding="utf-8"))["release"]
+    judge, explanations = Judge(tables), Explanations(tables, facts)
+    for path in sorted((release / "charts").glob("*.json")):
+        chart = json.loads(path.read_text(encoding="utf-8"))
+        claims = [(claim["cell"], claim["figure"]) for claim in chart["cells"]]
+        for cell, written in claims:
+            found.checked[path.stem] += 1
+            if fault := judge.fault(cell, written):
+                found.differ.append(f"{path.stem}: {fault}")
+        for text in _texts_of(chart):
+            for _, written in claims:
+                text = re.sub(rf"(?<![\w,.]){re.escape(written)}(?!\d|[,.]\d)", "\0", text)
+            found.unexplained += [f"{path.stem}: {left}" for left in explanations.left(text)]
+        if chart["table"]:
+            count, faults = row_faults(path.with_suffix(".csv"), chart["table"], tables)
+            found.checked[path.stem] += count
+            found.differ += [f"{path.stem}: {fault}" for fault in faults]
+    return found
+
+
+def _texts_of(chart: dict[str, Any]) -> list[str]:
+    """Title, caption, and what stands in the picture; scales of axes and the line of sources aside."""
+    layout, texts = chart["figure"]["layout"], [chart["title"], chart["caption"]]
+    for trace in chart["figure"]["data"]:
+        for name in ("text", "name"):
+            value = trace.get(name, [])
+            rows = [value] if isinstance(value, str) else value
+            texts += [cell for row in rows for cell in ([row] if isinstance(row, str) else row or [])]
+    texts += [note["text"] for note in layout.get("annotations", []) if "Licence:" not in note["text"]]
+    texts = [html.unescape(re.sub(r"<[^>]+>", " ", text)) for text in texts if "As of" not in text]
+    # the classes of the map of rates are a scale, like the ticks of an axis
+    classes = re.compile(r"(below )?[\d.,]+( to [\d.,]+| and more)?$") if chart["id"] == "rates-map" else None
+    return [classes.sub("", text) for text in texts] if classes else texts
+
+
+def row_faults(path: Path, table: str, tables: Tables) -> tuple[int, list[str]]:
+    """Rows of a chart's CSV that are no row of the table, by their key and their numbers."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    schema = pq.read_schema(tables.paths[table])
+    numeric = {entry.name for entry in schema if not _is_text(entry.type) and _is_number(entry.type)}
+    names = [
+        name for name in (rows[0] if rows else {}) if name in schema.names and (name in CHART_KEYS or name in numeric)
+    ]
+    held = set(zip(*([_plain(value) for value in tables.column(table, name)] for name in names), strict=True))
+    faults = []
+    for row in rows:
+        key = tuple(_plain(float(row[name])) if name in numeric and row[name] else _plain(row[name]) for name in names)
+        if key not in held:
+            faults.append(f"{dict(zip(names, key, strict=True))} is no row of tables/{table}")
+    return len(rows) * len(numeric & set(names)), faults
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_decimal(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)
+
+
+def _plain(value: Any) -> str:
+    """One text for equal values: missing is empty, numbers to nine digits."""
+    if value is None or value != value:
+        return ""
+    return value if isinstance(value, str) else f"{float(value):.9g}"
+
+
 def chosen_pages(release: Path, seed: int = 8) -> list[str]:
     areas = sorted(path.name for path in (release / "areas").glob("*.html"))
     drawn = random.Random(seed).sample(areas, min(10, len(areas)))
@@ -458,7 +542,11 @@ def map_faults(payload: dict[str, Any], tables: Tables) -> tuple[int, list[str]]
 
 
 if __name__ == "__main__":
-    result = recompute(Path(sys.argv[1]), sys.argv[2:] or None)
+    result = (
+        recompute_charts(Path(sys.argv[1]))
+        if sys.argv[2:] == ["charts"]
+        else recompute(Path(sys.argv[1]), sys.argv[2:] or None)
+    )
     per_page: Counter[str] = Counter()
     for line in [*result.differ, *result.unexplained]:
         page = line.split(":")[0]

@@ -59,6 +59,16 @@ def test_all_pages_are_recomputed_from_the_tables(written):
     assert all(found.checked[page] for page in ("index.html", "changes.html", "coverage.html", "hotspots.html (map)"))
 
 
+def test_charts_hold_rows_of_the_tables(written, copy):
+    found = page_numbers.recompute_charts(written)
+    assert found.differ == []
+    assert found.unexplained == []
+    assert len(found.checked) >= 8
+    file = copy / "charts" / "sex-and-age.csv"
+    file.write_text(re.sub(r"(?m),(\d+),", r",\g<1>7,", file.read_text(encoding="utf-8")), encoding="utf-8")
+    assert page_numbers.recompute_charts(copy).differ
+
+
 def test_an_altered_cell_is_found(copy):
     """Mutation: the table says something else than the pages that were made from it."""
     file = copy / "tables" / "summary.parquet"
