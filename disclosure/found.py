@@ -35,7 +35,11 @@ class Relation:
 
 
 def found_lines(
-    table: pd.DataFrame, dims: Sequence[str], hierarchies: Hierarchies | None = None, value: str = "value"
+    table: pd.DataFrame,
+    dims: Sequence[str],
+    hierarchies: Hierarchies | None = None,
+    value: str = "value",
+    declared: Lines | None = None,
 ) -> list[Relation]:
     """Relations among the members of one dimension that hold in nearly all slices and follow from no declared tree.
 
@@ -44,6 +48,7 @@ def found_lines(
     relation counts when it comes out in at least 5 slices with different totals (with two parts above zero, where it has
     several) and 95 of 100 slices in which all its members stand, and when its slices say more than chance could: the
     digits of the totals that come out (in bits) must outnumber the members that might have been parts by 20.
+    declared: the lines of the rows that have a value (`build_lines`), where the caller has them.
     """
     dims = list(dims)
     values = pd.to_numeric(table[value]).to_numpy(dtype=float, na_value=np.nan)
@@ -51,7 +56,7 @@ def found_lines(
     cells, values = table.iloc[keep][dims].reset_index(drop=True), values[keep]
     if not len(cells):
         return []
-    declared = build_lines(cells, dims, hierarchies)
+    declared = build_lines(cells, dims, hierarchies) if declared is None else declared
     coded = [pd.factorize(cells[dim], use_na_sentinel=False) for dim in dims]
     found = []
     for position, dim in enumerate(dims):
@@ -142,6 +147,7 @@ def _explained(declared: Lines, position: int, values: np.ndarray, member: np.nd
 def _relations(grid: np.ndarray, explained: list[set[int]]) -> Iterator[tuple[int, frozenset, int, int]]:
     """(total, parts, slices, slices in which it comes out). grid: (slices, members), NaN where there is no cell."""
     there = ~np.isnan(grid)
+    mark = np.random.default_rng(0).integers(1, 2**40, size=grid.shape[1]).astype(float)
     for total in range(grid.shape[1]):
         rows = np.flatnonzero(there[:, total] & (np.nan_to_num(grid[:, total]) > 0))
         if len(rows) < SLICES:
@@ -154,11 +160,12 @@ def _relations(grid: np.ndarray, explained: list[set[int]]) -> Iterator[tuple[in
         possible[[total, *explained[total]]] = False
         if not possible.any():
             continue
-        patterns, kind = np.unique(there[rows][:, possible], axis=0, return_inverse=True)
         columns = np.flatnonzero(possible)
+        together = there[np.ix_(rows, columns)]
+        _, example, count = np.unique(together @ mark[columns], return_index=True, return_counts=True)
         tried: set[frozenset] = set()
-        for p in np.argsort(-np.bincount(kind.ravel()), kind="stable")[:PATTERNS]:
-            candidates = columns[patterns[p]]
+        for p in np.lexsort((example, -count))[:PATTERNS]:
+            candidates = columns[together[example[p]]]
             while len(candidates) and frozenset(candidates.tolist()) not in tried:
                 tried.add(frozenset(candidates.tolist()))
                 found = _sum(grid, rows, total, candidates)

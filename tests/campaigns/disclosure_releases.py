@@ -9,19 +9,13 @@ differences in the open, small changes of hidden cells that can be told, release
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pandas as pd
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "trust"))
-
-from invented_tables import Story, story
-from released_attack import attack
-
 from disclosure import audit, hold_back, protect
+from tests.trust.invented_tables import Story, story
+from tests.trust.released_attack import attack
 
-TABLES = 100
+TABLES = 50
 SEED = 1_000
 
 
