@@ -30,9 +30,7 @@ def run(home: Path, *more: object) -> Ran:
 
 
 def ledger_positions(home: Path) -> list[dict]:
-    return [
-        json.loads(line) for line in (home / "ledger" / "ledger.jsonl").read_text(encoding="utf-8").splitlines()
-    ]
+    return [json.loads(line) for line in (home / "ledger" / "ledger.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def submission(home: Path, issued: str) -> str:
@@ -95,14 +93,20 @@ def test_a_small_revision_waits_and_the_older_figure_stands_with_its_date(story)
     assert {second[key] for key in second if key[2] == "M" and key[1] < "2023"} == {
         (first[key][0], False, "2025-01-15") for key in first if key[2] == "M"
     }
-    assert all(not held and issued == "2025-01-15" for (_, year, _), (_, held, issued) in second.items() if year == "2023")
+    assert all(
+        not held and issued == "2025-01-15" for (_, year, _), (_, held, issued) in second.items() if year == "2023"
+    )
 
 
 def test_no_change_of_less_than_the_threshold_is_visible_between_any_two_releases(story) -> None:
     shown = [figures(release(story.path, "public", each)) for each in ids(story)]
     for one in shown:
         for other in shown:
-            steps = [abs(one[key][0] - other[key][0]) for key in one.keys() & other.keys() if None not in (one[key][0], other[key][0])]
+            steps = [
+                abs(one[key][0] - other[key][0])
+                for key in one.keys() & other.keys()
+                if None not in (one[key][0], other[key][0])
+            ]
             assert steps
             assert not [step for step in steps if 0 < step < 11]
 
@@ -158,7 +162,11 @@ def test_a_lost_release_is_told_and_counts_until_it_is_discarded(story, copy_of)
     assert "reason" in refused.err
     waymark("release", "discard", gone, "--home", home, "--reason", "the machine was never on a network").ok()
     entry = Ledger.of(Home.open(home)).entries()[-1]
-    assert (entry["kind"], entry["release_id"], entry["reason"]) == ("discard", gone, "the machine was never on a network")
+    assert (entry["kind"], entry["release_id"], entry["reason"]) == (
+        "discard",
+        gone,
+        "the machine was never on a network",
+    )
     assert publications.lost(Home.open(home)) == []
     again = waymark("release", "discard", gone, "--home", home, "--reason", "once more")
     assert again.code == 2

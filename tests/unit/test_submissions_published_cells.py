@@ -30,7 +30,13 @@ def versions(values: dict[str, float], hidden: tuple[str, ...] = (), issued: str
     }  # fmt: skip
     rows = [
         common
-        | {"area_code": area, "value": value, "lower": value, "upper": value, "suppressed": HIDDEN if area in hidden else SHOWN}
+        | {
+            "area_code": area,
+            "value": value,
+            "lower": value,
+            "upper": value,
+            "suppressed": HIDDEN if area in hidden else SHOWN,
+        }
         for area, value in values.items()
     ]
     return pd.DataFrame(rows, columns=list(VERSION))
@@ -48,7 +54,8 @@ def publish(home: Home, name: str, frame: pd.DataFrame, built_at: int = 1, as_of
 def spans(home: Home, ordinals: list[int]) -> dict[tuple[str, float], tuple[int, int]]:
     frame = published_cells.earlier(home, "public", ordinals)
     return {
-        (row.area_code, float(row.value)): (row.first_release, row.last_release) for row in frame.itertuples(index=False)
+        (row.area_code, float(row.value)): (row.first_release, row.last_release)
+        for row in frame.itertuples(index=False)
     }
 
 
@@ -79,7 +86,11 @@ def test_a_release_that_was_discarded_counts_no_more_and_keeps_its_number(home: 
     assert [each.ordinal for each in known.out()] == [2, 3]
     assert known.publications[2].earlier == ("r2",)
     assert known.publications[1].earlier == ("r1",), "it was protected against what stood then"
-    for identifier, reason, said in (("r1", "again", "discarded already"), ("r9", "none", "is no public"), ("r2", " ", "reason")):
+    for identifier, reason, said in (
+        ("r1", "again", "discarded already"),
+        ("r9", "none", "is no public"),
+        ("r2", " ", "reason"),
+    ):
         with pytest.raises(WaymarkError, match=said):
             publications.discard(home, "public", identifier, reason)
 
