@@ -10,7 +10,7 @@ import pandas as pd
 
 from disclosure.attack import TOLERANCE, exact_ranges
 from disclosure.found import Relation, described, found_lines, lines_where
-from disclosure.lines import build_lines
+from disclosure.lines import Lines, build_lines
 from disclosure.protection import PRIMARY, SECONDARY, recorded_parameters
 from disclosure.published import join_published
 from disclosure.trees import Hierarchies
@@ -66,7 +66,10 @@ def audit(
     value = recorded_value if value is None else value
     threshold = recorded_threshold if threshold is None else threshold
     hidden = hidden_rows(table)
-    relations = found_lines(table, dims, hierarchies, value) if find else []
+    reported = hidden | table[value].notna().to_numpy()
+    built = build_lines(table.loc[reported, dims].reset_index(drop=True), dims, hierarchies, lines)
+    whole = built if lines is None and table.loc[reported, value].notna().all() else None
+    relations = found_lines(table, dims, hierarchies, value, whole) if find else []
     known = pd.concat([lines, lines_where(relations, table, dims)]) if relations else lines
     published = join_published(table, dims, value, threshold, hierarchies, known, None, released, hidden)
 
@@ -92,27 +95,19 @@ def audit(
         and not published.revised[shown_figure].any()
     )
     intervals = table.loc[hidden, dims].assign(low=low[figure], high=high[figure]).reset_index(drop=True)
-    return Audit(intervals, bool(safe), _report(table, dims, value, hidden, hierarchies, lines, relations))
+    return Audit(intervals, bool(safe), _report(built, table.loc[reported, dims], dims, relations))
 
 
-def _report(
-    table: pd.DataFrame,
-    dims: list[str],
-    value: str,
-    hidden: np.ndarray,
-    hierarchies: Hierarchies | None,
-    lines: pd.DataFrame | None,
-    relations: list[Relation],
-) -> pd.DataFrame:
-    """`Audit.lines`."""
-    cells = table.loc[hidden | table[value].notna().to_numpy(), dims].reset_index(drop=True)
-    built = build_lines(cells, dims, hierarchies, lines)
+def _report(built: Lines, cells: pd.DataFrame, dims: list[str], relations: list[Relation]) -> pd.DataFrame:
+    """`Audit.lines`. built: the declared and given lines of the cells."""
     given = int((built.dimension < 0).sum())
     found = [(r.dim, r.total, r.parts, r.slices) for r in relations]
     frames = [
         described(built, cells, dims).assign(origin="declared"),
         pd.DataFrame(found, columns=["dimension", "total", "parts", "slices"]).assign(origin="found"),
-        pd.DataFrame([("", "", (), given)] * (given > 0), columns=["dimension", "total", "parts", "slices"]).assign(origin="given"),
+        pd.DataFrame([("", "", (), given)] * (given > 0), columns=["dimension", "total", "parts", "slices"]).assign(
+            origin="given"
+        ),
     ]
     report = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
     return report[["origin", "dimension", "total", "parts", "slices"]]

@@ -35,7 +35,11 @@ class Relation:
 
 
 def found_lines(
-    table: pd.DataFrame, dims: Sequence[str], hierarchies: Hierarchies | None = None, value: str = "value"
+    table: pd.DataFrame,
+    dims: Sequence[str],
+    hierarchies: Hierarchies | None = None,
+    value: str = "value",
+    declared: Lines | None = None,
 ) -> list[Relation]:
     """Relations among the members of one dimension that hold in nearly all slices and follow from no declared tree.
 
@@ -44,6 +48,7 @@ def found_lines(
     relation counts when it comes out in at least 5 slices with different totals (with two parts above zero, where it has
     several) and 95 of 100 slices in which all its members stand, and when its slices say more than chance could: the
     digits of the totals that come out (in bits) must outnumber the members that might have been parts by 20.
+    declared: the lines of the rows that have a value (`build_lines`), where the caller has them.
     """
     dims = list(dims)
     values = pd.to_numeric(table[value]).to_numpy(dtype=float, na_value=np.nan)
@@ -51,7 +56,7 @@ def found_lines(
     cells, values = table.iloc[keep][dims].reset_index(drop=True), values[keep]
     if not len(cells):
         return []
-    declared = build_lines(cells, dims, hierarchies)
+    declared = build_lines(cells, dims, hierarchies) if declared is None else declared
     coded = [pd.factorize(cells[dim], use_na_sentinel=False) for dim in dims]
     found = []
     for position, dim in enumerate(dims):
@@ -108,14 +113,14 @@ def described(lines: Lines, cells: pd.DataFrame, dims: Sequence[str]) -> pd.Data
         kinds = pd.DataFrame({"line": np.flatnonzero(mine), "total": total[mine], "parts": print_of[mine]})
         for first, slices in kinds.groupby(["total", "parts"], sort=False)["line"].agg(["min", "size"]).to_numpy():
             of_line = lines.matrix[[first]]
-            parts = sorted((members[member[i]] for i, s in zip(of_line.indices, of_line.data, strict=True) if s > 0), key=str)
+            parts = sorted(
+                (members[member[i]] for i, s in zip(of_line.indices, of_line.data, strict=True) if s > 0), key=str
+            )
             rows.append((dim, members[total[first]], tuple(parts), int(slices)))
     return pd.DataFrame(rows, columns=["dimension", "total", "parts", "slices"])
 
 
-def _explained(
-    declared: Lines, position: int, values: np.ndarray, member: np.ndarray, count: int
-) -> list[set[int]]:
+def _explained(declared: Lines, position: int, values: np.ndarray, member: np.ndarray, count: int) -> list[set[int]]:
     """For each member the members that declared lines, which hold nearly always, make it of."""
     mine = np.flatnonzero(declared.dimension == position)
     matrix = declared.matrix[mine]
@@ -142,6 +147,7 @@ def _explained(
 def _relations(grid: np.ndarray, explained: list[set[int]]) -> Iterator[tuple[int, frozenset, int, int]]:
     """(total, parts, slices, slices in which it comes out). grid: (slices, members), NaN where there is no cell."""
     there = ~np.isnan(grid)
+    mark = np.random.default_rng(0).integers(1, 2**40, size=grid.shape[1]).astype(float)
     for total in range(grid.shape[1]):
         rows = np.flatnonzero(there[:, total] & (np.nan_to_num(grid[:, total]) > 0))
         if len(rows) < SLICES:
@@ -154,11 +160,12 @@ def _relations(grid: np.ndarray, explained: list[set[int]]) -> Iterator[tuple[in
         possible[[total, *explained[total]]] = False
         if not possible.any():
             continue
-        patterns, kind = np.unique(there[rows][:, possible], axis=0, return_inverse=True)
         columns = np.flatnonzero(possible)
+        together = there[np.ix_(rows, columns)]
+        _, example, count = np.unique(together @ mark[columns], return_index=True, return_counts=True)
         tried: set[frozenset] = set()
-        for p in np.argsort(-np.bincount(kind.ravel()), kind="stable")[:PATTERNS]:
-            candidates = columns[patterns[p]]
+        for p in np.lexsort((example, -count))[:PATTERNS]:
+            candidates = columns[together[example[p]]]
             while len(candidates) and frozenset(candidates.tolist()) not in tried:
                 tried.add(frozenset(candidates.tolist()))
                 found = _sum(grid, rows, total, candidates)
@@ -193,10 +200,6 @@ def _sum(grid: np.ndarray, rows: np.ndarray, total: int, candidates: np.ndarray)
     right = np.abs(sums.sum(axis=1) - grid[whole, total]) < 0.5
     telling = right & ((sums > 0).sum(axis=1) > 1) if len(parts) > 1 else right
     said = np.unique(grid[whole, total][telling])
-    if (
-        right.mean() < NEARLY_ALL
-        or len(said) < SLICES
-        or np.log2(1 + said).sum() < len(candidates) + CHANCE_BITS
-    ):
+    if right.mean() < NEARLY_ALL or len(said) < SLICES or np.log2(1 + said).sum() < len(candidates) + CHANCE_BITS:
         return None
     return parts, int(whole.sum()), int(right.sum())

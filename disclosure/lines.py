@@ -140,6 +140,10 @@ def segments(group: np.ndarray, first: np.ndarray, last: np.ndarray) -> tuple[np
     Returns (row, piece) for each row and each piece of time it holds in, and (pieces, 3): group, first, last release.
     """
     span = int(last.max(initial=0)) + 2
+    if len(first) and first.min() == last.max():  # one release: nothing to cut
+        piece, groups = pd.factorize(group)
+        release = np.full(len(groups), first[0])
+        return np.arange(len(group)), piece, np.column_stack([groups, release, release])
     cuts = np.unique(np.concatenate([group * span + first, group * span + last + 1]))
     begin, end = np.searchsorted(cuts, group * span + first), np.searchsorted(cuts, group * span + last + 1)
     row = np.repeat(np.arange(len(group)), end - begin)

@@ -49,8 +49,8 @@ TREES = {
         {"SEX-ONLINE": "INDOORS", "LAB-HOME": "INDOORS"},
     ],
     "period": [
-        {quarter: "2023" for quarter in GROUPS["period"]["2023"]},
-        {quarter: "FY2023" for quarter in GROUPS["period"]["FY2023"]},
+        dict.fromkeys(GROUPS["period"]["2023"], "2023"),
+        dict.fromkeys(GROUPS["period"]["FY2023"], "FY2023"),
     ],
 }
 
@@ -77,7 +77,9 @@ def added_up(base: pd.DataFrame, dims: list[str], groups: dict[str, dict[str, li
     return table
 
 
-def story(seed: int, releases: int = 1, with_sources: bool | None = None, late: int = 6, with_holes: bool = True) -> Story:
+def story(
+    seed: int, releases: int = 1, with_sources: bool | None = None, late: int = 6, with_holes: bool = True
+) -> Story:
     """Two or three of the four dimensions, each with all its trees; some levels missing; late changes of 1 to 60 persons and
     a withdrawal of what one area said of one period between the first release and the second; two sources that tell the
     same persons in some of the cells."""
@@ -85,7 +87,9 @@ def story(seed: int, releases: int = 1, with_sources: bool | None = None, late: 
     dims = sorted(rng.choice(list(BASE), size=int(rng.integers(2, 4)), replace=False).tolist())
     keep = {dim: BASE[dim] for dim in dims}
     base = pd.DataFrame(list(itertools.product(*keep.values())), columns=dims)
-    level = {dim: dict(zip(members, rng.gamma(1.2, 1.0, len(members)) + 0.05, strict=True)) for dim, members in keep.items()}
+    level = {
+        dim: dict(zip(members, rng.gamma(1.2, 1.0, len(members)) + 0.05, strict=True)) for dim, members in keep.items()
+    }
     mean = np.prod([base[dim].map(level[dim]) for dim in dims], axis=0) * rng.choice([8.0, 25.0, 80.0])
     base["value"] = rng.poisson(mean).astype(float)
     groups = {dim: dict(GROUPS[dim]) for dim in dims}
