@@ -161,8 +161,8 @@ class Build:
         """What the restricted audience gets: every cell unchanged."""
         with self.connect() as connection:
             connection.execute(
-                "insert into protected.cells select cell_id, value, lower, upper, false from fct_cells "
-                "union all select cell_id, value, lower, upper, false from fct_cells_previous"
+                "insert into protected.cells select cell_id, value, lower, upper, false, false, issued_on from fct_cells "
+                "union all select cell_id, value, lower, upper, false, false, issued_on from fct_cells_previous"
             )
 
     def run(self, lake: Lake, with_checks: bool = False) -> None:

@@ -36,7 +36,8 @@ select
     cells.population_count,
     cells.population_period,
     cells.is_population_carried,
-    -- a revision that would tell a small change waits: the older figure stands, with its
+    -- a revision that would tell a small change waits: the older figure stands, with
+    -- its
     -- own date
     protected.issued_on,
     protected.is_held_back as is_revision_held_back

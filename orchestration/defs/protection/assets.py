@@ -111,6 +111,7 @@ def earlier_of(build: Build) -> Earlier | None:
         published_cells.earlier(build.home, str(build.audience), [each.ordinal for each in build.earlier]),
         pd.DataFrame(rows, columns=["source", "issued_on", "position"]),
         {each.ordinal: each.built_at for each in build.earlier},
+        build.as_of,
     )
 
 

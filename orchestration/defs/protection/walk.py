@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,12 +44,14 @@ class Earlier:
     """What is out already: `versions` of earlier releases (`published_cells.earlier`), and what was withdrawn since.
 
     withdrawn: source, issued_on (of the submission), position (of the withdrawal or erasure in the ledger).
-    built_at: ordinal of an earlier release -> ledger position that it was built at.
+    built_at: ordinal of an earlier release -> ledger position that it was built at. as_of: the date of the build, if it has
+    one: nothing that was issued later stands in it.
     """
 
     versions: pd.DataFrame
     withdrawn: pd.DataFrame
     built_at: Mapping[int, int]
+    as_of: date | None = None
 
 
 @dataclass(frozen=True)
@@ -161,18 +164,21 @@ class _Step:
 def _released(known: pd.DataFrame, earlier: Earlier | None) -> pd.DataFrame | None:
     """Earlier releases as `disclosure` takes them; what their tables of changes compared with stands before all of them.
 
-    is_open: whether the figure may be put in the place of a later one, which a withdrawn one never is.
+    is_open: whether the figure may be put in the place of another, which a withdrawn one and one issued later never is.
     """
     if earlier is None or not len(known):
         return None
     last = int(known["last_release"].max())
+    is_open = ~is_withdrawn(known, earlier)
+    if earlier.as_of is not None:
+        is_open &= (pd.to_datetime(known["issued_on"]) <= pd.Timestamp(earlier.as_of)).to_numpy()
     shift = np.where(known["vintage"] == CURRENT, last, 0)
     codes = known["suppressed"].map({SHOWN: "", HIDDEN: "hidden", ALWAYS: "hidden", ERASED: "erased"})
     return coded(known).assign(
         value=known["value"].astype(float).to_numpy(),
         suppressed=codes.to_numpy(),
         issued_on=pd.to_datetime(known["issued_on"]).to_numpy(),
-        is_open=~is_withdrawn(known, earlier),
+        is_open=is_open,
         **{name: known[name].to_numpy() + shift for name in RELEASES},
     )
 

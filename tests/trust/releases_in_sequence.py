@@ -6,7 +6,7 @@ Pages, charts and analytics are left out, so that a sequence of releases costs a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Marts:
     cells: pd.DataFrame
     pairs: pd.DataFrame
     declarations: Declarations
+    as_of: date | None = None
 
 
 def marts(home: Path, position: int, as_of: str, database: Path) -> Marts:
@@ -53,7 +54,7 @@ def marts(home: Path, position: int, as_of: str, database: Path) -> Marts:
     results = dbt.run(database, "marts")
     bad = [result.node.name for result in results if str(result.status) in ("error", "fail", "runtime error")]
     assert not bad, bad
-    return read(database)
+    return replace(read(database), as_of=date.fromisoformat(as_of))
 
 
 def read(database: Path) -> Marts:
@@ -80,7 +81,7 @@ class Releases:
         earlier = None
         if self.kept is not None:
             withdrawn = pd.DataFrame(self.withdrawn, columns=["source", "issued_on", "position"])
-            earlier = walk.Earlier(self.kept, withdrawn, {number: number for number in range(1, ordinal)})
+            earlier = walk.Earlier(self.kept, withdrawn, {number: number for number in range(1, ordinal)}, built.as_of)
         decided = walk.protected_cells(built.cells, built.pairs, "public", built.declarations, rules, earlier)
         self.kept = folded(self.kept, decided.versions, ordinal)
         self.decided.append(decided)
@@ -135,7 +136,7 @@ def issued_until(built: Marts, day: str) -> Marts:
     """The build as of a day, of datasets whose issues only add periods (no figure is ever revised)."""
     cells = built.cells[(pd.to_datetime(built.cells["issued_on"]) <= pd.Timestamp(day)).to_numpy()]
     cells = cells[cells["vintage"] == "current"]
-    return Marts(cells.reset_index(drop=True), built.pairs.iloc[:0], built.declarations)
+    return Marts(cells.reset_index(drop=True), built.pairs.iloc[:0], built.declarations, date.fromisoformat(day))
 
 
 def only(built: Marts, datasets: Iterable[str]) -> Marts:
