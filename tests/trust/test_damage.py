@@ -30,7 +30,7 @@ from submissions.ledger import Ledger
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pipeline"))
 try:
-    import small_home
+    import small_home  # pyright: ignore[reportMissingImports]
 finally:
     sys.path.pop(0)
 
