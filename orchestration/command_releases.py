@@ -137,7 +137,12 @@ def verify(identifier: str, home_path: Path | None, audience: str | None) -> Non
         damages += [f"{name}: {problem}\n    cure: {problem.cure}" for problem in problems[:20]]
         damages += [f"{name}: {len(problems) - 20} more files disagree"] if len(problems) > 20 else []
         if not problems:
-            ledger = "the ledger with its manifest" if home else "no ledger was asked (--home asks one)"
+            ledger = "no ledger was asked (--home asks one)"
+            if home is not None:
+                known = verification.has_record(home)
+                ledger = (
+                    "the ledger with its manifest" if known else "the ledger tells of no release before its next run"
+                )
             click.echo(f"{name}: all files agree with the manifest, its id with its tables; {ledger}")
     if home is not None:
         found = verification.damages_of_inputs(home)

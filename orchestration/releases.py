@@ -51,7 +51,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / "manifest.json"
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        if {"core", "renderings", "provenance", "release"} <= manifest.keys():
+        if {"core", "renderings", "provenance"} <= manifest.keys():
             return manifest
     except (OSError, ValueError, AttributeError):
         pass

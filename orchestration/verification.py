@@ -110,6 +110,11 @@ def on_record(home: Home) -> dict[tuple[str, str], str]:
     return found
 
 
+def has_record(home: Home) -> bool:
+    """Whether the ledger tells of releases: one of version 0.1 does not, until it is sealed."""
+    return Ledger.of(home).sealed_at is not None
+
+
 def is_on_record(home: Home, audience: str, identifier: str) -> bool:
     """Whether the manifest that stands is the one that the ledger has of this release."""
     digest = proof.sha256_of(home.releases / audience / identifier / MANIFEST)
@@ -202,7 +207,7 @@ def verify(folder: Path, home: Home | None = None, deep: bool = True) -> list[Pr
 
 
 def _against_ledger(folder: Path, home: Home | None, manifest: Mapping[str, Any]) -> list[Problem]:
-    if home is None:
+    if home is None or not has_record(home):
         return []
     digest = on_record(home).get((str(manifest["release"].get("audience")), folder.name))
     if digest is None:

@@ -133,11 +133,12 @@ class Home:
 
         A file of another owner stays as it is: `waymark doctor` names it.
         """
-        found = list(self.open_to_others())
-        for path in found:
+        mended = 0
+        for path in list(self.open_to_others()):
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 path.chmod(stat.S_IMODE(path.stat().st_mode) & 0o700)
-        return len(found)
+                mended += 1
+        return mended
 
     def keyed(self, text: str) -> str:
         """A digest that only this home can make: what stays of a digest after an erasure, and of ids in public."""

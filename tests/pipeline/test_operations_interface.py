@@ -77,6 +77,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def accepts(port: int) -> bool:
+    """Whether a server listens on a port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def latest(home: Home) -> set[str]:
     """The dates of the latest releases, one of each audience."""
     links = list(home.releases.glob("*/latest"))
@@ -151,6 +157,7 @@ def test_it_listens_on_this_machine_only_and_once_a_home(interface: Interface) -
 def test_it_answers_to_names_of_this_machine_only(interface: Interface, headers: dict[str, str], status: int) -> None:
     """Every page of it and its GraphQL: a page under another name that points here reads nothing."""
     wanted = {name: value.format(port=interface.port) for name, value in headers.items()}
+    interface.until(lambda: accepts(interface.port), "nobody listens")
     for path in ("/server_info", "/", "/graphql?query=%7Bversion%7D"):
         request = urllib.request.Request(f"http://127.0.0.1:{interface.port}{path}", headers=wanted)
         try:

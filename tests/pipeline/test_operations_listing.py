@@ -14,7 +14,7 @@ import pytest
 import small_home
 from command_under_test import waymark
 
-from orchestration import intake, printing, releases
+from orchestration import intake, printing, releases, verification
 from orchestration.building import Request
 from orchestration.running import Summary
 from submissions import expectations, receiving
@@ -52,12 +52,15 @@ def plant_release(home: Home, audience: str, name: str, inputs: list[str], lates
     page = {"bytes": 3, "sha256": hashlib.sha256((folder / "index.html").read_bytes()).hexdigest()}
     manifest = {
         "release_id": name,
+        "release": {"release_id": name, "audience": audience, "as_of": "2024-01-15"},
         "core": {"index.html": page},
         "renderings": {"files": {}},
         "provenance": {
             "as_of": "2024-01-15",
             "ledger_position": 4,
             "code_version": "0",
+            "identity": {"audience": audience},
+            "table_digests": {},
             "inputs": [{"submission": each, "partner_id": small_home.PARTNER} for each in inputs],
         },
     }
@@ -216,7 +219,7 @@ def test_releases_made_from_an_erased_submission_are_marked_and_not_touched(home
     assert marks["public"] == {public.name: {"erased_submissions": [home.keyed(identifier)[:16]]}}
     assert identifier not in (home.releases / "public" / releases.NOT_REBUILDABLE).read_text()
     assert {path: path.read_bytes() for folder in (touched, other, public) for path in folder.iterdir()} == before
-    waymark("release", "verify", touched.name, "--home", home.path).ok()
+    assert releases.verify_files(touched) == []
 
 
 def test_an_erasure_that_was_cut_off_is_marked_by_the_next_run(home: Home) -> None:
@@ -246,17 +249,22 @@ def test_checking_bytes_that_were_erased_says_so(home: Home) -> None:
 
 
 def test_verify_takes_the_one_audience_or_all(home: Home) -> None:
-    plant_release(home, "restricted", "2024-01-15-aaaaaaaaaaaa", [])
+    # a release without a table has an id too
+    names = {each: verification.release_id("2024-01-15", {"audience": each}, {}) for each in releases.AUDIENCES}
+    plant_release(home, "restricted", names["restricted"], [])
+    assert "on record" in waymark("release", "verify", "--home", home.path).err, "nobody published it"
+    verification.record(home, "restricted", names["restricted"])
     out = waymark("release", "verify", "--home", home.path).ok().out
     assert out.count("agree with the manifest") == 1
-    public = plant_release(home, "public", "2024-01-15-cccccccccccc", [])
+    public = plant_release(home, "public", names["public"], [])
+    verification.record(home, "public", names["public"])
     out = waymark("release", "verify", "latest", "--home", home.path).ok().out
     assert "(restricted)" in out
     assert "(public)" in out
     (public / "index.html").write_text("other\n")
     ran = waymark("release", "verify", "--home", home.path)
     assert ran.code == 2
-    assert "changed: index.html" in ran.err
+    assert "index.html: changed" in ran.err
     assert "(restricted)" in ran.out
     assert waymark("release", "verify", "--home", home.path, "--audience", "restricted").code == 0
     shown = waymark("release", "show", "--home", home.path)

@@ -26,11 +26,11 @@ from orchestration import doctor, verification
 from orchestration.command import main
 from submissions import decisions
 from submissions.home import Home
-from submissions.ledger import Ledger
+from submissions.ledger import RECORDS, Ledger
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pipeline"))
 try:
-    import small_home
+    import small_home  # pyright: ignore[reportMissingImports]
 finally:
     sys.path.pop(0)
 
@@ -270,8 +270,10 @@ def test_what_nobody_touched_is_sound(home: Path) -> None:
 def test_no_damage_passes_as_sound(home: Path, what: str) -> None:
     damage = DAMAGES[what]
     damage.do(home)
-    said = [each for each in doctor.examine(home) if each.gravity and damage.file in each.text]
-    assert said, [each for each in doctor.examine(home) if each.gravity]
+    # that the file's rights are other ones now is said as well, and is not what is asked here
+    findings = [each for each in doctor.examine(home) if each.gravity and each.about != "rights"]
+    said = [each for each in findings if damage.file in each.text]
+    assert said, findings
     assert all(each.cure for each in said)
     print("doctor:", said[0].text, "| cure:", said[0].cure)
     ran = CliRunner().invoke(main, ["doctor", "--home", str(home)])
@@ -347,6 +349,29 @@ def test_an_erasure_leaves_a_home_that_is_sound(home: Path) -> None:
     for path in home.rglob("*"):
         if path.is_file() and "releases" not in path.parts:
             assert entry["file_sha256"].encode() not in path.read_bytes(), path
+
+
+def test_a_home_of_layout_1_is_sound_before_it_is_sealed_and_proved_afterwards(home: Path) -> None:
+    """With its releases: they are on record from the seal on."""
+    kept = [
+        {key: value for key, value in json.loads(line).items() if key not in ("previous", "files", "blind")}
+        for line in (home / "ledger" / "ledger.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    inputs = [entry for entry in kept if entry["kind"] not in RECORDS]
+    assert [entry["position"] for entry in inputs] == list(range(1, len(inputs) + 1))
+    (home / "ledger" / "ledger.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in inputs))
+    (home / "ledger" / "head.json").unlink()
+    (home / "home.json").write_text('{"schema_version": 1, "kind": "demonstration"}')
+    assert not [each for each in doctor.examine(home, deep=True) if each.gravity == doctor.BROKEN]
+    ran = CliRunner().invoke(main, ["release", "verify", "--home", str(home)])
+    assert (ran.exit_code, ran.output.count("tells of no release")) == (0, 2), ran.output
+    assert Ledger.of(Home.open(home)).seal()
+    ran = CliRunner().invoke(main, ["release", "verify", "--home", str(home)])
+    assert (ran.exit_code, ran.output.count("the ledger with its manifest")) == (0, 2), ran.output
+    (sealed,) = [each for each in doctor.examine(home) if "sealed as they stood" in each.text]
+    assert f"the {len(inputs)} before it" in sealed.text
+    page_and_manifest(home)
+    assert CliRunner().invoke(main, ["release", "verify", "--home", str(home)]).exit_code == 2
 
 
 # --- rights ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from submissions import chain, decisions, proof
+from submissions import chain, decisions, proof, soundness
 from submissions.chain import DamagedLedger
 from submissions.errors import WaymarkError
 from submissions.home import Home
@@ -210,3 +210,22 @@ def test_lines_of_version_0_1_after_a_chained_one_are_named(whole: Ledger) -> No
     plain = {"position": whole.position + 1, "recorded_at": "", **areas("x")}
     message = found(whole, [*lines(whole), chain.line_of(plain) + b"\n"])
     assert "this version did not write it" in message
+
+
+def test_what_protection_keeps_of_earlier_releases_is_proved(tmp_path: Path) -> None:
+    """Its file is named by the newest entry that has a digest of it, one file an audience."""
+    home = Home.open(tmp_path / "home", "demonstration", create=True)
+    older, newer = (chain.digest_of(content) for content in (b"older", b"newer"))
+    folder = home.ledger / "published"
+    folder.mkdir()
+    file = folder / f"public-{newer[:16]}.parquet"
+    file.write_bytes(b"newer")
+    Ledger.of(home).append(
+        {"kind": "published_cells", "audience": "public", "cells_sha256": digest} for digest in (older, newer)
+    )
+    soundness.refuse_damaged(home)
+    file.write_bytes(b"other")
+    with pytest.raises(soundness.DamagedInput, match=str(file)):
+        soundness.refuse_damaged(home)
+    (damage,) = soundness.damages(home, Ledger.of(home).entries())["protection"]
+    assert damage.name == f"ledger/published/{file.name}"

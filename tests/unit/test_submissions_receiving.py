@@ -58,7 +58,7 @@ def test_a_file_lands_is_accepted_and_is_held_afterwards(home: Home, tmp_path: P
     assert (receipt.outcome, receipt.rows_in, receipt.rows_accepted, receipt.exit_code) == ("accepted", 4, 4, 0)
     landed = home.landing / str(receipt.file_sha256)
     assert landed.read_bytes() == path.read_bytes()
-    assert landed.stat().st_mode & 0o777 == 0o444
+    assert landed.stat().st_mode & 0o777 == 0o400
     stored = pq.read_table(
         home.lake / "observations" / f"partner_id={PARTNER}" / f"submission_id={receipt.submission_id}.parquet",
         partitioning=None,
