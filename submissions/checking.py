@@ -13,8 +13,9 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from submissions.contract_model import DIMENSIONS, Contract, Dataset, FileRule
+from submissions.control_totals import control_bits
 from submissions.errors import BalanceError
-from submissions.findings import AFTER_END, KEY, Findings, find
+from submissions.findings import AFTER_END, CONTROL, KEY, Findings, find
 from submissions.layout import (
     Layout,
     Parameters,
@@ -27,7 +28,8 @@ from submissions.layout import (
 from submissions.periods import issue_of_file
 from submissions.problems import Problem
 from submissions.reading import Reading, compact
-from submissions.values import make_value_texts
+from submissions.said_in_file import check_what_is_said
+from submissions.values import VALUE_TEXTS, make_value_texts
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,6 +70,7 @@ def check_rows(
     `suspects` are texts that look like names of persons (screening): a row with one among its codes is set aside.
     """
     issue = issue_of_file(rule, file_name, reading)
+    check_what_is_said(connection, dataset, rule, reading, found)
     _texts(connection, dataset, reading, found)
     make_period_texts(connection, dataset, found, rule)
     issues = make_issues(connection, dataset, found, rule, issue)
@@ -126,28 +129,38 @@ def _parsed(
     make_value_texts(connection, contract, dataset, cells_query(dataset, found, rule, parameters), parameters)
     parameters = Parameters()
     cells = cells_query(dataset, found, rule, parameters)
+    is_control = f"total_mask & {control_bits(dataset)} <> 0"
     issue = f"{parameters.bind(file_issue)}::DATE" if file_issue else "issue_texts.issue"
     join_issue = "" if file_issue else "LEFT JOIN issue_texts USING (issue_text)"
     codes = [
         "CASE WHEN is_hostile THEN 'R-control' END",
         "CASE WHEN issue IS NULL THEN 'R-issue' END",
-        """CASE WHEN period IS NULL THEN 'R-period:period'
+        f"""CASE WHEN period IS NULL AND period_rule >= {len(dataset.periods)} THEN 'R-period:total'
+                WHEN period IS NULL THEN 'R-period:period'
                 WHEN period_start > issue THEN 'R-period-after-issue:period' END""",
-        *_label_problems(contract, dataset, suspects, parameters),
+        # a total may leave empty what it goes over
+        *(
+            f"CASE WHEN NOT is_control THEN {problem} END"
+            for problem in _label_problems(contract, dataset, suspects, parameters)
+        ),
         "nullif(value_codes, '')",
+        "CASE WHEN row_id IN (FROM contradicted) THEN 'R-multiplier:value' END",
     ]
     unread = (
-        "period_rule, period_text, value_text, issue_text, obs_status, conf_status, obs_status_code, conf_status_code"
+        "period_rule, period_text, value_text, multiplier_text, issue_text, obs_status, conf_status, obs_status_code, "
+        "conf_status_code"
     )
+    same_text = " AND ".join(f"cells.{name} IS NOT DISTINCT FROM value_texts.{name}" for name in VALUE_TEXTS)
     connection.execute(
         f"""
         CREATE OR REPLACE TABLE parsed AS
         WITH found AS (
-            SELECT cells.*, period, period_start, frequency, {issue} AS issue, value, lower, upper, missing_reason,
+            SELECT cells.*, {is_control} AS is_control, period, period_start, frequency, {issue} AS issue, value, lower,
+                   upper, missing_reason,
                    obs_status_code, conf_status_code, value_codes
             FROM ({cells}) AS cells
             LEFT JOIN period_texts USING (period_rule, period_text)
-            LEFT JOIN value_texts USING (value_text, obs_status, conf_status) {join_issue}
+            LEFT JOIN value_texts ON {same_text} {join_issue}
         )
         SELECT * EXCLUDE ({unread}, is_hostile, value_codes), obs_status_code AS obs_status,
                conf_status_code AS conf_status, concat_ws(' ', {", ".join(codes)}) AS codes
@@ -190,14 +203,19 @@ def _fates(connection: duckdb.DuckDBPyConnection, issues: Sequence[date]) -> Non
             SELECT row_id, list_sort(list_distinct(string_split(string_agg(codes, ' '), ' '))) AS codes
             FROM parsed WHERE exclusion IS NULL AND codes <> '' GROUP BY row_id
         ),
-        issued AS (SELECT row_id, min(issue) AS issue FROM parsed WHERE issue <> $first GROUP BY row_id)
-        SELECT row_id, line, coalesce(issue, $first) AS issue, exclusion,
+        issued AS (SELECT row_id, min(issue) AS issue FROM parsed WHERE issue <> $first GROUP BY row_id),
+        controls AS (
+            SELECT row_id, true AS is_control FROM parsed WHERE exclusion IS NULL
+            GROUP BY row_id HAVING bool_and(is_control)
+        )
+        SELECT row_id, line, coalesce(issue, $first) AS issue,
+               CASE WHEN exclusion IS NULL AND is_control AND codes IS NULL THEN $control ELSE exclusion END AS exclusion,
                CASE WHEN exclusion IS NOT NULL THEN []::VARCHAR[] WHEN is_ragged THEN [ragged_code]
                     ELSE coalesce(codes, []) END AS codes,
                false AS is_replaced
-        FROM texts LEFT JOIN wrong USING (row_id) LEFT JOIN issued USING (row_id)
+        FROM texts LEFT JOIN wrong USING (row_id) LEFT JOIN issued USING (row_id) LEFT JOIN controls USING (row_id)
         """,
-        {"first": issues[0]},
+        {"first": issues[0], "control": CONTROL},
     )
     connection.execute(
         "CREATE OR REPLACE TABLE unaccepted AS SELECT row_id FROM fates WHERE exclusion IS NOT NULL OR len(codes) > 0"
@@ -255,7 +273,7 @@ def _candidates(connection: duckdb.DuckDBPyConnection, join: str = "", condition
         CREATE OR REPLACE VIEW candidates AS
         SELECT row_id, issue, {", ".join((*KEY, *VALUES))}
         FROM parsed ANTI JOIN unaccepted USING (row_id) {join}
-        WHERE exclusion IS NULL {condition}
+        WHERE exclusion IS NULL AND NOT is_control {condition}
         """
     )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from submissions.contract import Contract, Dataset, FileRule
+from submissions.contract_places import located, naming_the_declaration
 from submissions.faults import INTERNAL, code_digest
 from submissions.fields import codes
 from submissions.home import Home
@@ -46,6 +47,7 @@ class Examined:
     checked: Checked
 
 
+@naming_the_declaration
 def examine(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
@@ -88,7 +90,8 @@ def examine(
     accepted = sum(count["rows_accepted"] for count in checked.counts.values())
     quarantined = sum(count["rows_quarantined"] for count in checked.counts.values())
     if accepted == 0 and quarantined:
-        raise RefusedRows([Problem("F-no-row-accepted", "", quarantined), *checked.problems], reading.rows)
+        none = located(Problem("F-no-row-accepted", "", quarantined), contract, dataset, rule)
+        raise RefusedRows([none, *checked.problems], reading.rows)
     if accepted == 0:
         raise Refusal("F-empty", f"{reading.rows:,} rows, all of them excluded by the contract")
     return Examined(reading, found, checked)
@@ -125,7 +128,7 @@ def roles_of(
         codes=few - places,
         places=places,
         values=values | {index for index, _ in found.unpivoted},
-        periods=positions(name for period in dataset.periods for name in period.sources),
+        periods=positions(name for period in dataset.period_rules for name in period.sources),
         issues=positions([rule.issued_on.column]),
         undeclared=frozenset(undeclared),
         known=known_texts(contract, dataset),
@@ -143,7 +146,9 @@ def known_texts(contract: Contract, dataset: Dataset) -> frozenset[str]:
             known |= {text for _, row in contract.map_rows(rule) for text in (row.source, row.code)}
             known |= {text for _, labels in rule.where for text in labels}
     known |= {mark.text for mark in dataset.value.marks} if dataset.value else set()
-    known |= {check.member for check in dataset.total_checks}
+    known |= {label for total in dataset.totals for label in total.labels}
+    if dataset.value and dataset.value.multiplier:
+        known |= set(dataset.value.multiplier.values)
     return frozenset(known)
 
 
@@ -348,10 +353,15 @@ def problem_content(problem: Problem) -> dict[str, Any]:
         "count": problem.count,
         "lines": list(problem.lines),
         "columns": list(problem.columns),
-    }
+    } | ({"declared": problem.declared} if problem.declared else {})
 
 
 def problem_of(content: dict[str, Any]) -> Problem:
     return Problem(
-        content["code"], content["detail"], content["count"], tuple(content["lines"]), tuple(content["columns"])
+        content["code"],
+        content["detail"],
+        content["count"],
+        tuple(content["lines"]),
+        tuple(content["columns"]),
+        declared=content.get("declared", ""),
     )

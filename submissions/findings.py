@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from submissions import look_alikes, plausibility
 from submissions.contract_model import OF_FEW_MEMBERS, STATUSES, Contract, Dataset
-from submissions.fields import codes
+from submissions.contract_places import located
+from submissions.control_totals import total_problems
+from submissions.layout import partner_columns
+from submissions.offences import undefined_of_batch
 from submissions.personal_texts import shown
 from submissions.problems import Problem
+from submissions.sample_words import begins_with_total, is_total
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,11 +26,14 @@ KEY = (
     "frequency", "offence", "exploitation", "sex", "age", "detail_kind", "detail", "unit",
 )  # fmt: skip
 AFTER_END = -1
+CONTROL = -2
 _OF_ISSUE = "($issue::DATE IS NULL OR issue = $issue)"
 # --- what to say about it --------------------------------------------------------------------------------------------
 
 
 FOOTER_ROWS = 20
+LISTED_SUFFIXES = 10
+DECIMALS_LOOKED_AT = 3
 
 
 @dataclass(frozen=True)
@@ -42,17 +51,21 @@ def find(
     """What to say about the rows in `fates`, `parsed` and `candidates`: all of them, or those of one date of issue."""
     exclusions, after_end = _exclusions(connection, dataset, issue)
     unmapped = _unmapped(connection, contract, dataset, issue)
-    problems = [*_row_problems(connection, dataset, issue), *_total_problems(connection, dataset, issue)]
+    problems = [*_row_problems(connection, dataset, issue), *total_problems(connection, dataset, issue, KEY)]
     if after_end > FOOTER_ROWS:
         problems.append(Problem("W-unread-parts", "", after_end))
     problems += _unmapped_problems(unmapped, dataset)
-    problems += _look_alikes(connection, contract, dataset, issue)
-    from submissions import plausibility
-
+    problems += look_alikes.problems(connection, contract, dataset, issue)
     problems += plausibility.problems(connection, contract, dataset, issue)
+    undefined, codes = undefined_of_batch(connection, contract, dataset, _OF_ISSUE, {"issue": issue})
+    if undefined:
+        columns = partner_columns(dataset, "offence")
+        problems.append(Problem("W-offence-undefined", codes, undefined, (), columns, "offence"))
+    problems += _decimals(connection, dataset)
     if dataset.duplicates == "sum" and dataset.kind == "observations":
         problems += _sums_with_gaps(connection, issue)
-    return Findings(tuple(problems), tuple(exclusions), tuple(unmapped))
+    told = tuple(located(problem, contract, dataset) for problem in problems)
+    return Findings(told, tuple(exclusions), tuple(unmapped))
 
 
 def _row_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset, issue: date | None) -> list[Problem]:
@@ -66,21 +79,16 @@ def _row_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset, issue
     problems = []
     for code, number, lines in rows:
         name, _, column = code.partition(":")
-        problems.append(Problem(name, "", number, tuple(lines), partner_columns(dataset, column)))
+        detail = _suffixes(connection) if name == "R-suffix" else ""
+        problems.append(Problem(name, detail, number, tuple(lines), partner_columns(dataset, column), column))
     return problems
 
 
-def partner_columns(dataset: Dataset, column: str) -> tuple[str, ...]:
-    """The partner's names of the columns that one of ours is read from."""
-    if not column:
-        return ()
-    if column == "period":
-        names = [name for rule in dataset.periods for name in rule.sources]
-    elif column == "value":
-        names = [dataset.value.source] if dataset.value else []
-    else:
-        names = [rule.source for rule in dataset.columns.get(column, ()) if rule.source]
-    return tuple(dict.fromkeys(names)) or (column,)
+def _suffixes(connection: duckdb.DuckDBPyConnection) -> str:
+    """The undeclared suffixes by name: a letter or three, or signs, which tell of the figure and of nobody."""
+    rows = connection.execute("SELECT suffix FROM undeclared_suffixes ORDER BY suffix").fetchall()
+    named = ", ".join(f"'{suffix}'" for (suffix,) in rows[:LISTED_SUFFIXES])
+    return f"not declared: {named}" + (" …" if len(rows) > LISTED_SUFFIXES else "")
 
 
 def _exclusions(
@@ -99,41 +107,10 @@ def _exclusions(
     ).fetchone()
     if replaced and replaced[0]:
         counts.append(("replaced by a later row of the same key in this file", replaced[0]))
+    if CONTROL in rows:
+        counts.append(("control totals", rows[CONTROL]))
     after_end = rows.get(AFTER_END, 0)
     return counts + ([("after the declared end of the table", after_end)] if after_end else []), after_end
-
-
-def _total_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset, issue: date | None) -> list[Problem]:
-    """Compares the parts of each split with its published total, as intervals; what the bounds allow is no problem."""
-    problems = []
-    for index, check in enumerate(dataset.total_checks):
-        split = {
-            column for column, rules in dataset.columns.items() if any(rule.source == check.column for rule in rules)
-        }
-        key = ", ".join(("issue", *(column for column in KEY if column not in split)))
-        row = connection.execute(
-            f"""
-            WITH numbers AS (
-                SELECT {key}, row_id, is_total_{index} AS is_total, exclusion, lower, upper
-                FROM parsed WHERE codes = '' AND {_OF_ISSUE}
-            ),
-            compared AS (
-                SELECT {key}, any_value(lower) FILTER (is_total) AS total_lower,
-                       any_value(upper) FILTER (is_total) AS total_upper,
-                       min(row_id) FILTER (is_total) AS row_id,
-                       sum(lower) FILTER (NOT is_total AND exclusion IS NULL) AS lower,
-                       sum(upper) FILTER (NOT is_total AND exclusion IS NULL) AS upper,
-                       count(*) FILTER (NOT is_total AND exclusion IS NULL AND upper IS NULL) AS gaps
-                FROM numbers GROUP BY {key}
-            )
-            SELECT count(*), list(texts.line ORDER BY texts.line)[:20] FROM compared JOIN texts USING (row_id)
-            WHERE total_upper < lower - $tolerance OR (gaps = 0 AND total_lower > upper + $tolerance)
-            """,
-            {"tolerance": check.tolerance, "issue": issue},
-        ).fetchone()
-        if row and row[0]:
-            problems.append(Problem("W-total", "", row[0], tuple(row[1]), (check.column,)))
-    return problems
 
 
 def _unmapped(
@@ -173,48 +150,32 @@ def _unmapped_problems(unmapped: Sequence[tuple[str, str, int]], dataset: Datase
         labels = [(label, number) for name, label, number in unmapped if name == column]
         detail = f"{len(labels):,} label{'s' if len(labels) != 1 else ''} of {column}"
         problems.append(
-            Problem("W-unmapped", detail, sum(number for _, number in labels), (), partner_columns(dataset, column))
+            Problem(
+                "W-unmapped", detail, sum(number for _, number in labels), (), partner_columns(dataset, column), column
+            )
         )
+        totals = [number for label, number in labels if is_total(label) or begins_with_total(label)]
+        if totals:
+            columns = partner_columns(dataset, column)
+            problems.append(Problem("W-total-undeclared", f"of {column}", sum(totals), (), columns, column))
     return problems
 
 
-def _look_alikes(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, dataset: Dataset, issue: date | None
-) -> list[Problem]:
-    """Labels that deceive the eye, with their lines: named, because nobody would find why they have no code."""
-    from submissions.look_alikes import look_alikes
-
-    columns = [
-        column
-        for column, rules in dataset.columns.items()
-        if column not in STATUSES and any(rule.source for rule in rules)
-    ]
-    if not columns:
+def _decimals(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> list[Problem]:
+    """A decimal mark that has three digits behind it wherever it stands is probably the mark of thousands."""
+    if dataset.value is None or dataset.value.multiplier is not None:
         return []
-    tests = ", ".join(f"bool_or(NOT regexp_full_match({column}, '[ -~]*'))" for column in columns)
-    has_others = connection.execute(f"SELECT {tests} FROM candidates WHERE {_OF_ISSUE}", {"issue": issue}).fetchone()
-    problems = []
-    for column in (column for column, has in zip(columns, has_others or (), strict=False) if has):
-        rules = dataset.columns[column]
-        labels = [
-            label
-            for (label,) in connection.execute(
-                f"SELECT DISTINCT {column} FROM candidates WHERE NOT regexp_full_match({column}, '[ -~]*') AND {_OF_ISSUE}",
-                {"issue": issue},
-            ).fetchall()
-        ]
-        known = {row.source for rule in rules for _, row in contract.map_rows(rule)} | set(codes(column))
-        deceiving = look_alikes(labels, known) if labels else []
-        if deceiving:
-            number, lines = connection.execute(
-                f"""
-                WITH found AS (SELECT DISTINCT row_id FROM candidates WHERE list_contains($labels, {column}) AND {_OF_ISSUE})
-                SELECT count(*), list(line ORDER BY line)[:20] FROM found JOIN texts USING (row_id)
-                """,
-                {"labels": deceiving, "issue": issue},
-            ).fetchone() or (0, [])
-            problems.append(Problem("W-look-alike", "", number, tuple(lines), partner_columns(dataset, column)))
-    return problems
+    point = re.escape(dataset.value.decimal)
+    row = connection.execute(
+        """
+        SELECT count(*), count(*) FILTER (regexp_matches(value_text, $thousands))
+        FROM value_texts WHERE contains(value_text, $point) AND value_codes = ''
+        """,
+        {"thousands": rf"^[+-]?[1-9]\d{{0,2}}{point}\d{{3}}$", "point": dataset.value.decimal},
+    ).fetchone()
+    if row is None or row[0] < DECIMALS_LOOKED_AT or row[0] != row[1]:
+        return []
+    return [Problem("W-decimal", "", row[0], (), partner_columns(dataset, "value"), "value")]
 
 
 def _sums_with_gaps(connection: duckdb.DuckDBPyConnection, issue: date | None) -> list[Problem]:
