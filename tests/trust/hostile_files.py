@@ -341,7 +341,7 @@ def persons() -> Iterator[tuple[str, Hostile]]:
         yield f"person in the column {header}", extra(header, planted)
     cases = {
         "kind": "cases",
-        "columns": {"value": None, "period": {"from": "on", "pattern": r"(?P<year>\d{4})-\d{2}-\d{2}"}},
+        "columns": {"value": None, "period": {"from": "on", "pattern": r"(?P<year>\d{4})-(?P<month>\d{2})-\d{2}"}},
     }
     yield (
         "person: a case with a day",
