@@ -227,17 +227,24 @@ def fingerprint(request: Request) -> list[tuple[str, str]]:
     ]
 
 
-def nothing_to_receive(request: Request) -> list[Receipt] | None:
-    """Receipts of all files of the inbox where every one was dealt with before, whatever its name; None where one was not.
+def nothing_to_receive(request: Request) -> Report | None:
+    """What the inbox holds, where every file was dealt with before, whatever its name; None where one was not.
 
     Costs one reading of the files and the contracts, and loads nothing heavy.
     """
     from submissions import contract, receiving
 
     if request.inbox is None or not request.inbox.is_dir():
-        return []
+        return Report()
     roots = contract.own_roots(contract.roots(request.contracts, request.home.path), request.home)
-    return receiving.held(request.home, request.inbox, contract.find(roots))
+    found = receiving.held(request.home, request.inbox, contract.find(roots))
+    if found is None:
+        return None
+    receipts, left_alone = found
+    return Report(
+        {(receipt.partner, receipt.file_name): receipt for receipt in receipts},
+        left_alone={each.path: each.reason for each in left_alone},
+    )
 
 
 def _digests(place: Path) -> Iterator[tuple[str, str]]:

@@ -102,14 +102,18 @@ def receive(
     return Received(tuple(queue.receipts), tuple(left_alone), ledger.position, ledger.position > before)
 
 
-def held(home: Home, inbox: Path, contracts: Mapping[str, Contract | DocumentError]) -> list[Receipt] | None:
-    """Receipts of the inbox's files, where the bytes of each were dealt with under the contract of today; None where one
-    is new, or cannot be looked at, or has no usable contract."""
+def held(
+    home: Home, inbox: Path, contracts: Mapping[str, Contract | DocumentError]
+) -> tuple[list[Receipt], list[LeftAlone]] | None:
+    """Receipts of the inbox's files, where the bytes of each were dealt with under the contract of today, and the files that
+    are left alone; None where one is new, or cannot be looked at, or has no usable contract."""
     known = state(Ledger.of(home).entries())
-    receipts = []
+    receipts, left_alone = [], []
     for partner, path in _inbox_files(inbox):
         contract = contracts.get(partner)
-        if _reason_to_leave(path, partner, contract) is not None:
+        reason = _reason_to_leave(path, partner, contract)
+        if reason is not None:
+            left_alone.append(LeftAlone(f"{partner}/{displayed_name(path)}", reason))
             continue
         if not isinstance(contract, Contract):
             return None
@@ -129,7 +133,7 @@ def held(home: Home, inbox: Path, contracts: Mapping[str, Contract | DocumentErr
         if len(whole) < len(parts):
             return None
         receipts.append(one_receipt(whole, name, partner, digest))
-    return receipts
+    return receipts, left_alone
 
 
 def _reason_to_leave(path: Path, partner: str, contract: Contract | DocumentError | None) -> str | None:
