@@ -246,6 +246,26 @@ def fingerprint(request: Request) -> list[tuple[str, str]]:
     ]
 
 
+def nothing_to_receive(request: Request) -> Report | None:
+    """What the inbox holds, where every file was dealt with before, whatever its name; None where one was not.
+
+    Costs one reading of the files and the contracts, and loads nothing heavy.
+    """
+    from submissions import contract, receiving
+
+    if request.inbox is None or not request.inbox.is_dir():
+        return Report()
+    roots = contract.own_roots(contract.roots(request.contracts, request.home.path), request.home)
+    found = receiving.held(request.home, request.inbox, contract.find(roots))
+    if found is None:
+        return None
+    receipts, left_alone = found
+    return Report(
+        {(receipt.partner, receipt.file_name): receipt for receipt in receipts},
+        left_alone={each.path: each.reason for each in left_alone},
+    )
+
+
 def _digests(place: Path) -> Iterator[tuple[str, str]]:
     paths = [place] if place.is_file() else sorted(place.rglob("*")) if place.is_dir() else []
     for path in paths:

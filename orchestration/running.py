@@ -118,6 +118,20 @@ def _run(request: Request, audiences: Sequence[str]) -> Summary:
     last = standing.released(request.home, standing.state_of(request, audiences, sources), audiences)
     if last is not None:
         return Summary("nothing_new", **{name: last[name] for name in ("as_of", "releases", "files_without_contract")})
+    # files that came before under another name are no work: the releases stand that were made without them
+    beside = standing.state_of(request, audiences, standing.without_inbox(sources))
+    last = standing.released(request.home, beside, audiences)
+    known = intake.nothing_to_receive(request) if last is not None else None
+    if last is not None and known is not None:
+        kept = {"as_of": last["as_of"], "releases": last["releases"], "files_without_contract": known.without_contract}
+        standing.remember(request.home, standing.state_of(request, audiences, sources), kept)
+        notices = [
+            f"{each.partner}/{each.file_name}: {note}"
+            for each in known.files.values()
+            for note in each.notes
+            if "held as" in note
+        ]
+        return Summary("nothing_new", already_held=known.already_held, notices=notices, **kept)
     report, releases, as_of = _materialise(request, audiences)
     summary = Summary(
         "released",
@@ -143,6 +157,7 @@ def _run(request: Request, audiences: Sequence[str]) -> Summary:
     )
     kept = {name: getattr(summary, name) for name in ("as_of", "releases", "files_without_contract")}
     standing.remember(request.home, standing.state_of(request, audiences, sources), kept)
+    standing.remember(request.home, standing.state_of(request, audiences, standing.without_inbox(sources)), kept)
     alerts.watch(request.home)
     return summary
 

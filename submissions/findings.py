@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from submissions import look_alikes, plausibility
 from submissions.contract_model import OF_FEW_MEMBERS, STATUSES, Contract, Dataset
 from submissions.contract_places import located
 from submissions.control_totals import total_problems
-from submissions.fields import codes
+from submissions.layout import partner_columns
 from submissions.offences import undefined_of_batch
 from submissions.personal_texts import shown
 from submissions.problems import Problem
@@ -54,15 +55,13 @@ def find(
     if after_end > FOOTER_ROWS:
         problems.append(Problem("W-unread-parts", "", after_end))
     problems += _unmapped_problems(unmapped, dataset)
-    undefined, named = undefined_of_batch(connection, contract, dataset, _OF_ISSUE, {"issue": issue})
+    problems += look_alikes.problems(connection, contract, dataset, issue)
+    problems += plausibility.problems(connection, contract, dataset, issue)
+    undefined, codes = undefined_of_batch(connection, contract, dataset, _OF_ISSUE, {"issue": issue})
     if undefined:
         columns = partner_columns(dataset, "offence")
-        problems.append(Problem("W-offence-undefined", named, undefined, (), columns, "offence"))
+        problems.append(Problem("W-offence-undefined", codes, undefined, (), columns, "offence"))
     problems += _decimals(connection, dataset)
-    problems += _look_alikes(connection, contract, dataset, issue)
-    from submissions import plausibility
-
-    problems += plausibility.problems(connection, contract, dataset, issue)
     if dataset.duplicates == "sum" and dataset.kind == "observations":
         problems += _sums_with_gaps(connection, issue)
     told = tuple(located(problem, contract, dataset) for problem in problems)
@@ -90,21 +89,6 @@ def _suffixes(connection: duckdb.DuckDBPyConnection) -> str:
     rows = connection.execute("SELECT suffix FROM undeclared_suffixes ORDER BY suffix").fetchall()
     named = ", ".join(f"'{suffix}'" for (suffix,) in rows[:LISTED_SUFFIXES])
     return f"not declared: {named}" + (" …" if len(rows) > LISTED_SUFFIXES else "")
-
-
-def partner_columns(dataset: Dataset, column: str) -> tuple[str, ...]:
-    """The partner's names of the columns that one of ours is read from."""
-    if not column:
-        return ()
-    if column == "period":
-        names = [name for rule in dataset.periods for name in rule.sources]
-    elif column == "total":
-        names = [rule.column for rule in dataset.totals if rule.period is not None]
-    elif column == "value":
-        names = [dataset.value.source] if dataset.value else []
-    else:
-        names = [rule.source for rule in dataset.columns.get(column, ()) if rule.source]
-    return tuple(dict.fromkeys(names)) or (column,)
 
 
 def _exclusions(
@@ -192,45 +176,6 @@ def _decimals(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> list[P
     if row is None or row[0] < DECIMALS_LOOKED_AT or row[0] != row[1]:
         return []
     return [Problem("W-decimal", "", row[0], (), partner_columns(dataset, "value"), "value")]
-
-
-def _look_alikes(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, dataset: Dataset, issue: date | None
-) -> list[Problem]:
-    """Labels that deceive the eye, with their lines: named, because nobody would find why they have no code."""
-    from submissions.look_alikes import look_alikes
-
-    columns = [
-        column
-        for column, rules in dataset.columns.items()
-        if column not in STATUSES and any(rule.source for rule in rules)
-    ]
-    if not columns:
-        return []
-    tests = ", ".join(f"bool_or(NOT regexp_full_match({column}, '[ -~]*'))" for column in columns)
-    has_others = connection.execute(f"SELECT {tests} FROM candidates WHERE {_OF_ISSUE}", {"issue": issue}).fetchone()
-    problems = []
-    for column in (column for column, has in zip(columns, has_others or (), strict=False) if has):
-        rules = dataset.columns[column]
-        labels = [
-            label
-            for (label,) in connection.execute(
-                f"SELECT DISTINCT {column} FROM candidates WHERE NOT regexp_full_match({column}, '[ -~]*') AND {_OF_ISSUE}",
-                {"issue": issue},
-            ).fetchall()
-        ]
-        known = {row.source for rule in rules for _, row in contract.map_rows(rule)} | set(codes(column))
-        deceiving = look_alikes(labels, known) if labels else []
-        if deceiving:
-            number, lines = connection.execute(
-                f"""
-                WITH found AS (SELECT DISTINCT row_id FROM candidates WHERE list_contains($labels, {column}) AND {_OF_ISSUE})
-                SELECT count(*), list(line ORDER BY line)[:20] FROM found JOIN texts USING (row_id)
-                """,
-                {"labels": deceiving, "issue": issue},
-            ).fetchone() or (0, [])
-            problems.append(Problem("W-look-alike", "", number, tuple(lines), partner_columns(dataset, column)))
-    return problems
 
 
 def _sums_with_gaps(connection: duckdb.DuckDBPyConnection, issue: date | None) -> list[Problem]:

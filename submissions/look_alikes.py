@@ -9,6 +9,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection
+from datetime import date
+from typing import TYPE_CHECKING
+
+from submissions.contract_model import STATUSES, Contract, Dataset
+from submissions.fields import codes
+from submissions.layout import partner_columns
+from submissions.problems import Problem
+
+if TYPE_CHECKING:
+    import duckdb
+
+OF_ISSUE = "($issue::DATE IS NULL OR issue = $issue)"
 
 _LATIN_OF = str.maketrans(
     dict(zip("аеорсухіјѕԁһӏкмтвнАВЕЗКМНОРСТУХІЈЅԌ", "aeopcyxijsdhlkmtbHABE3KMHOPCTYXIJSG", strict=False))
@@ -51,3 +63,40 @@ def mixes_scripts(text: str) -> bool:
         if len(found) > 1:
             return True
     return False
+
+
+def problems(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, dataset: Dataset, issue: date | None
+) -> list[Problem]:
+    """Labels that deceive the eye, with their lines: named, because nobody would find why they have no code."""
+    columns = [
+        column
+        for column, rules in dataset.columns.items()
+        if column not in STATUSES and any(rule.source for rule in rules)
+    ]
+    if not columns:
+        return []
+    tests = ", ".join(f"bool_or(NOT regexp_full_match({column}, '[ -~]*'))" for column in columns)
+    has_others = connection.execute(f"SELECT {tests} FROM candidates WHERE {OF_ISSUE}", {"issue": issue}).fetchone()
+    found = []
+    for column in (column for column, has in zip(columns, has_others or (), strict=False) if has):
+        rules = dataset.columns[column]
+        labels = [
+            label
+            for (label,) in connection.execute(
+                f"SELECT DISTINCT {column} FROM candidates WHERE NOT regexp_full_match({column}, '[ -~]*') AND {OF_ISSUE}",
+                {"issue": issue},
+            ).fetchall()
+        ]
+        known = {row.source for rule in rules for _, row in contract.map_rows(rule)} | set(codes(column))
+        deceiving = look_alikes(labels, known) if labels else []
+        if deceiving:
+            number, lines = connection.execute(
+                f"""
+                WITH found AS (SELECT DISTINCT row_id FROM candidates WHERE list_contains($labels, {column}) AND {OF_ISSUE})
+                SELECT count(*), list(line ORDER BY line)[:20] FROM found JOIN texts USING (row_id)
+                """,
+                {"labels": deceiving, "issue": issue},
+            ).fetchone() or (0, [])
+            found.append(Problem("W-look-alike", "", number, tuple(lines), partner_columns(dataset, column)))
+    return found

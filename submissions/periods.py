@@ -88,7 +88,7 @@ def parse(text: str, rule: PeriodRule, dataset: Dataset) -> Period | None:
         return None
     year, quarter, month = parts.get("year"), parts.get("quarter"), parts.get("month")
     semester = parts.get("semester")
-    if year is not None and year < 100:
+    if year is not None and year < 100 and re.search(r"\d{4}", text) is None:
         # as strptime has it: 69 is 1969, 68 is 2068
         year += 1900 if year > 68 else 2000
     if year is None or not EARLIEST_YEAR <= year <= LATEST_YEAR:

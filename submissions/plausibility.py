@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from submissions.contract_model import Contract, Dataset
-from submissions.findings import KEY, partner_columns
+from submissions.contract_model import DIMENSIONS, Contract, Dataset
+from submissions.layout import partner_columns
 from submissions.problems import Problem
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def problems(
     }
     if not limits:
         return []
-    series = ", ".join(column for column in KEY if column not in ("period", "period_start"))
+    series = ", ".join(("frequency", *DIMENSIONS))
     row = connection.execute(
         f"""
         WITH cells AS (

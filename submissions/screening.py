@@ -37,7 +37,7 @@ TEXTS_LOOKED_AT = 20_000
 BEYOND = -1
 
 # In RE2, what a text needs to be looked at more closely: a letter beside others, many digits, or the form of a day or point.
-_WORTH_A_LOOK = r"\pL[^\d]*\pL|@|°|\d([ ./()+-]{0,2}\d){7}|\d[.,]\d{3}|\d[./-]\d{1,2}[./-]\d|[A-Za-z]{1,3}[ -]?\d{5}"
+_WORTH_A_LOOK = r"\pL[^\d]*\pL|@|°|\d([ ./()+-]{0,2}\d){7}|\d[.,]\d{3}|\d[./-]\d{1,2}[./-]\d|[A-Za-z]{1,3}[ -]?\d{5}|^[A-Z0-9]{9,10}$"
 _NUMBER = r"^[+-]?[\d.,' \x{00A0}\x{202F}]*\d[\d.,]*%?$"
 _COORDINATE = r"^-?(1[0-7]\d|\d{1,2})[.,]\d{3,}$"
 _FULL_DATE = r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})( .*)?$"

@@ -425,6 +425,11 @@ ELSEWHERE = {
     "F-contract": "test_a_broken_contract_refuses_its_files_and_no_others",
     "F-not-readable": "test_a_file_that_cannot_be_opened_is_refused",
     "F-expectations": "test_a_batch_that_fails_its_suite_is_refused",
+    "F-undeclared-columns": "test_a_column_that_nobody_named_refuses_the_file",
+    "F-internal": "test_an_unforeseen_fault_is_one_files_fault_and_is_tried_again_by_another_version",
+    "R-label-person": "test_hostile_files",
+    "W-look-alike": "test_hostile_files",
+    "W-implausible": "test_hostile_files",
     "F-erased": "test_an_erasure_removes_the_bytes_and_every_trace_but_id_digest_and_reason",
     "W-vanished": "test_what_vanishes_is_listed_and_above_a_share_the_submission_is_held",
     "H-vanished": "test_what_vanishes_is_listed_and_above_a_share_the_submission_is_held",
@@ -578,3 +583,77 @@ def test_maps_hold_values_files_codes_of_the_contract_names_and_defaults(home: H
 def test_a_position_beyond_the_ledger_is_refused(home: Home) -> None:
     with pytest.raises(WaymarkError, match="0 entries"):
         lake.load(duckdb.connect(), home, 5)
+
+
+class Unforeseen(Exception):
+    """What nobody thought of; its message quotes a cell."""
+
+
+@pytest.mark.parametrize("place", ["examine", "receipt_of", "_write_part"])
+def test_an_unforeseen_fault_is_one_files_fault_and_is_tried_again_by_another_version(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    from submissions import examination, faults, taking
+
+    write_contract(tmp_path / "contracts")
+    write_file(tmp_path / "inbox", name="victims_a.csv")
+    write_file(tmp_path / "inbox", HEADER + "QMB,2022,all,3\n", name="victims_b.csv")
+    original, calls = getattr(taking, place), []
+
+    def fails_first(*arguments: object, **keywords: object) -> object:
+        calls.append(1)
+        if len(calls) == 1:
+            if place == "_write_part":
+                original(*arguments, **keywords)
+            raise Unforeseen("the cell says unspeakable")
+        return original(*arguments, **keywords)
+
+    monkeypatch.setattr(taking, place, fails_first)
+    first, second = receive(home, tmp_path).receipts
+    assert (first.outcome, [problem.code for problem in first.problems]) == ("refused", ["F-internal"])
+    assert second.outcome == "accepted"
+    written = [path.read_text("utf-8", "replace") for path in home.path.rglob("*") if path.is_file()]
+    assert not any("unspeakable" in text for text in written)
+    report = (home.quarantine / str(first.submission_id) / "fault.txt").read_text()
+    assert "Unforeseen" in report
+    assert len(list(home.lake.glob("observations/*/*.parquet"))) == 1, "nothing half-written stays"
+    # on record as any refusal, until the program has changed
+    position = Ledger.of(home).position
+    assert [receipt.outcome for receipt in receive(home, tmp_path).receipts] == ["refused", "already_held"]
+    assert Ledger.of(home).position == position
+    for module in (examination, taking):
+        monkeypatch.setattr(module, "code_digest", lambda: "another version")
+    assert [receipt.outcome for receipt in receive(home, tmp_path).receipts] == ["accepted", "already_held"]
+    assert faults.code_digest() != "another version"
+
+
+def test_a_full_disk_is_no_files_fault(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from submissions import taking
+
+    def is_full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    write_contract(tmp_path / "contracts")
+    write_file(tmp_path / "inbox")
+    monkeypatch.setattr(taking, "_write_part", is_full)
+    with pytest.raises(WaymarkError, match="the home cannot be written: No space left"):
+        receive(home, tmp_path)
+    assert not [entry for entry in Ledger.of(home).entries() if entry["kind"] == "refusal"]
+
+
+def test_the_same_bytes_under_another_name_are_held_and_the_receipt_says_where(home: Home, tmp_path: Path) -> None:
+    from submissions import contract, receiving
+
+    write_contract(tmp_path / "contracts")
+    path = write_file(tmp_path / "inbox")
+    taken = one(receive(home, tmp_path))
+    path.rename(path.with_name("victims_again.csv"))
+    contracts = contract.find([tmp_path / "contracts"])
+    found = receiving.held(home, tmp_path / "inbox", contracts)
+    assert found is not None
+    (receipt,), left_alone = found
+    assert receipt.outcome == "already_held"
+    assert receipt.notes == (f"the same bytes are held as {taken.submission_id}, which came as {taken.file_name}",)
+    assert left_alone == []
+    write_file(tmp_path / "inbox", HEADER + "QMB,2022,all,3\n", name="victims_new.csv")
+    assert receiving.held(home, tmp_path / "inbox", contracts) is None
