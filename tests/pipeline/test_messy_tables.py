@@ -43,7 +43,7 @@ def warehouse(home: Path, partner: str) -> dict[tuple[str, ...], tuple[Decimal |
     files = sorted((home / "builds").glob("*/warehouse.duckdb"), key=lambda file: file.stat().st_mtime)
     with duckdb.connect(str(files[-1]), read_only=True) as connection:
         rows = connection.execute(
-            "SELECT measure, area, period, unit, sex, value, obs_status FROM main.fct_observations WHERE source = $partner",
+            "SELECT measure, area_code, period, unit, sex, value, obs_status FROM main.fct_observations WHERE source = $partner",
             {"partner": partner},
         ).fetchall()
     found = {row[:5]: row[5:] for row in rows}
