@@ -15,7 +15,7 @@ from submissions.sample_words import is_period_label
 NO_DATE = "1900-01-01"
 _THOUSANDS_POINT = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")
 _DAYS = (
-    (r"\d{4}-\d{2}-\d{2}", "%Y-%m-%d"), (r"\d{2}\.\d{2}\.\d{4}", "%d.%m.%Y"), (r"\d{2}/\d{2}/\d{4}", "%d/%m/%Y"), 
+    (r"\d{4}-\d{2}-\d{2}", "%Y-%m-%d"), (r"\d{2}\.\d{2}\.\d{4}", "%d.%m.%Y"), (r"\d{2}/\d{2}/\d{4}", "%d/%m/%Y"),
     (r"\d{2}-\d{2}-\d{4}", "%d-%m-%Y"),
     (r"(?:19|20)\d{6}", "%Y%m%d"), (r"\d{4}_\d{2}_\d{2}", "%Y_%m_%d"), (r"\d{4}-\d{2}(?!\d)", "%Y-%m"),
 )  # fmt: skip
