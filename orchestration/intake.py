@@ -227,6 +227,19 @@ def fingerprint(request: Request) -> list[tuple[str, str]]:
     ]
 
 
+def nothing_to_receive(request: Request) -> list[Receipt] | None:
+    """Receipts of all files of the inbox where every one was dealt with before, whatever its name; None where one was not.
+
+    Costs one reading of the files and the contracts, and loads nothing heavy.
+    """
+    from submissions import contract, receiving
+
+    if request.inbox is None or not request.inbox.is_dir():
+        return []
+    roots = contract.own_roots(contract.roots(request.contracts, request.home.path), request.home)
+    return receiving.held(request.home, request.inbox, contract.find(roots))
+
+
 def _digests(place: Path) -> Iterator[tuple[str, str]]:
     paths = [place] if place.is_file() else sorted(place.rglob("*")) if place.is_dir() else []
     for path in paths:

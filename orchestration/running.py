@@ -117,6 +117,17 @@ def _run(request: Request, audiences: Sequence[str]) -> Summary:
     last = standing.released(request.home, standing.state_of(request, audiences, sources), audiences)
     if last is not None:
         return Summary("nothing_new", **{name: last[name] for name in ("as_of", "releases", "files_without_contract")})
+    # files that came before under another name are no work: the releases stand that were made without them
+    beside = standing.state_of(request, audiences, standing.without_inbox(sources))
+    last = standing.released(request.home, beside, audiences)
+    receipts = intake.nothing_to_receive(request) if last is not None else None
+    if last is not None and receipts is not None:
+        kept = {name: last[name] for name in ("as_of", "releases", "files_without_contract")}
+        standing.remember(request.home, standing.state_of(request, audiences, sources), kept)
+        notices = [
+            f"{each.partner}/{each.file_name}: {note}" for each in receipts for note in each.notes if "held as" in note
+        ]
+        return Summary("nothing_new", already_held=len(receipts), notices=notices, **kept)
     report, releases, as_of = _materialise(request, audiences)
     summary = Summary(
         "released",
@@ -136,6 +147,7 @@ def _run(request: Request, audiences: Sequence[str]) -> Summary:
     )
     kept = {name: getattr(summary, name) for name in ("as_of", "releases", "files_without_contract")}
     standing.remember(request.home, standing.state_of(request, audiences, sources), kept)
+    standing.remember(request.home, standing.state_of(request, audiences, standing.without_inbox(sources)), kept)
     alerts.watch(request.home)
     return summary
 

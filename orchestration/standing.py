@@ -66,6 +66,11 @@ def released(home: Home, state: str, audiences: Sequence[str]) -> dict[str, Any]
     return {**last, "releases": found}
 
 
+def without_inbox(sources: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What a run reads but for the inbox."""
+    return [source for source in sources if not source[0].startswith("inbox/")]
+
+
 def remember_received(home: Home, state: str, as_of: str, files_without_contract: Sequence[str]) -> None:
     """Record that everything of a state has been received; nothing of it is released yet. The caller holds the home."""
     _remember(home, state, {"as_of": as_of, "releases": [], "files_without_contract": list(files_without_contract)})

@@ -313,10 +313,18 @@ def held_receipt(known: State, contract: Contract, dataset: Dataset, digest: str
                 submission_id=entry["submission_id"],
                 issued_on=entry["issued_on"],
                 file_sha256=digest,
+                notes=_held_note(entry, name),
                 **counts,
             )
         )
     return joined(tuple(parts), file_name=name, partner=contract.partner, file_sha256=digest)
+
+
+def _held_note(entry: Entry, name: str) -> tuple[str, ...]:
+    """Where the same bytes are held, if they came under another name."""
+    if not name or entry["file_name"] == name:
+        return ()
+    return (f"the same bytes are held as {entry['submission_id']}, which came as {entry['file_name']}",)
 
 
 def _is_to_try_again(refusal: Entry) -> bool:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from submissions import look_alikes, plausibility
 from submissions.contract_model import OF_FEW_MEMBERS, STATUSES, Contract, Dataset
 from submissions.contract_places import located
 from submissions.control_totals import total_problems
+from submissions.layout import partner_columns
 from submissions.offences import undefined_of_batch
 from submissions.personal_texts import shown
 from submissions.problems import Problem
@@ -53,6 +55,8 @@ def find(
     if after_end > FOOTER_ROWS:
         problems.append(Problem("W-unread-parts", "", after_end))
     problems += _unmapped_problems(unmapped, dataset)
+    problems += look_alikes.problems(connection, contract, dataset, issue)
+    problems += plausibility.problems(connection, contract, dataset, issue)
     undefined, codes = undefined_of_batch(connection, contract, dataset, _OF_ISSUE, {"issue": issue})
     if undefined:
         columns = partner_columns(dataset, "offence")
@@ -85,21 +89,6 @@ def _suffixes(connection: duckdb.DuckDBPyConnection) -> str:
     rows = connection.execute("SELECT suffix FROM undeclared_suffixes ORDER BY suffix").fetchall()
     named = ", ".join(f"'{suffix}'" for (suffix,) in rows[:LISTED_SUFFIXES])
     return f"not declared: {named}" + (" …" if len(rows) > LISTED_SUFFIXES else "")
-
-
-def partner_columns(dataset: Dataset, column: str) -> tuple[str, ...]:
-    """The partner's names of the columns that one of ours is read from."""
-    if not column:
-        return ()
-    if column == "period":
-        names = [name for rule in dataset.periods for name in rule.sources]
-    elif column == "total":
-        names = [rule.column for rule in dataset.totals if rule.period is not None]
-    elif column == "value":
-        names = [dataset.value.source] if dataset.value else []
-    else:
-        names = [rule.source for rule in dataset.columns.get(column, ()) if rule.source]
-    return tuple(dict.fromkeys(names)) or (column,)
 
 
 def _exclusions(

@@ -324,3 +324,18 @@ def make_issues(
         raise Refusal("F-issue-date", "no row states a declared date", columns=(rule.issued_on.column or "",))
     insert_rows(connection, "issue_texts", rows)
     return tuple(sorted({day for _, day in rows}))
+
+
+def partner_columns(dataset: Dataset, column: str) -> tuple[str, ...]:
+    """The partner's names of the columns that one of ours is read from."""
+    if not column:
+        return ()
+    if column == "period":
+        names = [name for rule in dataset.periods for name in rule.sources]
+    elif column == "total":
+        names = [rule.column for rule in dataset.totals if rule.period is not None]
+    elif column == "value":
+        names = [dataset.value.source] if dataset.value else []
+    else:
+        names = [rule.source for rule in dataset.columns.get(column, ()) if rule.source]
+    return tuple(dict.fromkeys(names)) or (column,)

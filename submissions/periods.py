@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from submissions.contract import Dataset, FileRule, IssueRule, PeriodRule, trimmed
 from submissions.period_names import named_period, number_of_name
@@ -12,6 +12,7 @@ from submissions.problems import Refusal
 from submissions.reading import Reading
 
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2100
+EARLIEST_ISSUE = date(1950, 1, 1)
 
 # A year may carry the decimals that spreadsheets add (2014.0).
 _YEAR = r"(\d{4})(?:\.0+)?"
@@ -218,6 +219,8 @@ def issue_of_file(rule: FileRule, file_name: str, reading: Reading) -> date | No
         where = "the file name"
     if found is None:
         raise Refusal("F-issue-date", f"no date in {where} in the form {issue.date_format}")
+    if not is_plausible_issue(found):
+        raise Refusal("F-issue-date", f"the date in {where} is before {EARLIEST_ISSUE.year} or over a year ahead")
     return found
 
 
@@ -225,4 +228,11 @@ def issue_of_label(label: str, rule: IssueRule) -> date | None:
     """The date of issue that a cell of the issue column states."""
     if rule.values:
         return rule.values.get(trimmed(label))
-    return day(label, rule.date_format or "")
+    found = day(label, rule.date_format or "")
+    return found if found is None or is_plausible_issue(found) else None
+
+
+def is_plausible_issue(found: date) -> bool:
+    """Whether a date that a file states can be its date of issue. The newest one decides what a release is as of, for all
+    partners: a slip of the pen in one file (2205) may not move the others."""
+    return EARLIEST_ISSUE <= found <= date.today() + timedelta(days=366)

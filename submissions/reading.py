@@ -291,16 +291,18 @@ def compact(connection: duckdb.DuckDBPyConnection) -> None:
 def _read_parquet(
     path: Path, form: Format, connection: duckdb.DuckDBPyConnection, progress: Progress | None
 ) -> Reading:
+    import duckdb
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
+        header = tuple(trimmed(name) for name in file.schema_arrow.names)
+        metadata = file.metadata
+        unpacked = sum(metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups))
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        # a flipped bit in the metadata shows as text that is none, or as a number out of all bounds
         raise Refusal("F-empty" if path.stat().st_size == 0 else "F-type", "the content is not parquet") from error
-    header = tuple(trimmed(name) for name in file.schema_arrow.names)
-    metadata = file.metadata
-    unpacked = sum(metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups))
     if len(header) > MAXIMUM_COLUMNS or unpacked > MAXIMUM_UNPACKED_BYTES:
         raise Refusal("F-too-large", f"{len(header):,} columns, {unpacked:,} bytes unpacked")
     nested = [
@@ -325,7 +327,7 @@ def _read_parquet(
             rows += batch.num_rows
             if progress is not None:
                 progress(rows)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError, duckdb.Error) as error:
         raise Refusal("F-type", "the content breaks off or is damaged") from error
     reading = Reading(header, rows, {})
     _mark_end(reading, form, connection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -20,6 +21,10 @@ from submissions.records import (
     RATIO_MATTERS_ABOVE_BYTES,
     Record,
 )
+
+MAXIMUM_SHEET_PLACES = 200_000_000
+_ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*?\br="(\d{1,9})"')
+_WIDE_COLUMN = re.compile(rb'\br="([A-Z]{2,3})\d')
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,47 @@ def check_archive(path: Path) -> None:
         raise Refusal("F-too-large", f"{unpacked:,} bytes unpacked, at most {MAXIMUM_UNPACKED_BYTES:,}")
     if unpacked > RATIO_MATTERS_ABOVE_BYTES and unpacked / packed > MAXIMUM_UNPACKED_RATIO:
         raise Refusal("F-too-large", f"unpacks to {unpacked / packed:,.0f} times its size")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in members:
+                _check_member(archive, member)
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, NotImplementedError, EOFError) as error:
+        raise Refusal(
+            "F-type", "the workbook is damaged, packed in an unknown way, or locked with a password"
+        ) from error
+
+
+def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Unpacks a member once without keeping it: what it says of its size may be a lie, and a sheet with one cell in its
+    last corner has 17 billion places, which a reader would hold in memory."""
+    declared, member.file_size = member.file_size, declared_limit(member)
+    is_sheet = member.filename.startswith("xl/worksheets/")
+    size = rows = columns = 0
+    rest = b""
+    with archive.open(member) as stream:
+        while block := stream.read(1 << 20):
+            size += len(block)
+            if size > declared:
+                raise Refusal("F-too-large", "a part of the workbook unpacks to more than it says")
+            if is_sheet:
+                text = rest + block
+                rows = max(rows, max(map(int, _ROW.findall(text)), default=0))
+                columns = max(columns, max(map(_column_number, set(_WIDE_COLUMN.findall(text))), default=0))
+                rest = text[-200:]
+    if rows * max(columns, 26) > MAXIMUM_SHEET_PLACES:
+        raise Refusal("F-too-large", f"a sheet spans {rows:,} rows and {columns:,} columns")
+
+
+def declared_limit(member: zipfile.ZipInfo) -> int:
+    """One byte more than a member says to hold, so that reading on shows whether there is more."""
+    return member.file_size + 1
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - ord("A") + 1
+    return number
 
 
 def _cell_text(cell: Any, decimal: str) -> str:

@@ -8,7 +8,7 @@ The caller holds the home's lock.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,11 @@ from submissions import contract as contracts_module
 from submissions.contract import Contract
 from submissions.decisions import confirm, erase, finish_erasures, listing, withdraw
 from submissions.errors import WaymarkError
-from submissions.examination import displayed_name, submission_id
+from submissions.examination import displayed_name, held_receipt, one_receipt, sha256_of, submission_id
 from submissions.home import Home, write_whole
 from submissions.ledger import Ledger, state
 from submissions.marked_yaml import DocumentError, DocumentProblem
-from submissions.problems import Problem
+from submissions.problems import Problem, Refusal
 from submissions.receipt import Receipt
 from submissions.screening import displayed
 from submissions.taking import VALIDATION_FOLDER, Books, Progress, Queue, read_file
@@ -100,6 +100,36 @@ def receive(
             queue.add(Receipt("refused", name, partner, problems=(problem,)))
     queue.finish()
     return Received(tuple(queue.receipts), tuple(left_alone), ledger.position, ledger.position > before)
+
+
+def held(home: Home, inbox: Path, contracts: Mapping[str, Contract | DocumentError]) -> list[Receipt] | None:
+    """Receipts of the inbox's files, where the bytes of each were dealt with under the contract of today; None where one
+    is new, or cannot be looked at, or has no usable contract."""
+    known = state(Ledger.of(home).entries())
+    receipts = []
+    for partner, path in _inbox_files(inbox):
+        contract = contracts.get(partner)
+        if _reason_to_leave(path, partner, contract) is not None:
+            continue
+        if not isinstance(contract, Contract):
+            return None
+        try:
+            digest = sha256_of(path)
+        except (OSError, Refusal):
+            return None
+        if home.keyed(digest) in known.erased_digests:
+            return None
+        name = displayed_name(path)
+        parts = [
+            held_receipt(known, contract, dataset, digest, name)
+            for dataset in contract.datasets.values()
+            if dataset.file_rule(path.name)
+        ]
+        whole = [part for part in parts if part is not None]
+        if len(whole) < len(parts):
+            return None
+        receipts.append(one_receipt(whole, name, partner, digest))
+    return receipts
 
 
 def _reason_to_leave(path: Path, partner: str, contract: Contract | DocumentError | None) -> str | None:

@@ -37,7 +37,7 @@ TEXTS_LOOKED_AT = 20_000
 BEYOND = -1
 
 # In RE2, what a text needs to be looked at more closely: a letter beside others, many digits, or the form of a day or point.
-_WORTH_A_LOOK = r"\pL[^\d]*\pL|@|°|\d([ ./()+-]{0,2}\d){7}|\d[.,]\d{3}|\d[./-]\d{1,2}[./-]\d|[A-Za-z]{1,3}[ -]?\d{5}"
+_WORTH_A_LOOK = r"\pL[^\d]*\pL|@|°|\d([ ./()+-]{0,2}\d){7}|\d[.,]\d{3}|\d[./-]\d{1,2}[./-]\d|[A-Za-z]{1,3}[ -]?\d{5}|^[A-Z0-9]{9,10}$"
 _NUMBER = r"^[+-]?[\d.,' \x{00A0}\x{202F}]*\d[\d.,]*%?$"
 _COORDINATE = r"^-?(1[0-7]\d|\d{1,2})[.,]\d{3,}$"
 _FULL_DATE = r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})( .*)?$"
@@ -106,8 +106,8 @@ def screen(
     """
     harmless = frozenset(cleared)
     columns = {position: f"c{position}" for position, name in enumerate(reading.header) if name not in harmless}
-    _mark_left_out(connection, roles)
-    profiles = _profiles(connection, {**columns, BEYOND: "more"}, reading.rows)
+    left_out = _mark_left_out(connection, roles)
+    profiles = _profiles(connection, {**columns, BEYOND: "more"}, reading.rows, left_out)
     beyond = profiles.pop(BEYOND)
     finest = max((profiles[position].distinct for position in roles.dimensions & profiles.keys()), default=0)
     findings = []
@@ -150,8 +150,14 @@ class _Profile:
     texts: Sequence[tuple[str, int, int]] = ()
 
 
-def _mark_left_out(connection: duckdb.DuckDBPyConnection, roles: Roles) -> None:
-    """`left_out`: rows that the contract excludes, and whether they are the footer: few rows after the declared end."""
+def _mark_left_out(connection: duckdb.DuckDBPyConnection, roles: Roles) -> bool:
+    """`left_out`: rows that the contract excludes, and whether they are the footer: few rows after the declared end.
+
+    False where there are none.
+    """
+    after_end = connection.execute("SELECT bool_or(is_after_end) FROM source").fetchone()
+    if roles.left_out == "false" and after_end != (True,):
+        return False
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE left_out AS
@@ -160,21 +166,25 @@ def _mark_left_out(connection: duckdb.DuckDBPyConnection, roles: Roles) -> None:
         """,
         dict(roles.parameters),
     )
+    return connection.execute("SELECT count(*) FROM left_out").fetchone() != (0,)
 
 
-def _profiles(connection: duckdb.DuckDBPyConnection, columns: Mapping[int, str], rows: int) -> dict[int, _Profile]:
+def _profiles(
+    connection: duckdb.DuckDBPyConnection, columns: Mapping[int, str], rows: int, left_out: bool
+) -> dict[int, _Profile]:
     """Profiles of columns by position. Planning costs more than looking at a small file, so one query looks at all of its
     columns; of a large file one column at a time is held."""
     found = dict.fromkeys(columns, _Profile(0, 0, 0, 0, 0, 0, 0, 0))
     together = [list(columns)] if rows <= ROWS_LOOKED_AT_TOGETHER else [[position] for position in columns]
     for positions in together:
-        found |= _profiles_together(connection, {position: columns[position] for position in positions})
+        found |= _profiles_together(connection, {position: columns[position] for position in positions}, left_out)
     return found
 
 
-def _profiles_together(connection: duckdb.DuckDBPyConnection, columns: Mapping[int, str]) -> dict[int, _Profile]:
+def _profiles_together(
+    connection: duckdb.DuckDBPyConnection, columns: Mapping[int, str], left_out: bool
+) -> dict[int, _Profile]:
     """Profiles of the columns that hold any text."""
-    left_out = connection.execute("SELECT count(*) FROM left_out").fetchone() != (0,)
     taken = "count(*) FILTER (is_footer IS NULL)" if left_out else "count(*)"
     join = "LEFT JOIN left_out USING (row_id)" if left_out else ""
     footer = "AND is_footer IS DISTINCT FROM true" if left_out else ""

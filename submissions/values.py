@@ -19,7 +19,8 @@ from submissions.records import BLANKS
 if TYPE_CHECKING:
     import duckdb
 
-MAXIMUM_COUNT = 100_000_000_000
+# above twice the people of the world nothing is a count
+MAXIMUM_COUNT = 20_000_000_000
 MAXIMUM_AMOUNT = 10_000_000_000_000
 FIGURE = "DECIMAL(20, 4)"
 _GAPS = "('O', 'L', 'M', 'Q')"
