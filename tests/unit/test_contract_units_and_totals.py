@@ -270,3 +270,19 @@ def test_offences_without_a_definition_are_said_with_rows_and_codes(tmp_path: Pa
     notes = " ".join(note for report in check_contracts([root], [PARTNER]) for note in report.notes)
     assert "308 W-offence-undefined: contract.yml line" in notes
     assert "12a, 12b" in notes
+
+
+def test_a_total_beside_its_quarters_is_no_figure(tmp_path: Path) -> None:
+    body = "area,2022 Q1,2022 Q2,2022 Q3,2022 Q4,2022 Total\nA,1,2,3,4,10\nB,1,2,3,4,11\n"
+    found = made(
+        tmp_path,
+        body,
+        {"from": "n"},
+        columns={"sex": None, "period": {"from": ["year", "part"], "as": "quarter"}},
+        unpivot={"columns": r"(?P<year>\d{4}) (?P<part>Q\d|Total)", "into": {"name": "when", "value": "n"}},
+        control_totals=[{"column": "part", "in": "Total", "period": {"from": "year", "as": "year"}}],
+    )
+    rows = found.observations("area", "period", "value")
+    assert rows == [(area, f"2022-Q{quarter}", quarter) for area in "AB" for quarter in range(1, 5)]
+    assert found.codes == {"W-total": (3,)}
+    assert found.count("rows_accepted") == found.count("rows_in") == 2
