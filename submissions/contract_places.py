@@ -67,9 +67,8 @@ def located(problem: Problem, contract: Contract, dataset: Dataset, rule: FileRu
 
 def _candidates(problem: Problem, contract: Contract, dataset: Dataset, rule: FileRule | None) -> Iterator[str]:
     base = f"datasets.{dataset.name}"
-    forms = [f"{base}.format"]
-    if rule is not None and rule in dataset.files:
-        forms.insert(0, f"{base}.files[{dataset.files.index(rule) + 1}]")
+    files = [index for index, each in enumerate(dataset.files) if rule is None or each is rule]
+    forms = [*(f"{base}.files[{index + 1}]" for index in files), f"{base}.format"]
     if problem.code in ("F-header-missing", "F-header-twice"):
         yield from list(_reading(problem.columns, contract, dataset))[:1]
     if problem.code.startswith("W-total") or problem.column == "total":

@@ -40,12 +40,16 @@ def problems(
     }
     if not limits:
         return []
+    # rows of one table may stand in several units: a sum of money is no count
+    units = {row.source: row.code for rule in dataset.columns.get("unit", ()) for _, row in contract.map_rows(rule)}
+    counted = [*(MOST_OF_UNIT.keys() - units.keys()), *(label for label, code in units.items() if code in MOST_OF_UNIT)]
     series = ", ".join(("frequency", *DIMENSIONS))
     row = connection.execute(
         f"""
         WITH cells AS (
             SELECT row_id, issue, measure, lower, count(*) OVER series AS periods, median(lower) OVER series AS middle
-            FROM candidates WHERE lower IS NOT NULL AND ($issue::DATE IS NULL OR issue = $issue)
+            FROM candidates
+            WHERE lower IS NOT NULL AND list_contains($counted, unit) AND ($issue::DATE IS NULL OR issue = $issue)
             WINDOW series AS (PARTITION BY issue, {series})
         ),
         limits AS (SELECT unnest($labels) AS measure, unnest($limits) AS most),
@@ -57,7 +61,7 @@ def problems(
         )
         SELECT count(*), list(texts.line ORDER BY texts.line)[:20] FROM found JOIN texts USING (row_id)
         """,
-        {"issue": issue, "labels": list(limits), "limits": list(limits.values())},
+        {"issue": issue, "labels": list(limits), "limits": list(limits.values()), "counted": counted},
     ).fetchone()
     if not row or not row[0]:
         return []

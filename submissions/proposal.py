@@ -349,8 +349,9 @@ def _columns(
             {"constant": answers.measure or "victims_detected"},
             None if answers.measure else "what is counted; the measures stand in the seed `measures`",
         )
-    if "unit" in meaning.roles:
-        column = meaning.roles["unit"]
+    of_units = meaning.roles.get("unit") or meaning.roles.get("measure")
+    if of_units is not None and ("unit" in meaning.roles or any(map(multiplier_said, of_units.texts))):
+        column = of_units
         proposal.put(
             (*inner, "unit"), {"from": column.name, "values": {label: unit_of(label) for label in column.texts}}
         )

@@ -211,7 +211,7 @@ datasets:
     title: Betreute Personen nach Monat
     source_type: ngo
     counting_unit: persons
-    period_basis: service
+    period_basis: detection
     replaces: whole_dataset
     format: {type: xlsx, sheet: Monatswerte, header_rows: [4, 5, 6], fill_labels_right: true, stop_at: {column: Region, starts_with: "1)"}}
     files: [{pattern: "taldienst_*.xlsx", issued_on: {cell: A2, date_format: "Stand %Y-%m-%d"}}]
@@ -220,7 +220,7 @@ datasets:
       - {column: monat, in: Jahr, period: {from: year, as: year}}
       - {column: Region, in: Insgesamt, over: [area]}
     columns:
-      measure: {constant: victims_assisted}
+      measure: {constant: victims_identified}
       area: {from: Region, values: {Oberes Tal: QNB-1, Unteres Tal: QNB-2, Salzmarsch: QNB-3}}
       area_role: {constant: reporting body}
       sex: {from: geschlecht, values: {Frauen: F, Männer: M}}
@@ -230,14 +230,14 @@ datasets:
     title: Berichtigte Werte
     source_type: ngo
     counting_unit: persons
-    period_basis: service
+    period_basis: detection
     replaces: keys
     revises: monate
     format: {type: xlsx, sheet: Revisionen, header_rows: [2]}
     files: [{pattern: "taldienst_*.xlsx", issued_on: {column: berichtigt am, date_format: "%Y-%m-%d"}}]
     ignored: [{column: Wert alt, reason: what the table said before}]
     columns:
-      measure: {constant: victims_assisted}
+      measure: {constant: victims_identified}
       area: {from: Gebiet, values: {OBERES TAL: QNB-1, UNTERES TAL: QNB-2, SALZMARSCH: QNB-3}}
       area_role: {constant: reporting body}
       sex: {from: Geschlecht, values: {w: F, m: M}}

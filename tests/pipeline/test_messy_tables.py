@@ -38,10 +38,27 @@ def lake(home: Path, partner: str, *columns: str) -> list[tuple]:
         ).fetchall()
 
 
-def published(home: Path) -> list[dict[str, str]]:
+def warehouse(home: Path, partner: str) -> dict[tuple[str, ...], tuple[Decimal | None, str]]:
+    """Every figure of a partner in the newest build: (measure, area, period, unit, sex) to (value, OBS_STATUS)."""
+    files = sorted((home / "builds").glob("*/warehouse.duckdb"), key=lambda file: file.stat().st_mtime)
+    with duckdb.connect(str(files[-1]), read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT measure, area_code, period, unit, sex, value, obs_status FROM main.fct_observations WHERE source = $partner",
+            {"partner": partner},
+        ).fetchall()
+    found = {row[:5]: row[5:] for row in rows}
+    assert len(found) == len(rows), "a cell stands twice"
+    return found
+
+
+def published(home: Path, measure: str) -> dict[tuple[str, str, str], str]:
+    """Values of the totals over sex in the latest release, by area, period and reporter."""
     file = (home / "releases" / "restricted" / "latest").resolve() / "tables" / "observations.csv"
     with file.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+        rows = [row for row in csv.DictReader(stream) if row["measure"] == measure and row["sex"] == "_T"]
+    found = {(row["source"], row["area_code"], row["period"]): row["value"] for row in rows}
+    assert len(found) == len(rows), "a cell stands twice"
+    return found
 
 
 def test_the_french_table_is_in_the_lake_cell_for_cell(released: tuple[Path, Ran]) -> None:
@@ -53,21 +70,26 @@ def test_the_french_table_is_in_the_lake_cell_for_cell(released: tuple[Path, Ran
     assert {row[6] for row in rows if row[4] is None} == {"not_reported"}
 
 
-def test_its_quarters_are_published_in_units_and_no_total_is_a_figure(released: tuple[Path, Ran]) -> None:
+def test_its_quarters_are_figures_in_units_and_no_total_is_one(released: tuple[Path, Ran]) -> None:
     home, _ = released
-    measures = {"Avoirs saisis": "assets_frozen", "Victimes identifiées": "victims_identified"}
+    measures = {"Avoirs saisis": ("assets_frozen", "EUR"), "Victimes identifiées": ("victims_identified", "persons")}
     areas = dict(zip(tables.FRENCH_REGIONS, tables.FRENCH_AREAS, strict=True))
-    own = [row for row in published(home) if row["source"] == POLICE and row["derivation"] == "reported"]
-    found = {(row["measure"], row["area_code"], row["period"], row["unit"]): row for row in own}
     expected = {
-        (measures[measure], areas[area], period, {"Personnes": "persons"}.get(unit, "EUR")): cell
-        for (measure, area, period, unit), cell in tables.french_cells().items()
+        (measures[measure][0], areas[area], period, measures[measure][1], "_T"): cell
+        for (measure, area, period, _), cell in tables.french_cells().items()
     }
-    assert len(own) == len(found)
-    assert found.keys() == expected.keys()
-    for key, (value, status) in expected.items():
-        assert (Decimal(found[key]["value"]) if found[key]["value"] else None) == value, key
-        assert found[key]["obs_status"] == status, key
+    quarters = {key: cell for key, cell in warehouse(home, POLICE).items() if "-Q" in key[2]}
+    assert quarters == expected
+    shown = {
+        key: value
+        for key, value in published(home, "victims_identified").items()
+        if key[0] == POLICE and "-Q" in key[2]
+    }
+    assert shown == {
+        (POLICE, area, period): str(int(value)) if value is not None else ""
+        for (measure, area, period, *_), (value, _) in expected.items()
+        if measure == "victims_identified"
+    }
 
 
 def test_the_workbook_and_its_revisions_are_in_the_lake_each_under_its_own_issue(released: tuple[Path, Ran]) -> None:
@@ -96,31 +118,14 @@ def test_the_workbook_and_its_revisions_are_in_the_lake_each_under_its_own_issue
 
 def test_quarters_and_years_are_made_of_the_corrected_months(released: tuple[Path, Ran]) -> None:
     home, _ = released
-    own = [
-        row for row in published(home) if row["measure"] == "victims_assisted" and row["area_code"].startswith("QNB-")
-    ]
-    found = {(row["area_code"], row["sex"], row["period"]): row["value"] for row in own}
-    assert len(found) == len(own), "a cell stands twice"
+    found, shown = warehouse(home, SERVICE), published(home, "victims_identified")
     for area in range(3):
-        for sex, code in enumerate("FM"):
-            months = [tables.corrected(area, sex, month) for month in range(12)]
-            for quarter in range(4):
-                expected = sum(months[3 * quarter : 3 * quarter + 3])
-                assert found[f"QNB-{area + 1}", code, f"2023-Q{quarter + 1}"] == str(expected)
-            assert found[f"QNB-{area + 1}", code, "2023"] == str(sum(months))
-
-
-def test_before_the_corrections_were_out_the_first_figures_are_seen(released: tuple[Path, Ran]) -> None:
-    home, _ = released
-    waymark("run", "--home", home, "--as-of", "2024-03-31", "--json").ok()
-    shelf = home / "releases" / "restricted"
-    (earlier,) = [folder for folder in shelf.iterdir() if folder.name.startswith("2024-03-31")]
-    with (earlier / "tables" / "observations.csv").open(encoding="utf-8", newline="") as stream:
-        rows = [
-            row
-            for row in csv.DictReader(stream)
-            if row["measure"] == "victims_assisted" and row["area_code"] == "QNB-1"
-        ]
-    first = {(row["sex"], row["period"]): row["value"] for row in rows}
-    assert first["F", "2023-Q1"] == str(sum(tables.assisted(0, 0, month) for month in range(3)))
-    assert first["F", "2023-Q1"] != str(sum(tables.corrected(0, 0, month) for month in range(3)))
+        code = f"QNB-{area + 1}"
+        both = [sum(tables.corrected(area, sex, month) for sex in (0, 1)) for month in range(12)]
+        for sex, name in enumerate("FM"):
+            for month in range(12):
+                key = ("victims_identified", code, f"2023-{month + 1:02}", "persons", name)
+                assert found[key] == (tables.corrected(area, sex, month), "A")
+        for quarter in range(4):
+            assert shown[SERVICE, code, f"2023-Q{quarter + 1}"] == str(sum(both[3 * quarter : 3 * quarter + 3]))
+        assert shown[SERVICE, code, "2023"] == str(sum(both))
