@@ -39,7 +39,13 @@ def lake(as_of: str, sheet: list[dict], later: list[dict] = ()) -> dict[str, lis
 
 def correction(submission: str = "sheet", value: int = 2006, period: str = "2023-02", **given) -> dict:
     return observation(
-        submission_id=submission, partner_id=PARTNER, dataset="corrections", area="inv.", period=period, value=value, **given
+        submission_id=submission,
+        partner_id=PARTNER,
+        dataset="corrections",
+        area="inv.",
+        period=period,
+        value=value,
+        **given,
     )
 
 
