@@ -432,7 +432,7 @@ def test_the_world_stands_in_one_family_with_its_regions() -> None:
 
 
 def test_series_that_speak_for_their_areas_are_one_family_and_an_alternative_source_is_another() -> None:
-    other = rising("QMA-03", 3, source="qma_ngo_example", is_leading=False)
+    other = rising("QMA-03", 3, source="qma_ngo_example").assign(is_leading=False)
     frame = pd.concat([rising("QMA-01", 1), rising("QMA-02", 2, source="qmb_police_example"), other])
     found = trends.compute(frame, NO_BREAKS, {}, parameters()).set_index("series_id")
     sizes = {name[:6]: count for name, count in found["family_count"].items()}
@@ -460,9 +460,9 @@ def test_a_direction_needs_test_and_ratio_on_one_side() -> None:
 
 
 def test_the_ratio_is_growth_and_the_old_share_is_not() -> None:
-    """A series that grows by half a year: the slope over the median says several times as much."""
-    values = np.round(10 * 1.5 ** np.arange(10)).tolist()
+    """A series that halves each year: the slope over the median says that nothing is left after one."""
+    values = np.round(51200 * 0.5 ** np.arange(10)).tolist()
     found = trends.compute(annual("QMA-01", values), NO_BREAKS, {}, parameters()).iloc[0]
-    assert found["trend_ratio_per_year"] == pytest.approx(1.5, abs=0.01)
-    assert found["trend_ratio_lower"] <= 1.5 <= found["trend_ratio_upper"]
-    assert found["slope_of_median_per_year_share"] > 0.6
+    assert found["trend_ratio_per_year"] == pytest.approx(0.5, abs=0.01)
+    assert found["trend_ratio_lower"] <= 0.5 <= found["trend_ratio_upper"]
+    assert found["slope_of_median_per_year_share"] < -0.9

@@ -90,6 +90,12 @@ def test_a_steady_rise_rose_from_its_first_to_its_last_figure() -> None:
     assert row["evidence_word"] == "strong"
 
 
+def test_growth_is_the_ratio_of_a_year_and_not_the_slope_over_the_median() -> None:
+    row = judged(series("QMA", np.round(51200 * 0.5 ** np.arange(10)).tolist())).loc["QMA"]
+    assert row["change_ratio_a_year"] == pytest.approx(0.5, abs=0.02)
+    assert row["change_low"] <= 0.5 <= row["change_high"]
+
+
 def test_flat_short_and_empty_series() -> None:
     found = judged(pd.concat([series("QMA", FLAT), series("QMB", FLAT[:5]), series("QMC", [np.nan] * 12)]))
     assert found["change_word"].to_dict() == {"QMA": "no_clear_change", "QMB": "too_short", "QMC": "too_short"}
