@@ -218,6 +218,31 @@ def test_level_words_follow_the_map_and_a_cluster_is_a_reason() -> None:
     assert found.loc["QMB", "verdict"] == "no_clear_change_above_peers"
 
 
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [("Persistent Hot Spot", "above_peers"), ("Intensifying Cold Spot", "below_peers"), ("Historical Hot Spot", "within_peers"),
+     ("No Pattern Detected", "within_peers")],
+)  # fmt: skip
+def test_a_class_of_today_and_the_newest_map_do_not_contradict_each_other(kind: str, word: str) -> None:
+    row = (
+        "QMA",
+        "victims_detected",
+        "_T",
+        "qma_police_example",
+        "victims",
+        "2021",
+        "getis_ord_star",
+        "not_significant",
+        2.5,
+        0.2,
+        kind,
+    )
+    found = judged(series("QMA", FLAT), hotspots=[row]).loc["QMA"]
+    assert found["level_word"] == word
+    assert ("emerging" in codes(found)) == (kind != "No Pattern Detected")
+    assert "neighbourhood_not_significant" in codes(found)
+
+
 def test_an_alert_names_its_periods() -> None:
     found = judged(
         pd.concat([series("QMA", FLAT), series("QMB", FLAT)]), alerts=[("QMA", "2020", True), ("QMA", "2021", False)]

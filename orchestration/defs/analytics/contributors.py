@@ -7,6 +7,7 @@ same methods and in families of its own, and a finding that does not come out ag
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,10 @@ def contributions(members: pd.DataFrame) -> pd.DataFrame:
 def described(parts: pd.DataFrame, words: dict[str, str]) -> pd.DataFrame:
     """One row a panel, `COLUMNS`: `parts` as `contributions` gives it, `words` the change word of each area's own series."""
     rows: list[dict[str, Any]] = []
+    parts = parts.assign(word=[words.get(each) for each in parts["member_id"]])
     for series_id, mine in parts.groupby("series_id", sort=True):
         top = mine.set_index("place")
-        said = mine["member_id"].map(words).value_counts()
+        said = Counter(mine["word"])
         row: dict[str, Any] = {"series_id": series_id, "areas_panel_count": len(mine)}
         for place in (1, 2):
             row[f"top_contributor_{place}_area"] = top["area_code"].get(place)

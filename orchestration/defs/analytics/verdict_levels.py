@@ -16,6 +16,9 @@ WORDS = {
     "cold": ("below_peers", "cold_neighbourhood"),
     "not_significant": ("within_peers", "neighbourhood_not_significant"),
 }
+# Classes of change that say what an area is now, each given with false discovery held over the map; a historical,
+# sporadic or oscillating one says what it was at times
+NOW = ("New", "Consecutive", "Intensifying", "Persistent", "Diminishing")
 WHERE = ["area_code", "measure", "exploitation", "source", "dataset"]
 COLUMNS = [
     "level_word",
@@ -32,7 +35,9 @@ def levels(table: pd.DataFrame, hotspots: pd.DataFrame, clusters: pd.DataFrame) 
     """The level of each series of `table` (index series_id), columns `COLUMNS`.
 
     A hotspot row is about totals of an area, or one form of exploitation: series split by anything else have no level.
-    The newest assessed period within the span counts, in the same way of counting and length of period. That an area
+    The newest assessed period within the span counts, in the same way of counting and length of period. An area that its
+    course over time makes a hot (cold) spot of today lies above (below) its peers even where its newest map alone, which
+    has less to go by, is not clear: the two would contradict each other else. That an area
     lies in a cluster of the scan is a reason and changes no word: the scan asks whether rates are equal everywhere, and
     areas differ more than that anyway.
     """
@@ -50,12 +55,15 @@ def levels(table: pd.DataFrame, hotspots: pd.DataFrame, clusters: pd.DataFrame) 
     reasons = [{reason} for _, reason in pairs]
     _clusters(keys, clusters, dict(zip(table.index, reasons, strict=True)))
     classed = newest["emerging_category"].where(newest["emerging_category"].notna(), None)
-    for kind, mine in zip(classed, reasons, strict=True):
+    words = [word for word, _ in pairs]
+    for place, (kind, mine) in enumerate(zip(classed, reasons, strict=True)):
         if isinstance(kind, str) and ("Hot" in kind or "Cold" in kind):
             mine.add("emerging")
+            if words[place] == "within_peers" and kind.startswith(NOW):
+                words[place] = "above_peers" if "Hot" in kind else "below_peers"
     return pd.DataFrame(
         {
-            "level_word": [word for word, _ in pairs],
+            "level_word": words,
             "level_ratio": newest["ratio"].astype(float),
             "level_period": newest["period"].where(newest["period"].notna(), None),
             "level_method": newest["method"].where(newest["method"].notna(), None),

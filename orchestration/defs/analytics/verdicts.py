@@ -24,6 +24,12 @@ from orchestration.parameters import stated
 METHOD = "change: mann_kendall and step_model ratio, else change_points; level: funnel or getis_ord_star of the newest period"
 METHOD_VERSION = "1"
 WHOLE_OFFENCE = "0204"  # trafficking in persons: the whole of what is counted here
+# what the word for the change of a series is made from
+READ = [
+    "periods_count", "eligibility", "direction", "value_first", "value_last", "trend_ratio_per_year", "trend_ratio_lower",
+    "trend_ratio_upper", "change_points", "change_points_explained", "change_point_ratio", "step_ratio_lower",
+    "step_ratio_upper", "q_bh",
+]  # fmt: skip
 TOLD = ("rose", "fell", "no_clear_change")
 OWN_KINDS = ("restatement", "source mix", "coverage")  # drawn breaks; the known steps also hold for areas inside
 KEYS = ["area_code", *families.FAMILY, *SPLITS, "is_leading", "precedence"]
@@ -201,7 +207,8 @@ def change_words(keys: pd.DataFrame, spans: pd.DataFrame, tested: pd.DataFrame, 
     rows = tested.set_index("series_id").reindex(keys.index).join(ends)
     said: dict[str, tuple[str, set[str]]] = {}
     waiting = []
-    for row in rows.assign(derivation=keys["derivation"]).reset_index().to_dict("records"):
+    rows = rows.assign(derivation=keys["derivation"]).reset_index()[["series_id", "derivation", *READ]]
+    for row in rows.astype(object).to_dict("records"):
         series_id = row["series_id"]
         if row["derivation"] == families.CHANGING_REPORTERS:
             said[series_id] = ("not_comparable", {"changing_reporters"})
@@ -321,7 +328,8 @@ def _breaks_within(
     for row in breaks.assign(break_on=pd.to_datetime(breaks["break_on"])).to_dict("records"):
         by_area.setdefault(row["area_code"], []).append(row)
     found = []
-    for row in table.reset_index().to_dict("records"):
+    read = ["area_code", "measure", "source", "dataset", "derivation", "start_first", "start_last", *SPLITS]
+    for row in table[read].astype(object).to_dict("records"):
         mine: set[tuple[str, Any]] = set()
         for place in ancestors(parents, row["area_code"]):
             for each in by_area.get(place, ()):
