@@ -16,9 +16,11 @@ from pathlib import Path
 
 from orchestration import alerts, lateness, run_log, standing
 from orchestration.code_identity import ROOT, version
+from submissions import offences
 from submissions.errors import WaymarkError
 from submissions.home import SCHEMA_VERSION, Home
 from submissions.ledger import Entry, Ledger, State, state
+from submissions.problems import KINDS
 from submissions.vintages import lake_file
 
 WELL, WARNING, BROKEN = 0, 1, 2
@@ -61,6 +63,7 @@ def examine(home_path: Path | None, deep: bool = False) -> list[Finding]:
         *findings,
         *ledger_and_lake(home, entries, known, deep),
         *partners(home),
+        *undefined_offences(home, known),
         *last_releases(home, deep),
         *last_runs(home),
     ]
@@ -234,6 +237,20 @@ def partners(home: Home) -> Iterator[Finding]:
     for each in overdue:
         text = f"{each.partner} is {each.days_late(today)} days late with {each.dataset} (due on {each.due_on})"
         yield Finding(WARNING, "partners", text, "docs/runbooks/late-partner.md")
+
+
+def undefined_offences(home: Home, known: State) -> Iterator[Finding]:
+    """Offence codes in force that no definition_map knows."""
+    kind = KINDS["W-offence-undefined"]
+    try:
+        found = list(offences.undefined_of_home(home, known))
+    except Exception as error:  # a lake that cannot be read is said above, in its own words
+        yield Finding(WARNING, "offences", f"cannot be told: {type(error).__name__}", "see the findings above")
+        return
+    if not found:
+        yield Finding(WELL, "offences", "every offence code in force has a definition")
+    for text in found:
+        yield Finding(WARNING, "offences", f"{kind.number} {kind.code}: {text}", kind.cure)
 
 
 def last_releases(home: Home, deep: bool) -> Iterator[Finding]:

@@ -230,6 +230,11 @@ def fingerprint(request: Request) -> list[tuple[str, str]]:
 def _digests(place: Path) -> Iterator[tuple[str, str]]:
     paths = [place] if place.is_file() else sorted(place.rglob("*")) if place.is_dir() else []
     for path in paths:
-        if path.is_file() and not path.is_symlink():
-            with path.open("rb") as stream:
-                yield path.relative_to(place).as_posix(), hashlib.file_digest(stream, "sha256").hexdigest()
+        name = path.relative_to(place).as_posix()
+        try:
+            if path.is_file() and not path.is_symlink():
+                with path.open("rb") as stream:
+                    yield name, hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            # one file that may not be read keeps no other from being received; receiving names it
+            yield name, f"not readable: {error.errno}"

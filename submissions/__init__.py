@@ -28,6 +28,6 @@ def check(
     that is held already, or keys that vanish since its previous issue, are reported as they would be on receipt.
     Raises WaymarkError when there is no such file or contract; what is wrong with the file is in the receipt.
     """
-    from submissions.examination import check_file
+    from submissions.rehearsal import check_file
 
     return check_file(Path(path), partner, contracts, home)

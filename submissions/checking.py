@@ -7,14 +7,15 @@ Distinct period and issue texts are parsed in Python and joined; nothing else ru
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
 from submissions.contract_model import DIMENSIONS, Contract, Dataset, FileRule
+from submissions.control_totals import control_bits
 from submissions.errors import BalanceError
-from submissions.findings import AFTER_END, KEY, Findings, find
+from submissions.findings import AFTER_END, CONTROL, KEY, Findings, find
 from submissions.layout import (
     Layout,
     Parameters,
@@ -27,7 +28,8 @@ from submissions.layout import (
 from submissions.periods import issue_of_file
 from submissions.problems import Problem
 from submissions.reading import Reading, compact
-from submissions.values import make_value_texts
+from submissions.said_in_file import check_what_is_said
+from submissions.values import VALUE_TEXTS, make_value_texts
 
 if TYPE_CHECKING:
     import duckdb
@@ -61,13 +63,18 @@ def check_rows(
     reading: Reading,
     found: Layout,
     file_name: str,
+    suspects: Collection[str] = (),
 ) -> Checked:
-    """Gives every row of `source` its fate and fills `observations`. Raises Refusal when the whole file fails."""
+    """Gives every row of `source` its fate and fills `observations`. Raises Refusal when the whole file fails.
+
+    `suspects` are texts that look like names of persons (screening): a row with one among its codes is set aside.
+    """
     issue = issue_of_file(rule, file_name, reading)
+    check_what_is_said(connection, dataset, rule, reading, found)
     _texts(connection, dataset, reading, found)
     make_period_texts(connection, dataset, found, rule)
     issues = make_issues(connection, dataset, found, rule, issue)
-    _parsed(connection, contract, dataset, rule, found, issue)
+    _parsed(connection, contract, dataset, rule, found, issue, suspects)
     _fates(connection, issues)
     _duplicates(connection, dataset)
     _observations(connection, dataset)
@@ -115,34 +122,45 @@ def _parsed(
     rule: FileRule,
     found: Layout,
     file_issue: date | None,
+    suspects: Collection[str],
 ) -> None:
     """`parsed`: cells with period, issue, figures and status, and the codes of what is wrong, separated by blanks."""
     parameters = Parameters()
     make_value_texts(connection, contract, dataset, cells_query(dataset, found, rule, parameters), parameters)
     parameters = Parameters()
     cells = cells_query(dataset, found, rule, parameters)
+    is_control = f"total_mask & {control_bits(dataset)} <> 0"
     issue = f"{parameters.bind(file_issue)}::DATE" if file_issue else "issue_texts.issue"
     join_issue = "" if file_issue else "LEFT JOIN issue_texts USING (issue_text)"
     codes = [
         "CASE WHEN is_hostile THEN 'R-control' END",
         "CASE WHEN issue IS NULL THEN 'R-issue' END",
-        """CASE WHEN period IS NULL THEN 'R-period:period'
+        f"""CASE WHEN period IS NULL AND period_rule >= {len(dataset.periods)} THEN 'R-period:total'
+                WHEN period IS NULL THEN 'R-period:period'
                 WHEN period_start > issue THEN 'R-period-after-issue:period' END""",
-        *_label_problems(contract, dataset),
+        # a total may leave empty what it goes over
+        *(
+            f"CASE WHEN NOT is_control THEN {problem} END"
+            for problem in _label_problems(contract, dataset, suspects, parameters)
+        ),
         "nullif(value_codes, '')",
+        "CASE WHEN row_id IN (FROM contradicted) THEN 'R-multiplier:value' END",
     ]
     unread = (
-        "period_rule, period_text, value_text, issue_text, obs_status, conf_status, obs_status_code, conf_status_code"
+        "period_rule, period_text, value_text, multiplier_text, issue_text, obs_status, conf_status, obs_status_code, "
+        "conf_status_code"
     )
+    same_text = " AND ".join(f"cells.{name} IS NOT DISTINCT FROM value_texts.{name}" for name in VALUE_TEXTS)
     connection.execute(
         f"""
         CREATE OR REPLACE TABLE parsed AS
         WITH found AS (
-            SELECT cells.*, period, period_start, frequency, {issue} AS issue, value, lower, upper, missing_reason,
+            SELECT cells.*, {is_control} AS is_control, period, period_start, frequency, {issue} AS issue, value, lower,
+                   upper, missing_reason,
                    obs_status_code, conf_status_code, value_codes
             FROM ({cells}) AS cells
             LEFT JOIN period_texts USING (period_rule, period_text)
-            LEFT JOIN value_texts USING (value_text, obs_status, conf_status) {join_issue}
+            LEFT JOIN value_texts ON {same_text} {join_issue}
         )
         SELECT * EXCLUDE ({unread}, is_hostile, value_codes), obs_status_code AS obs_status,
                conf_status_code AS conf_status, concat_ws(' ', {", ".join(codes)}) AS codes
@@ -153,8 +171,11 @@ def _parsed(
     compact(connection)
 
 
-def _label_problems(contract: Contract, dataset: Dataset) -> list[str]:
+def _label_problems(
+    contract: Contract, dataset: Dataset, suspects: Collection[str], parameters: Parameters
+) -> list[str]:
     cases = []
+    looks_like_name = parameters.bind(sorted(suspects)) if suspects else None
     for column in DIMENSIONS:
         rules = dataset.columns.get(column, ())
         if not any(rule.source or rule.where for rule in rules):
@@ -165,6 +186,8 @@ def _label_problems(contract: Contract, dataset: Dataset) -> list[str]:
             f"CASE WHEN {column} IS NULL THEN 'R-no-alternative:{column}' {empty} "
             f"WHEN length({column}) > {MAXIMUM_LABEL_CHARACTERS} THEN 'R-label-long:{column}' END"
         )
+        if looks_like_name:
+            cases.append(f"CASE WHEN list_contains({looks_like_name}, {column}) THEN 'R-label-person:{column}' END")
     return cases
 
 
@@ -180,14 +203,19 @@ def _fates(connection: duckdb.DuckDBPyConnection, issues: Sequence[date]) -> Non
             SELECT row_id, list_sort(list_distinct(string_split(string_agg(codes, ' '), ' '))) AS codes
             FROM parsed WHERE exclusion IS NULL AND codes <> '' GROUP BY row_id
         ),
-        issued AS (SELECT row_id, min(issue) AS issue FROM parsed WHERE issue <> $first GROUP BY row_id)
-        SELECT row_id, line, coalesce(issue, $first) AS issue, exclusion,
+        issued AS (SELECT row_id, min(issue) AS issue FROM parsed WHERE issue <> $first GROUP BY row_id),
+        controls AS (
+            SELECT row_id, true AS is_control FROM parsed WHERE exclusion IS NULL
+            GROUP BY row_id HAVING bool_and(is_control)
+        )
+        SELECT row_id, line, coalesce(issue, $first) AS issue,
+               CASE WHEN exclusion IS NULL AND is_control AND codes IS NULL THEN $control ELSE exclusion END AS exclusion,
                CASE WHEN exclusion IS NOT NULL THEN []::VARCHAR[] WHEN is_ragged THEN [ragged_code]
                     ELSE coalesce(codes, []) END AS codes,
                false AS is_replaced
-        FROM texts LEFT JOIN wrong USING (row_id) LEFT JOIN issued USING (row_id)
+        FROM texts LEFT JOIN wrong USING (row_id) LEFT JOIN issued USING (row_id) LEFT JOIN controls USING (row_id)
         """,
-        {"first": issues[0]},
+        {"first": issues[0], "control": CONTROL},
     )
     connection.execute(
         "CREATE OR REPLACE TABLE unaccepted AS SELECT row_id FROM fates WHERE exclusion IS NOT NULL OR len(codes) > 0"
@@ -245,7 +273,7 @@ def _candidates(connection: duckdb.DuckDBPyConnection, join: str = "", condition
         CREATE OR REPLACE VIEW candidates AS
         SELECT row_id, issue, {", ".join((*KEY, *VALUES))}
         FROM parsed ANTI JOIN unaccepted USING (row_id) {join}
-        WHERE exclusion IS NULL {condition}
+        WHERE exclusion IS NULL AND NOT is_control {condition}
         """
     )
 

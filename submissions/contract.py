@@ -7,6 +7,7 @@ line. The result is plain frozen data (contract_model); nothing here opens a par
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from submissions.contract_language import dataset_of, digest_of, maps_of
@@ -28,9 +29,11 @@ from submissions.contract_model import (
     trimmed,
 )
 from submissions.contract_questions import questions
+from submissions.contract_silences import silences
 from submissions.errors import WaymarkError
 from submissions.home import Home
 from submissions.marked_yaml import Document, DocumentError, DocumentProblem, dotted, read
+from submissions.offences import declared_maps, defined
 
 __all__ = [
     "DEFAULT_MEMBERS",
@@ -62,6 +65,8 @@ REPOSITORY_CONTRACTS = Path(__file__).resolve().parent.parent / "contracts"
 def find(roots: Iterable[Path]) -> dict[str, Contract | DocumentError]:
     """All contracts under the roots by partner id; an earlier root wins. A broken contract stands as its error."""
     found: dict[str, Contract | DocumentError] = {}
+    roots = list(roots)
+    maps = declared_maps(roots)
     for root in roots:
         folder = root / "partners" if (root / "partners").is_dir() else root
         for file in sorted(folder.glob("*/contract.yml")):
@@ -69,9 +74,13 @@ def find(roots: Iterable[Path]) -> dict[str, Contract | DocumentError]:
             if partner in found:
                 continue
             try:
-                found[partner] = load(file)
+                contract = load(file)
+                found[partner] = replace(contract, defined_offences=defined(partner, maps))
             except DocumentError as error:
                 found[partner] = error
+            except Exception as error:  # whatever it is, it is this contract's, and the other partners' stand
+                problem = DocumentProblem(file, 1, "", f"cannot be read ({type(error).__name__})")
+                found[partner] = DocumentError(file, [problem])
     return found
 
 
@@ -110,6 +119,8 @@ def load(file: Path, folder_name: str | None = None) -> Contract:
     maps = maps_of(document, problems)
     datasets = {name: dataset_of(document, name, maps, problems) for name in content["datasets"]}
     problems += [problem for dataset in datasets.values() for problem in questions(document, dataset, maps)]
+    if folder_name is None:
+        problems += silences(document, datasets)
     if problems:
         raise DocumentError(file, problems)
     names = tuple(sorted({*maps, *(("corrections.csv",) if (file.parent / "corrections.csv").is_file() else ())}))
@@ -132,6 +143,7 @@ def load(file: Path, folder_name: str | None = None) -> Contract:
         digest=digest_of(
             [("contract.yml", file.read_bytes()), *((name, (file.parent / name).read_bytes()) for name in names)]
         ),
+        lines={dotted(place): line for place, line in document.lines.items()},
     )
 
 

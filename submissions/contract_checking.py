@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from submissions import areas, definitions
+from submissions import areas, definitions, offences
 from submissions.contract import Contract, load
 from submissions.errors import WaymarkError
 from submissions.marked_yaml import DocumentError, DocumentProblem
+from submissions.problems import KINDS
 
 LISTED_CODES = 8
 
@@ -56,7 +57,8 @@ def check_contracts(roots: Sequence[Path], wanted: Sequence[str] = ()) -> list[R
         chosen = [file for of_partner in files.values() for file in of_partner]
     reports = [] if wanted else [*_area_sets(roots), *_definitions(roots)]
     codes = None if any(report.problems for report in reports) else _area_codes(roots)
-    reports += [_report(file, codes, files.get(file.parent.name, ())) for file in chosen]
+    maps = offences.declared_maps(roots)
+    reports += [_report(file, codes, files.get(file.parent.name, ()), maps) for file in chosen]
     return reports
 
 
@@ -83,7 +85,9 @@ def _chosen(text: str, files: Mapping[str, list[Path]]) -> Path:
     raise WaymarkError(f"there is no contract for the partner {text}, and no such file", hint=advice)
 
 
-def _report(file: Path, codes: frozenset[str] | None, of_partner: Sequence[Path]) -> Report:
+def _report(
+    file: Path, codes: frozenset[str] | None, of_partner: Sequence[Path], maps: Sequence[Mapping[str, str]]
+) -> Report:
     notes = [f"is not used: {of_partner[0]} comes first"] if of_partner and file != of_partner[0] else []
     try:
         contract = load(file)
@@ -92,6 +96,7 @@ def _report(file: Path, codes: frozenset[str] | None, of_partner: Sequence[Path]
     except WaymarkError as error:
         return Report("contract", file.parent.name, file, (DocumentProblem(file, 1, "", error.message),), tuple(notes))
     notes += _unknown_areas(contract, codes) if codes else []
+    notes += _undefined_offences(contract, maps)
     return Report("contract", contract.partner, file, (), tuple(notes), tuple(contract.datasets))
 
 
@@ -109,6 +114,15 @@ def _unknown_areas(contract: Contract, codes: frozenset[str]) -> Iterator[str]:
                 close = difflib.get_close_matches(unknown[0], codes, 1)
                 advice = f"; did you mean {close[0]}?" if close and len(unknown) == 1 else ""
                 yield f"datasets.{dataset.name}.columns.{column}: in no area set: {shown}{advice}"
+
+
+def _undefined_offences(contract: Contract, maps: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Offences that no definition_map knows: their figures would stand under no harmonised offence."""
+    kind = KINDS["W-offence-undefined"]
+    for dataset, text in offences.undefined_in_contract(contract, maps):
+        key = f"datasets.{dataset.name}.columns.offence"
+        line = contract.lines.get(key, 1)
+        yield f"{kind.number} {kind.code}: {contract.file.name} line {line} ({key}): {text}. {kind.cure}"
 
 
 def _area_codes(roots: Sequence[Path]) -> frozenset[str] | None:

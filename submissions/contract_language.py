@@ -13,27 +13,29 @@ from typing import Any
 
 from submissions.contract_model import (
     STATUSES,
-    ColumnRule,
     Dataset,
-    Exclusion,
     FileRule,
     Format,
     IssueRule,
     MapRow,
-    Mark,
-    PeriodRule,
     Split,
-    TotalCheck,
     Unpivot,
-    ValueRule,
-    Where,
     trimmed,
 )
 from submissions.contract_questions import compiled_pattern
+from submissions.contract_rules import (
+    column_rule,
+    exclusion,
+    ignored,
+    listed,
+    only,
+    period_rule,
+    total_rules,
+    value_rule,
+)
 from submissions.marked_yaml import Document, DocumentProblem, Place
 
 MAP_HEADER = ("source", "code", "valid_from", "valid_to", "note")
-OTHER_ROWS = "rows of another table in the same file"
 NOT_OF_THE_FORM = ("pattern", "issued_on", "note")
 
 
@@ -140,7 +142,7 @@ def dataset_of(document: Document, name: str, maps: Mapping[str, tuple[MapRow, .
     content = document.content["datasets"][name]
     place: Place = ("datasets", name)
     columns = {
-        column: tuple(_column_rule(column, rule) for rule in _listed(rules))
+        column: tuple(column_rule(column, rule) for rule in listed(rules))
         for column, rules in content["columns"].items()
         if column not in ("period", "value")
     }
@@ -169,88 +171,17 @@ def dataset_of(document: Document, name: str, maps: Mapping[str, tuple[MapRow, .
         unpivot=Unpivot(unpivot["columns"], unpivot["into"]["name"], unpivot["into"]["value"]) if unpivot else None,
         fiscal_starts=(int(starts[0]), int(starts[1])),
         fiscal_named_after=content.get("fiscal_year", {}).get("named_after", "start"),
-        exclusions=(*_only(content.get("only")), *(_exclusion(rule, maps) for rule in content.get("exclude", ()))),
-        total_checks=tuple(
-            TotalCheck(rule["column"], trimmed(rule["member"]), float(rule.get("tolerance", 0)))
-            for rule in content.get("check_totals", ())
-        ),
+        exclusions=(*only(content.get("only")), *(exclusion(rule, maps) for rule in content.get("exclude", ()))),
+        totals=total_rules(content, columns),
         not_personal=tuple(rule["column"] for rule in content.get("not_personal", ())),
+        ignored=tuple(ignored(rule) for rule in content.get("ignored", ())),
+        revises=content.get("revises"),
         columns=columns,
-        periods=tuple(_period_rule(rule) for rule in _listed(content["columns"].get("period", []))),
-        value=_value_rule(content["columns"]["value"], formats.get("decimal", "."))
+        periods=tuple(period_rule(rule) for rule in listed(content["columns"].get("period", []))),
+        value=value_rule(content["columns"]["value"], formats.get("decimal", "."))
         if "value" in content["columns"]
         else None,
         reading_digest=_reading_digest(content, document.file.parent),
-    )
-
-
-def _listed(rules: Any) -> list:
-    return rules if isinstance(rules, list) else [rules]
-
-
-def _column_rule(column: str, rule: Mapping[str, Any]) -> ColumnRule:
-    return ColumnRule(
-        column=column,
-        constant=rule.get("constant"),
-        source=rule.get("from"),
-        where=_where(rule.get("where")),
-        otherwise=rule.get("else"),
-        map_file=rule.get("map"),
-        values={trimmed(label): code for label, code in rule.get("values", {}).items()},
-        library=rule.get("library"),
-    )
-
-
-def _where(content: Mapping[str, Any] | None) -> Where:
-    return tuple(
-        (column, tuple(trimmed(label) for label in _listed(labels))) for column, labels in (content or {}).items()
-    )
-
-
-def _period_rule(rule: Mapping[str, Any]) -> PeriodRule:
-    return PeriodRule(
-        sources=tuple(_listed(rule.get("from", []))),
-        constant=rule.get("constant"),
-        forms=tuple(_listed(rule.get("as", []))),
-        pattern=rule.get("pattern"),
-        is_fiscal=rule.get("fiscal", False),
-        languages=tuple(_listed(rule.get("language", []))),
-        where=_where(rule.get("where")),
-    )
-
-
-def _value_rule(rule: Mapping[str, Any], decimal: str) -> ValueRule:
-    marks = tuple(_mark(trimmed(text), meaning) for text, meaning in rule.get("marks", {}).items())
-    corrections = rule.get("corrections", False)
-    return ValueRule(rule["from"], rule.get("thousands", ""), rule.get("decimal", decimal), marks, corrections)
-
-
-def _mark(text: str, meaning: Any) -> Mark:
-    if isinstance(meaning, list):
-        return Mark(text, meaning[0], meaning[1])
-    if isinstance(meaning, dict) and "suppressed" in meaning:
-        return Mark(text, meaning["suppressed"][0], meaning["suppressed"][1], "suppressed_by_publisher")
-    if isinstance(meaning, dict):
-        return Mark(text, missing_reason=meaning["missing"])
-    return Mark(text, meaning, meaning)
-
-
-def _only(content: Mapping[str, Any] | None) -> list[Exclusion]:
-    return [Exclusion(OTHER_ROWS, where=_where(content), is_of_other_rows=True)] if content else []
-
-
-def _exclusion(rule: Mapping[str, Any], maps: Mapping[str, tuple[MapRow, ...]]) -> Exclusion:
-    labels = rule.get("in", ())
-    file = labels if isinstance(labels, str) else None
-    return Exclusion(
-        reason=rule["reason"],
-        column=rule.get("column"),
-        labels=tuple(row.source for row in maps.get(file, ())) if file else tuple(trimmed(label) for label in labels),
-        starts_with=tuple(_listed(rule.get("starts_with", []))),
-        ends_with=tuple(_listed(rule.get("ends_with", []))),
-        is_blank=rule.get("blank", False),
-        where=_where(rule.get("where")),
-        labels_file=file,
     )
 
 
@@ -327,12 +258,25 @@ def _reading_digest(content: Mapping[str, Any], folder: Path) -> str:
                 for key, value in rule.items()
                 if column in ("period", "value", *STATUSES) or key not in ("map", "values", "library", "note")
             }
-            for rule in _listed(rules)
+            for rule in listed(rules)
         ]
         for column, rules in content["columns"].items()
     }
-    keys = ("kind", "counting_unit", "duplicates", "format", "unpivot", "fiscal_year", "exclude")
-    reading = {key: content[key] for key in (*keys, "only") if key in content} | {"columns": columns}
+    keys = (
+        "kind",
+        "counting_unit",
+        "duplicates",
+        "format",
+        "unpivot",
+        "fiscal_year",
+        "exclude",
+        "only",
+        "control_totals",
+    )
+    reading = {key: content[key] for key in keys if key in content} | {"columns": columns}
+    if reading.get("fiscal_year", {}).get("named_after") == "start":
+        # once it could be left out and meant this: a file held since then is not read again
+        reading["fiscal_year"] = {"starts": reading["fiscal_year"]["starts"]}
     own = [{key: value for key, value in rule.items() if key not in NOT_OF_THE_FORM} for rule in content["files"]]
     if any(own):
         reading["files"] = own

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,13 @@ DIMENSIONS = (
     "sex", "age", "detail_kind", "detail", "unit",
 )  # fmt: skip
 STATUSES = ("obs_status", "conf_status")
+# dimensions with a closed list of members; the others hold places, bodies and provisions, whose names may be any words
+OF_FEW_MEMBERS = frozenset(
+    ("measure", "area_role", "counterpart_role", "exploitation", "sex", "age", "detail_kind", "unit")
+)
 DEFAULT_MEMBERS = dict.fromkeys(DIMENSIONS, "_T") | {"counterpart_role": "_Z", "detail_kind": "_Z"}
+
+FREQUENCY_OF_FORM = {"year": "A", "semester": "S", "quarter": "Q", "month": "M"}
 
 Where = tuple[tuple[str, tuple[str, ...]], ...]
 Bounds = tuple[float, float]
@@ -102,15 +109,26 @@ class PeriodRule:
     forms: tuple[str, ...] = ()
     pattern: str | None = None
     is_fiscal: bool = False
+    says_fiscal: bool = False
+    """Whether the contract says `fiscal`, be it true or false: labels that look fiscal are never read by silence."""
     languages: tuple[str, ...] = ()
     where: Where = ()
+    names: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    """The publisher's own names of months, quarters and half-years, folded, to (month | quarter | semester, number)."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Whole texts to the ISO 8601 period each means."""
 
     @property
     def frequency(self) -> str:
         """The finest frequency the rule can give."""
-        if self.forms:
-            return max(({"year": "A", "quarter": "Q", "month": "M"}[form] for form in self.forms), key="AQM".index)
+        given = [FREQUENCY_OF_FORM[form] for form in self.forms]
+        given += ["Q" if "-Q" in code else "M" if "-" in code else "A" for code in self.values.values()]
+        if given:
+            return max(given, key="ASQM".index)
         groups = re.compile(self.pattern or "").groupindex
+        if "name" in groups:
+            kinds = [FREQUENCY_OF_FORM[kind] for kind, _ in self.names.values()]
+            return max([*kinds, *("M" for _ in self.languages)], key="ASQM".index, default="A")
         return "M" if "month" in groups else "Q" if "quarter" in groups else "A"
 
 
@@ -129,12 +147,29 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Multiplier:
+    """How many units one of the table's figures is: `number` for all, or `values` by the label in a column.
+
+    `otherwise` is the number of every label that is not listed; a `reason` says why it differs from what a title says.
+    """
+
+    number: Decimal | None = None
+    source: str | None = None
+    values: Mapping[str, Decimal] = field(default_factory=dict)
+    otherwise: Decimal | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
 class ValueRule:
     source: str
     thousands: str = ""
     decimal: str = "."
     marks: tuple[Mark, ...] = ()
     has_corrections: bool = False
+    multiplier: Multiplier | None = None
+    suffixes: Mapping[str, str] = field(default_factory=dict)
+    """What may stand behind a number, to the OBS_STATUS it says; empty where it says nothing (a footnote)."""
 
 
 @dataclass(frozen=True)
@@ -152,10 +187,33 @@ class Exclusion:
 
 
 @dataclass(frozen=True)
-class TotalCheck:
+class TotalRule:
+    """Which cells are totals of others, and over which of our columns; `period` reads the span of a total over periods.
+
+    A control total is compared and is no figure (`control_totals`); the others are figures as well (`check_totals`).
+    """
+
     column: str
-    member: str
+    labels: tuple[str, ...] = ()
+    starts_with: tuple[str, ...] = ()
+    ends_with: tuple[str, ...] = ()
+    where: Where = ()
+    over: tuple[str, ...] = ()
+    period: PeriodRule | None = None
     tolerance: float = 0
+    is_control: bool = False
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """A column of the file, or all whose whole name fits a pattern, that is not read, and why."""
+
+    reason: str
+    column: str | None = None
+    columns: str | None = None
+
+    def names(self, header: str) -> bool:
+        return header == self.column or bool(self.columns and re.fullmatch(self.columns, header))
 
 
 @dataclass(frozen=True)
@@ -186,12 +244,20 @@ class Dataset:
     fiscal_starts: tuple[int, int]
     fiscal_named_after: str
     exclusions: tuple[Exclusion, ...]
-    total_checks: tuple[TotalCheck, ...]
+    totals: tuple[TotalRule, ...]
     not_personal: tuple[str, ...]
+    ignored: tuple[Ignored, ...]
+    revises: str | None
+    """The dataset of the same contract whose cells this sheet of corrections replaces."""
     columns: Mapping[str, tuple[ColumnRule, ...]]
     periods: tuple[PeriodRule, ...]
     value: ValueRule | None
     reading_digest: str
+
+    @property
+    def period_rules(self) -> tuple[PeriodRule, ...]:
+        """The period rules, and behind them those of totals over periods."""
+        return (*self.periods, *(rule.period for rule in self.totals if rule.period is not None))
 
     @property
     def frequency(self) -> str:
@@ -219,6 +285,10 @@ class Contract:
     maps: Mapping[str, tuple[MapRow, ...]]
     snapshot_files: tuple[str, ...]
     digest: str
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+    """Line of every key of contract.yml, by its dotted name."""
+    defined_offences: frozenset[str] | None = None
+    """Offence codes with a row in a definition_map, where the roots were looked through; else None."""
 
     @property
     def figures(self) -> list[Dataset]:

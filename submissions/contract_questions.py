@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from submissions.contract_model import Dataset, FileRule, MapRow
+from submissions.contract_silences import period_questions
 from submissions.fields import RESERVED, codes
 from submissions.marked_yaml import Document, DocumentProblem, Place
 from submissions.period_names import is_language
 
 EXCLUSION_KEYS = frozenset(("in", "starts_with", "ends_with", "blank", "where"))
-PERIOD_GROUPS = frozenset(("year", "quarter", "month"))
+PERIOD_GROUPS = frozenset(("year", "quarter", "month", "name"))
 
 
 def compiled_pattern(
@@ -68,9 +69,9 @@ def questions(
     for rule in dataset.periods:
         if (rule.constant is None) == (not rule.sources):
             wrong("needs either 'constant' or 'from'", "columns", "period")
-        if (not rule.forms) == (rule.pattern is None):
-            wrong("needs either 'as' (year, quarter, month, or a list of them) or a 'pattern'", "columns", "period")
-        if rule.languages and not {"quarter", "month"} & set(rule.forms):
+        for message in period_questions(rule, "year, quarter, month"):
+            wrong(message, "columns", "period")
+        if rule.languages and rule.forms and not {"quarter", "month"} & set(rule.forms):
             wrong("a 'language' names months or quarters: it needs 'as: month' or 'as: quarter'", "columns", "period")
         for language in rule.languages:
             if not is_language(language):
@@ -83,12 +84,15 @@ def questions(
             unknown = set(compiled.groupindex) - PERIOD_GROUPS if compiled else set()
             if unknown:
                 wrong(
-                    f"unknown groups in the pattern: {', '.join(sorted(unknown))}; known: month, quarter, year",
+                    f"unknown groups in the pattern: {', '.join(sorted(unknown))}; known: month, name, quarter, year",
                     "columns",
                     "period",
                 )
         if rule.is_fiscal and "fiscal_year" not in document.content["datasets"][dataset.name]:
-            wrong("'fiscal: true' needs 'fiscal_year: {starts: MM-DD}' at the dataset", "columns", "period")
+            wrong(
+                "'fiscal: true' needs 'fiscal_year: {starts: MM-DD, named_after: start or end}' at the dataset",
+                *("columns", "period"),
+            )
         has_quarters = "quarter" in rule.forms or (rule.pattern is not None and "quarter" in rule.pattern)
         if rule.is_fiscal and has_quarters and dataset.fiscal_starts not in ((1, 1), (4, 1), (7, 1), (10, 1)):
             wrong("fiscal quarters need a fiscal year that starts with a quarter", "fiscal_year")

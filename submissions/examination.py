@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from submissions import contract as contracts_module
 from submissions.contract import Contract, Dataset, FileRule
-from submissions.errors import WaymarkError
+from submissions.contract_places import located, naming_the_declaration
+from submissions.faults import INTERNAL, code_digest
+from submissions.fields import codes
 from submissions.home import Home
-from submissions.ledger import Entry, Ledger, State, state
-from submissions.marked_yaml import DocumentError
+from submissions.ledger import Entry, State
 from submissions.problems import Problem, Refusal
 from submissions.receipt import Receipt, joined
 from submissions.vintages import Vanished, vanished
@@ -22,6 +24,7 @@ from submissions.vintages import Vanished, vanished
 if TYPE_CHECKING:
     import duckdb
 
+    from submissions import screening
     from submissions.checking import Checked
     from submissions.layout import Layout
     from submissions.reading import Reading
@@ -44,6 +47,7 @@ class Examined:
     checked: Checked
 
 
+@naming_the_declaration
 def examine(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
@@ -57,44 +61,95 @@ def examine(
 
     Raises Refusal, or RefusedRows when no row can be accepted.
     """
-    from submissions.checking import check_rows, layout
+    from submissions.checking import check_rows
+    from submissions.layout import layout, undeclared_columns
     from submissions.reading import read
-    from submissions.screening import screen
+    from submissions.screening import screen, shown_header
 
     reading = read(path, rule.format, connection, progress)
     found = layout(dataset, rule, reading)
     if reading.rows == 0:
         raise Refusal("F-empty")
-    findings = screen(connection, reading, cleared=dataset.not_personal, **_roles(dataset, rule, found))
+    undeclared = [
+        position
+        for position in undeclared_columns(contract, dataset, rule, file_name, reading)
+        if _holds_text(connection, position)
+    ]
+    cleared = {name for each in contract.datasets.values() if each.file_rule(file_name) for name in each.not_personal}
+    screened = screen(connection, reading, roles_of(contract, dataset, rule, found, undeclared), cleared)
+    findings = screened.findings
     if findings:
         detail = "; ".join(f"{finding.column}: {finding.reason}" for finding in findings)
         raise Refusal(
             "F-person-data", detail, columns=tuple(finding.column for finding in findings), count=len(findings)
         )
-    checked = check_rows(connection, contract, dataset, rule, reading, found, file_name)
+    if undeclared:
+        names = tuple(shown_header(reading.header[position]) or f"column {position + 1}" for position in undeclared)
+        raise Refusal("F-undeclared-columns", "", columns=names, count=len(names))
+    checked = check_rows(connection, contract, dataset, rule, reading, found, file_name, screened.suspects)
     accepted = sum(count["rows_accepted"] for count in checked.counts.values())
     quarantined = sum(count["rows_quarantined"] for count in checked.counts.values())
     if accepted == 0 and quarantined:
-        raise RefusedRows([Problem("F-no-row-accepted", "", quarantined), *checked.problems], reading.rows)
+        none = located(Problem("F-no-row-accepted", "", quarantined), contract, dataset, rule)
+        raise RefusedRows([none, *checked.problems], reading.rows)
     if accepted == 0:
         raise Refusal("F-empty", f"{reading.rows:,} rows, all of them excluded by the contract")
     return Examined(reading, found, checked)
 
 
-def _roles(dataset: Dataset, rule: FileRule, found: Layout) -> dict[str, Any]:
+def _holds_text(connection: duckdb.DuckDBPyConnection, position: int) -> bool:
+    """Whether a column says anything: an empty one carries nothing."""
+    return connection.execute(f"SELECT 1 FROM source WHERE c{position} <> '' LIMIT 1").fetchone() is not None
+
+
+def roles_of(
+    contract: Contract, dataset: Dataset, rule: FileRule, found: Layout, undeclared: Iterable[int]
+) -> screening.Roles:
     """Which columns the contract reads as what, for the person-data screen."""
+    from submissions.contract_model import OF_FEW_MEMBERS, STATUSES
+    from submissions.layout import Parameters, exclusion_condition
+    from submissions.screening import Roles
 
-    def positions(names: Iterable[str | None]) -> set[int]:
-        return {found.positions[name] for name in names if name in found.positions}
+    def positions(names: Iterable[str | None]) -> frozenset[int]:
+        return frozenset(found.positions[name] for name in names if name in found.positions)
 
+    sources = {column: [rule.source for rule in rules] for column, rules in dataset.columns.items()}
+    few = positions(
+        name for column in sources if column in OF_FEW_MEMBERS or column in STATUSES for name in sources[column]
+    )
+    # one column may be read as a code in some rows and as a place in others
+    places = positions(
+        name for column in sources if column not in {*OF_FEW_MEMBERS, *STATUSES} for name in sources[column]
+    )
     values = positions([dataset.value.source] if dataset.value else [])
-    periods = [name for period in dataset.periods for name in period.sources]
-    return {
-        "dimensions": positions(column.source for rules in dataset.columns.values() for column in rules),
-        "values": values | {index for index, _ in found.unpivoted},
-        "periods": positions([*periods, rule.issued_on.column]),
-        "is_cases": dataset.kind == "cases",
-    }
+    parameters = Parameters()
+    conditions = [exclusion_condition(exclusion, found, parameters) for exclusion in dataset.exclusions]
+    return Roles(
+        codes=few - places,
+        places=places,
+        values=values | {index for index, _ in found.unpivoted},
+        periods=positions(name for period in dataset.period_rules for name in period.sources),
+        issues=positions([rule.issued_on.column]),
+        undeclared=frozenset(undeclared),
+        known=known_texts(contract, dataset),
+        is_cases=dataset.kind == "cases",
+        left_out=" OR ".join(f"coalesce({condition}, false)" for condition in conditions) or "false",
+        parameters=parameters,
+    )
+
+
+def known_texts(contract: Contract, dataset: Dataset) -> frozenset[str]:
+    """Every text that the contract gives a meaning to, and every code of a list: none of them is a person's."""
+    known = {code for column in dataset.columns for code in codes(column)}
+    for rules in dataset.columns.values():
+        for rule in rules:
+            known |= {text for _, row in contract.map_rows(rule) for text in (row.source, row.code)}
+            known |= {text for _, labels in rule.where for text in labels}
+    known |= {mark.text for mark in dataset.value.marks} if dataset.value else set()
+    known |= {label for total in dataset.totals for label in total.labels}
+    if dataset.value and dataset.value.multiplier:
+        known |= set(dataset.value.multiplier.values)
+    return frozenset(known)
 
 
 def receipt_of(
@@ -158,76 +213,6 @@ def _outcome(
     return problems, "accepted_with_warnings" if problems else "accepted"
 
 
-# --- check -----------------------------------------------------------------------------------------------------------
-
-
-def check_file(
-    path: Path, partner: str, contracts: Iterable[Path] | Path | None, home: Home | Path | str | None
-) -> Receipt:
-    """`submissions.check`: the same reading and rules as on receipt, nothing written."""
-    home = Home.open(home) if isinstance(home, Path | str) else home
-    contract = contracts_module.find(contracts_module.roots(contracts, home.path if home else None)).get(partner)
-    if contract is None:
-        raise WaymarkError(f"there is no contract for the partner {partner}", hint="Give its folder with --contracts.")
-    if isinstance(contract, DocumentError):
-        raise contract
-    name = displayed_name(path)
-    rules = [(dataset, rule) for dataset in contract.datasets.values() if (rule := dataset.file_rule(path.name))]
-    if not path.is_file():
-        raise WaymarkError(f"there is no file {path}")
-    if not rules:
-        patterns = sorted({rule.pattern for dataset in contract.datasets.values() for rule in dataset.files})
-        raise WaymarkError(
-            f"no file pattern of {partner} fits the name {name}", hint=f"Known patterns: {', '.join(patterns)}"
-        )
-    try:
-        digest = sha256_of(path)
-    except OSError as error:
-        return Receipt("refused", name, partner, problems=(Problem("F-not-readable", error.strerror or ""),))
-    known = state(Ledger.of(home).entries()) if home else None
-    if home and known and home.keyed(digest) in known.erased_digests:
-        return Receipt("refused", name, partner, problems=(Problem("F-erased"),), file_sha256=digest)
-    parts = []
-    for dataset, rule in rules:
-        held = held_receipt(known, contract, dataset, digest, name) if known else None
-        parts.append(held or _checked_only(contract, dataset, rule, path, name, digest, home, known))
-    return one_receipt(parts, name, partner, digest)
-
-
-def _checked_only(
-    contract: Contract,
-    dataset: Dataset,
-    rule: FileRule,
-    path: Path,
-    name: str,
-    digest: str,
-    home: Home | None,
-    known: State | None,
-) -> Receipt:
-    connection = connect(None)
-    try:
-        examined = examine(connection, contract, dataset, rule, path, path.name)
-        return receipt_of(connection, examined, contract, dataset, name, digest, home, known)
-    except Refusal as refusal:
-        return Receipt(
-            "refused", name, contract.partner, problems=(refusal.problem,), dataset=dataset.name, file_sha256=digest
-        )
-    except RefusedRows as refused:
-        return Receipt(
-            "refused",
-            name,
-            contract.partner,
-            refused.rows,
-            0,
-            refused.rows,
-            problems=tuple(refused.problems),
-            dataset=dataset.name,
-            file_sha256=digest,
-        )
-    finally:
-        connection.close()
-
-
 def connect(home: Home | None) -> duckdb.DuckDBPyConnection:
     """A database in memory for one file. What does not fit is spilled below the sealed landing folder."""
     import duckdb
@@ -242,8 +227,17 @@ def connect(home: Home | None) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Opens a plain file to read. A link, a pipe or a device that took its place meanwhile is never followed or waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Refusal("F-not-readable", "it is no plain file")
+    return os.fdopen(descriptor, "rb")
+
+
 def sha256_of(path: Path) -> str:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -282,7 +276,7 @@ def earlier_entries(known: State, contract: Contract, dataset: Dataset, digest: 
 def held_receipt(known: State, contract: Contract, dataset: Dataset, digest: str, name: str) -> Receipt | None:
     """The receipt of a file whose bytes were dealt with under the same way of reading; None when there is work."""
     refusal = known.refusals.get(refusal_id_of(contract, dataset, digest))
-    if refusal is not None:
+    if refusal is not None and not _is_to_try_again(refusal):
         return Receipt(
             "refused",
             name,
@@ -325,6 +319,13 @@ def held_receipt(known: State, contract: Contract, dataset: Dataset, digest: str
     return joined(tuple(parts), file_name=name, partner=contract.partner, file_sha256=digest)
 
 
+def _is_to_try_again(refusal: Entry) -> bool:
+    """Whether the program stumbled over the file, and has changed since."""
+    return any(problem["code"] == INTERNAL for problem in refusal["problems"]) and (
+        refusal.get("code_digest") != code_digest()
+    )
+
+
 def one_receipt(parts: Sequence[Receipt], name: str, partner: str, digest: str) -> Receipt:
     """The receipt of a file that one or several datasets read; rows then count once for each of them."""
     if len(parts) == 1:
@@ -352,10 +353,15 @@ def problem_content(problem: Problem) -> dict[str, Any]:
         "count": problem.count,
         "lines": list(problem.lines),
         "columns": list(problem.columns),
-    }
+    } | ({"declared": problem.declared} if problem.declared else {})
 
 
 def problem_of(content: dict[str, Any]) -> Problem:
     return Problem(
-        content["code"], content["detail"], content["count"], tuple(content["lines"]), tuple(content["columns"])
+        content["code"],
+        content["detail"],
+        content["count"],
+        tuple(content["lines"]),
+        tuple(content["columns"]),
+        declared=content.get("declared", ""),
     )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from submissions.contract_model import STATUSES, Contract, Dataset
+from submissions.contract_model import OF_FEW_MEMBERS, STATUSES, Contract, Dataset
+from submissions.contract_places import located
+from submissions.control_totals import total_problems
+from submissions.offences import undefined_of_batch
+from submissions.personal_texts import shown
 from submissions.problems import Problem
+from submissions.sample_words import begins_with_total, is_total
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,11 +24,14 @@ KEY = (
     "frequency", "offence", "exploitation", "sex", "age", "detail_kind", "detail", "unit",
 )  # fmt: skip
 AFTER_END = -1
+CONTROL = -2
 _OF_ISSUE = "($issue::DATE IS NULL OR issue = $issue)"
 # --- what to say about it --------------------------------------------------------------------------------------------
 
 
 FOOTER_ROWS = 20
+LISTED_SUFFIXES = 10
+DECIMALS_LOOKED_AT = 3
 
 
 @dataclass(frozen=True)
@@ -40,13 +49,19 @@ def find(
     """What to say about the rows in `fates`, `parsed` and `candidates`: all of them, or those of one date of issue."""
     exclusions, after_end = _exclusions(connection, dataset, issue)
     unmapped = _unmapped(connection, contract, dataset, issue)
-    problems = [*_row_problems(connection, dataset, issue), *_total_problems(connection, dataset, issue)]
+    problems = [*_row_problems(connection, dataset, issue), *total_problems(connection, dataset, issue, KEY)]
     if after_end > FOOTER_ROWS:
         problems.append(Problem("W-unread-parts", "", after_end))
     problems += _unmapped_problems(unmapped, dataset)
+    undefined, codes = undefined_of_batch(connection, contract, dataset, _OF_ISSUE, {"issue": issue})
+    if undefined:
+        columns = partner_columns(dataset, "offence")
+        problems.append(Problem("W-offence-undefined", codes, undefined, (), columns, "offence"))
+    problems += _decimals(connection, dataset)
     if dataset.duplicates == "sum" and dataset.kind == "observations":
         problems += _sums_with_gaps(connection, issue)
-    return Findings(tuple(problems), tuple(exclusions), tuple(unmapped))
+    told = tuple(located(problem, contract, dataset) for problem in problems)
+    return Findings(told, tuple(exclusions), tuple(unmapped))
 
 
 def _row_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset, issue: date | None) -> list[Problem]:
@@ -60,8 +75,16 @@ def _row_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset, issue
     problems = []
     for code, number, lines in rows:
         name, _, column = code.partition(":")
-        problems.append(Problem(name, "", number, tuple(lines), partner_columns(dataset, column)))
+        detail = _suffixes(connection) if name == "R-suffix" else ""
+        problems.append(Problem(name, detail, number, tuple(lines), partner_columns(dataset, column), column))
     return problems
+
+
+def _suffixes(connection: duckdb.DuckDBPyConnection) -> str:
+    """The undeclared suffixes by name: a letter or three, or signs, which tell of the figure and of nobody."""
+    rows = connection.execute("SELECT suffix FROM undeclared_suffixes ORDER BY suffix").fetchall()
+    named = ", ".join(f"'{suffix}'" for (suffix,) in rows[:LISTED_SUFFIXES])
+    return f"not declared: {named}" + (" …" if len(rows) > LISTED_SUFFIXES else "")
 
 
 def partner_columns(dataset: Dataset, column: str) -> tuple[str, ...]:
@@ -70,6 +93,8 @@ def partner_columns(dataset: Dataset, column: str) -> tuple[str, ...]:
         return ()
     if column == "period":
         names = [name for rule in dataset.periods for name in rule.sources]
+    elif column == "total":
+        names = [rule.column for rule in dataset.totals if rule.period is not None]
     elif column == "value":
         names = [dataset.value.source] if dataset.value else []
     else:
@@ -93,47 +118,19 @@ def _exclusions(
     ).fetchone()
     if replaced and replaced[0]:
         counts.append(("replaced by a later row of the same key in this file", replaced[0]))
+    if CONTROL in rows:
+        counts.append(("control totals", rows[CONTROL]))
     after_end = rows.get(AFTER_END, 0)
     return counts + ([("after the declared end of the table", after_end)] if after_end else []), after_end
-
-
-def _total_problems(connection: duckdb.DuckDBPyConnection, dataset: Dataset, issue: date | None) -> list[Problem]:
-    """Compares the parts of each split with its published total, as intervals; what the bounds allow is no problem."""
-    problems = []
-    for index, check in enumerate(dataset.total_checks):
-        split = {
-            column for column, rules in dataset.columns.items() if any(rule.source == check.column for rule in rules)
-        }
-        key = ", ".join(("issue", *(column for column in KEY if column not in split)))
-        row = connection.execute(
-            f"""
-            WITH numbers AS (
-                SELECT {key}, row_id, is_total_{index} AS is_total, exclusion, lower, upper
-                FROM parsed WHERE codes = '' AND {_OF_ISSUE}
-            ),
-            compared AS (
-                SELECT {key}, any_value(lower) FILTER (is_total) AS total_lower,
-                       any_value(upper) FILTER (is_total) AS total_upper,
-                       min(row_id) FILTER (is_total) AS row_id,
-                       sum(lower) FILTER (NOT is_total AND exclusion IS NULL) AS lower,
-                       sum(upper) FILTER (NOT is_total AND exclusion IS NULL) AS upper,
-                       count(*) FILTER (NOT is_total AND exclusion IS NULL AND upper IS NULL) AS gaps
-                FROM numbers GROUP BY {key}
-            )
-            SELECT count(*), list(texts.line ORDER BY texts.line)[:20] FROM compared JOIN texts USING (row_id)
-            WHERE total_upper < lower - $tolerance OR (gaps = 0 AND total_lower > upper + $tolerance)
-            """,
-            {"tolerance": check.tolerance, "issue": issue},
-        ).fetchone()
-        if row and row[0]:
-            problems.append(Problem("W-total", "", row[0], tuple(row[1]), (check.column,)))
-    return problems
 
 
 def _unmapped(
     connection: duckdb.DuckDBPyConnection, contract: Contract, dataset: Dataset, issue: date | None
 ) -> list[tuple[str, str, int]]:
-    """(our column, label, rows) of labels that no map, value list or library knows, most frequent first."""
+    """(our column, label, rows) of labels that no map, value list or library knows, most frequent first.
+
+    A label that is not clearly a code, a place or a category is masked: receipts, messages and logs are made of these.
+    """
     unmapped: list[tuple[str, str, int]] = []
     for column, rules in dataset.columns.items():
         if column in STATUSES or not any(rule.is_mapped for rule in rules):
@@ -153,7 +150,8 @@ def _unmapped(
             from submissions.country_names import resolve
 
             rows = [row for row in rows if resolve(row[0]) is None]
-        unmapped += [(column, label, number) for label, number in rows]
+        in_places = column not in OF_FEW_MEMBERS
+        unmapped += [(column, shown(label, in_places), number) for label, number in rows]
     return unmapped
 
 
@@ -163,9 +161,32 @@ def _unmapped_problems(unmapped: Sequence[tuple[str, str, int]], dataset: Datase
         labels = [(label, number) for name, label, number in unmapped if name == column]
         detail = f"{len(labels):,} label{'s' if len(labels) != 1 else ''} of {column}"
         problems.append(
-            Problem("W-unmapped", detail, sum(number for _, number in labels), (), partner_columns(dataset, column))
+            Problem(
+                "W-unmapped", detail, sum(number for _, number in labels), (), partner_columns(dataset, column), column
+            )
         )
+        totals = [number for label, number in labels if is_total(label) or begins_with_total(label)]
+        if totals:
+            columns = partner_columns(dataset, column)
+            problems.append(Problem("W-total-undeclared", f"of {column}", sum(totals), (), columns, column))
     return problems
+
+
+def _decimals(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> list[Problem]:
+    """A decimal mark that has three digits behind it wherever it stands is probably the mark of thousands."""
+    if dataset.value is None or dataset.value.multiplier is not None:
+        return []
+    point = re.escape(dataset.value.decimal)
+    row = connection.execute(
+        """
+        SELECT count(*), count(*) FILTER (regexp_matches(value_text, $thousands))
+        FROM value_texts WHERE contains(value_text, $point) AND value_codes = ''
+        """,
+        {"thousands": rf"^[+-]?[1-9]\d{{0,2}}{point}\d{{3}}$", "point": dataset.value.decimal},
+    ).fetchone()
+    if row is None or row[0] < DECIMALS_LOOKED_AT or row[0] != row[1]:
+        return []
+    return [Problem("W-decimal", "", row[0], (), partner_columns(dataset, "value"), "value")]
 
 
 def _sums_with_gaps(connection: duckdb.DuckDBPyConnection, issue: date | None) -> list[Problem]:

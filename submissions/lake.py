@@ -217,7 +217,7 @@ def _dataset_rows(contract: Contract) -> Iterator[tuple]:
             contract.minimum_cell, public_minimum, contract.cadence_months, contract.late_after_days, dataset.name,
             dataset.title, dataset.source_type, dataset.counting_unit, dataset.period_basis, dataset.age_basis,
             dataset.population_basis, ",".join(dataset.multi_response), dataset.precedence, dataset.jurisdiction,
-            dataset.replaces, dataset.frequency,
+            dataset.replaces, dataset.frequency, dataset.revises or "",
         )  # fmt: skip
 
 

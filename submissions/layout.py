@@ -16,13 +16,16 @@ from submissions.contract_model import (
     DIMENSIONS,
     STATUSES,
     ColumnRule,
+    Contract,
     Dataset,
     Exclusion,
     FileRule,
     PeriodRule,
+    TotalRule,
     Where,
 )
-from submissions.periods import form_of, issue_of_label, parse
+from submissions.periods import form_of, issue_of_label, looks_fiscal, parse
+from submissions.personal_texts import shown
 from submissions.problems import Refusal
 from submissions.reading import Reading
 
@@ -76,19 +79,55 @@ def layout(dataset: Dataset, rule: FileRule, reading: Reading) -> Layout:
     return Layout({name: reading.position(name) for name in names}, tuple(unpivoted), groups, made)
 
 
+def undeclared_columns(
+    contract: Contract, dataset: Dataset, rule: FileRule, file_name: str, reading: Reading
+) -> list[int]:
+    """Positions of the file's columns that no dataset of the contract reads in this form, and none names under `ignored`.
+
+    Datasets that read the same table share what they declare: a column needs its reason once.
+    """
+    sharing = [
+        (each, own)
+        for each in contract.datasets.values()
+        if (own := rule if each is dataset else each.file_rule(file_name)) and own.format == rule.format
+    ]
+    read = {name for each, own in sharing for name in _names_read(each, own)}
+    patterns = [re.compile(each.unpivot.columns) for each, _ in sharing if each.unpivot]
+    return [
+        position
+        for position, name in enumerate(reading.header)
+        if name not in read
+        and not any(pattern.fullmatch(name) for pattern in patterns)
+        and not any(entry.names(name) for each, _ in sharing for entry in each.ignored)
+    ]
+
+
+def _names_read(dataset: Dataset, rule: FileRule) -> set[str]:
+    """The columns that the contract reads, for its columns or to find the table's end and labels."""
+    form = rule.format
+    names = {*_names_used(dataset, rule), *form.fill_labels_down}
+    names |= {form.stop_at[0]} if form.stop_at else set()
+    # what the name of a sheet says is no column of the file
+    names |= set(re.compile(form.sheets).groupindex) if form.sheets else set()
+    return names
+
+
 def _names_used(dataset: Dataset, rule: FileRule) -> list[str]:
     names: list[str] = []
     for rules in dataset.columns.values():
         for column in rules:
             names += [column.source] if column.source else []
             names += [name for name, _ in column.where]
-    for period in dataset.periods:
+    for period in dataset.period_rules:
         names += [*period.sources, *(name for name, _ in period.where)]
     names += [dataset.value.source] if dataset.value else []
+    multiplier = dataset.value.multiplier if dataset.value else None
+    names += [multiplier.source] if multiplier and multiplier.source else []
     for exclusion in dataset.exclusions:
         names += [exclusion.column] if exclusion.column else []
         names += [name for name, _ in exclusion.where]
-    names += [check.column for check in dataset.total_checks]
+    for total in dataset.totals:
+        names += [total.column, *(name for name, _ in total.where)]
     names += [rule.issued_on.column] if rule.issued_on.column else []
     return list(dict.fromkeys(names))
 
@@ -107,6 +146,16 @@ def exclusion_condition(exclusion: Exclusion, found: Layout, parameters: Paramet
     return " AND ".join(tests)
 
 
+def total_condition(total: TotalRule, found: Layout, parameters: Parameters) -> str:
+    column = found.expression(total.column)
+    choices = [f"list_contains({parameters.bind(list(total.labels))}, {column})"] if total.labels else []
+    choices += [f"starts_with({column}, {parameters.bind(text)})" for text in total.starts_with]
+    choices += [f"ends_with({column}, {parameters.bind(text)})" for text in total.ends_with]
+    tests = [f"({' OR '.join(choices)})"] if choices else []
+    tests += [_where_condition(total.where, found, parameters)] if total.where else []
+    return f"coalesce({' AND '.join(tests)}, false)"
+
+
 def _where_condition(where: Where, found: Layout, parameters: Parameters) -> str:
     tests = [f"list_contains({parameters.bind(list(labels))}, {found.expression(name)})" for name, labels in where]
     return f"({' AND '.join(tests)})"
@@ -118,8 +167,8 @@ def _where_condition(where: Where, found: Layout, parameters: Parameters) -> str
 def cells_query(dataset: Dataset, found: Layout, rule: FileRule, parameters: Parameters) -> str:
     """SQL for `cells`: one row an observation-to-be, with our columns still as the partner's text.
 
-    Besides our dimensions and statuses: row_id, exclusion, is_hostile, is_total_<n>, period_rule, period_text,
-    value_text, issue_text. Texts that a contract leaves out are empty.
+    Besides our dimensions and statuses: row_id, exclusion, is_hostile, total_mask (the n-th total of the contract has
+    bit n), period_rule, period_text, value_text, multiplier_text, issue_text. Texts that a contract leaves out are empty.
     """
     made = absent = ""
     if found.unpivoted:
@@ -133,9 +182,9 @@ def cells_query(dataset: Dataset, found: Layout, rule: FileRule, parameters: Par
             if found.made[group].startswith("u_group_")
         ]
         made = ", " + ", ".join([f"unnest({labels}) AS u_name", f"unnest([{values}]) AS u_value", *groups])
-    checks = [
-        f"{found.expression(check.column)} = {parameters.bind(check.member)} AS is_total_{index}"
-        for index, check in enumerate(dataset.total_checks)
+    bits = [
+        f"CASE WHEN {total_condition(total, found, parameters)} THEN {1 << index} ELSE 0 END"
+        for index, total in enumerate(dataset.totals)
     ]
     columns = [
         f"{_label(dataset.columns.get(column, ()), column, dataset, found, parameters)} AS {column}"
@@ -143,10 +192,13 @@ def cells_query(dataset: Dataset, found: Layout, rule: FileRule, parameters: Par
     ]
     period_rule, period_text = _period_text(dataset, found, parameters)
     value = found.expression(dataset.value.source) if dataset.value else "''"
+    multiplier = dataset.value.multiplier.source if dataset.value and dataset.value.multiplier else None
+    multiplier_text = found.expression(multiplier) if multiplier else "''"
     issue = found.expression(rule.issued_on.column) if rule.issued_on.column else "''"
     return f"""
-        SELECT row_id, exclusion, is_hostile, {"".join(f"{check}, " for check in checks)}
+        SELECT row_id, exclusion, is_hostile, {" + ".join(bits) or "0"} AS total_mask,
                {period_rule} AS period_rule, {period_text} AS period_text, {value} AS value_text,
+               {multiplier_text} AS multiplier_text,
                {issue} AS issue_text, {", ".join(columns)}
         FROM (SELECT *{made} FROM source JOIN texts USING (row_id, line) WHERE NOT is_ragged){absent}
         """
@@ -178,8 +230,18 @@ def _label(rules: Sequence[ColumnRule], column: str, dataset: Dataset, found: La
 
 def _period_text(dataset: Dataset, found: Layout, parameters: Parameters) -> tuple[str, str]:
     numbers, texts = [], []
-    for index, rule in enumerate(dataset.periods):
-        condition = _where_condition(rule.where, found, parameters) if rule.where else "true"
+    totals = [total for total in dataset.totals if total.period is not None]
+    spans = [
+        (len(dataset.periods) + index, total.period, total_condition(total, found, parameters))
+        for index, total in enumerate(totals)
+    ]
+    usual = [
+        (index, rule, _where_condition(rule.where, found, parameters) if rule.where else "true")
+        for index, rule in enumerate(dataset.periods)
+    ]
+    # a total over periods is read by its own rule, before those of the figures
+    for index, rule, condition in (*spans, *usual):
+        assert rule is not None
         if rule.constant is not None:
             text = f"{parameters.bind(rule.constant)}::VARCHAR"
         else:
@@ -200,15 +262,24 @@ def make_period_texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset, f
     ).fetchall()
     rows: list[tuple] = []
     unread: list[str] = []
+    fiscal = 0
     for number, text in distinct:
-        period = parse(text, dataset.periods[number], dataset)
+        rule_of_text = dataset.period_rules[number]
+        if looks_fiscal(text, rule_of_text):
+            fiscal += 1
+            continue
+        period = parse(text, rule_of_text, dataset)
         if period is not None:
             rows.append((number, text, period.code, period.start, period.frequency))
-        elif _is_of_header(dataset.periods[number], dataset):
+        elif _is_of_header(rule_of_text, dataset):
             unread.append(text)
+    if fiscal:
+        raise Refusal("F-fiscal", "labels such as 2019/20 or FY20", columns=dataset.periods[0].sources, count=fiscal)
     if unread:
         form = form_of(dataset.periods[0])
-        raise Refusal("F-period-names", f"expected {form}", columns=tuple(sorted(unread)), count=len(unread))
+        raise Refusal(
+            "F-period-names", f"expected {form}", columns=tuple(sorted(map(shown, unread))), count=len(unread)
+        )
     connection.execute(
         "CREATE OR REPLACE TABLE period_texts "
         "(period_rule INTEGER, period_text VARCHAR, period VARCHAR, period_start DATE, frequency VARCHAR)"

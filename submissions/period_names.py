@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import cache
 
 _PLAIN_LETTERS = str.maketrans({"ł": "l", "đ": "d", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe"})
@@ -31,17 +32,26 @@ def is_language(language: str) -> bool:
     return True
 
 
-def named_period(text: str, kind: str, languages: tuple[str, ...]) -> dict[str, int] | None:
+def named_period(
+    text: str, kind: str, languages: tuple[str, ...], own: Mapping[str, tuple[str, int]] | None = None
+) -> dict[str, int] | None:
     """`year` with `month` or `quarter` (the kind) of a text such as `styczeń 2023`, `janv. 2024` or `2023 I kwartał`.
 
-    A double year (`kwiecień 2019/20`) gives `next_year` as well. None where the year is missing, or the rest of the
+    `own` are the publisher's own names, folded, to (kind, number): they come before those
+    of the languages. A double year (`kwiecień 2019/20`) gives `next_year` as well. None where the year is missing, or the rest of the
     text is not exactly one name in one of the languages.
     """
     found = list(_YEAR.finditer(text))
     if len(found) != 1:
         return None
     rest = text[: found[0].start()] + " " + text[found[0].end() :]
-    numbers = {number for language in languages if (number := _number(rest, kind, language)) is not None}
+    of_publisher = (own or {}).get(folded_period(rest))
+    if of_publisher is not None:
+        numbers = {of_publisher[1]} if of_publisher[0] == kind else set()
+    elif kind in ("month", "quarter"):
+        numbers = {number for language in languages if (number := _number(rest, kind, language)) is not None}
+    else:
+        numbers = set()
     if len(numbers) != 1:
         return None
     parts = {"year": int(found[0]["year"]), kind: numbers.pop()}
@@ -51,6 +61,18 @@ def named_period(text: str, kind: str, languages: tuple[str, ...]) -> dict[str, 
             return None
         parts["next_year"] = following
     return parts
+
+
+def number_of_name(name: str, own: Mapping[str, tuple[str, int]], languages: tuple[str, ...]) -> tuple[str, int] | None:
+    """(month | quarter | semester, number) of a name alone: the publisher's own, or else one of the languages."""
+    folded = folded_period(name)
+    if folded in own:
+        return own[folded]
+    for kind in ("month", "quarter"):
+        numbers = {number for language in languages if (number := _number(name, kind, language)) is not None}
+        if len(numbers) == 1:
+            return kind, numbers.pop()
+    return None
 
 
 def folded_period(text: str) -> str:

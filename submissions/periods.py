@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from submissions.contract import Dataset, FileRule, IssueRule, PeriodRule, trimmed
-from submissions.period_names import named_period
+from submissions.period_names import named_period, number_of_name
 from submissions.problems import Refusal
 from submissions.reading import Reading
 
@@ -15,8 +15,14 @@ EARLIEST_YEAR, LATEST_YEAR = 1900, 2100
 
 # A year may carry the decimals that spreadsheets add (2014.0).
 _YEAR = r"(\d{4})(?:\.0+)?"
-_FORMS = {
+_FORMS: dict[str, list[tuple[re.Pattern[str], tuple[str, ...]]]] = {
     "year": [(re.compile(_YEAR), ("year",))],
+    # a half-year is no period of a figure, but a total may go over it: 2023-S1, S1 2023, 2023 H2, 1S 2023
+    "semester": [
+        (re.compile(rf"{_YEAR}[ /-]*[SsHh]([12])"), ("year", "semester")),
+        (re.compile(r"[SsHh]([12])[ /-]*(\d{4})"), ("semester", "year")),
+        (re.compile(r"([12])[SsHh][ /-]*(\d{4})"), ("semester", "year")),
+    ],
     "quarter": [
         (re.compile(rf"{_YEAR}[ /-]*[QqTt]([1-4])"), ("year", "quarter")),
         (re.compile(rf"{_YEAR}[ -]+([1-4])(?:\.0+)?"), ("year", "quarter")),
@@ -31,19 +37,37 @@ _FORMS = {
 }
 # Fiscal years name both their years (2019/20), or the one that `named_after` says (FY2020).
 _BOTH = r"(?:FY ?)?(?P<year>\d{4})[/-](?P<next_year>\d{4}|\d{2})"
+_ONE = r"FY ?'?(?P<year>\d{4}|\d{2})"
 _FISCAL = {
-    "year": [re.compile(_BOTH), re.compile(r"FY ?(?P<year>\d{4})")],
+    "year": [re.compile(_BOTH), re.compile(_ONE)],
+    "semester": [
+        pattern
+        for year in (_BOTH, _ONE)
+        for pattern in (
+            re.compile(rf"[SsHh](?P<semester>[12])[ /-]*{year}"),
+            re.compile(rf"{year}[ /-]*[SsHh](?P<semester>[12])"),
+        )
+    ],
     "quarter": [
-        re.compile(rf"[QqTt](?P<quarter>[1-4])[ /-]*{_BOTH}"),
-        re.compile(rf"{_BOTH}[ /-]*[QqTt](?P<quarter>[1-4])"),
+        pattern
+        for year in (_BOTH, _ONE)
+        for pattern in (
+            re.compile(rf"[QqTt](?P<quarter>[1-4])[ /-]*{year}"),
+            re.compile(rf"{year}[ /-]*[QqTt](?P<quarter>[1-4])"),
+        )
     ],
     "month": [],
 }
+# a year and the next one, or FY: words of a fiscal year, whatever stands beside them
+_LOOKS_FISCAL = re.compile(r"(?<!\d)(?P<year>\d{4})[/\u2013-](?P<next_year>\d{4}|\d{2})(?!\d)|\bFY ?'?\d")
 
 
 @dataclass(frozen=True)
 class Period:
-    """`code` is ISO 8601 (2023, 2023-Q2, 2023-04); `start` its first day; `frequency` A, Q or M."""
+    """`code` is ISO 8601 (2023, 2023-Q2, 2023-04); `start` its first day; `frequency` A, Q or M.
+
+    A total may go over a half-year as well (2023-S1, S).
+    """
 
     code: str
     start: date
@@ -56,14 +80,21 @@ def parse(text: str, rule: PeriodRule, dataset: Dataset) -> Period | None:
     A fiscal year is coded by the calendar year of its first day (`named_after: end` says the text names the year it
     ends in) and starts on that day; a fiscal quarter is coded as the calendar quarter it is.
     """
+    if rule.values:
+        return _of_code(rule.values[text]) if text in rule.values else None
     parts = _parts(text, rule)
     if parts is None:
         return None
     year, quarter, month = parts.get("year"), parts.get("quarter"), parts.get("month")
+    semester = parts.get("semester")
+    if year is not None and year < 100:
+        # as strptime has it: 69 is 1969, 68 is 2068
+        year += 1900 if year > 68 else 2000
     if year is None or not EARLIEST_YEAR <= year <= LATEST_YEAR:
         return None
-    if (month is not None and not 1 <= month <= 12) or (quarter is not None and not 1 <= quarter <= 4):
-        return None
+    for number, most in ((month, 12), (quarter, 4), (semester, 2)):
+        if number is not None and not 1 <= number <= most:
+            return None
     first_month, first_day = dataset.fiscal_starts if rule.is_fiscal else (1, 1)
     names_one_year = "next_year" not in parts
     if rule.is_fiscal and names_one_year and dataset.fiscal_named_after == "end" and (first_month, first_day) != (1, 1):
@@ -76,7 +107,34 @@ def parse(text: str, rule: PeriodRule, dataset: Dataset) -> Period | None:
         months = year * 12 + first_month - 1 + 3 * (quarter - 1)
         year, month = months // 12, months % 12 + 1
         return Period(f"{year:04d}-Q{(month - 1) // 3 + 1}", date(year, month, 1), "Q")
+    if semester is not None:
+        months = year * 12 + first_month - 1 + 6 * (semester - 1)
+        return Period(f"{year:04d}-S{semester}", date(months // 12, months % 12 + 1, 1), "S")
     return Period(f"{year:04d}", date(year, first_month, first_day), "A")
+
+
+def _of_code(code: str) -> Period:
+    """A period from its ISO 8601 code, as a contract writes it."""
+    year, part = int(code[:4]), code[5:]
+    if not part:
+        return Period(code, date(year, 1, 1), "A")
+    if part[0] in "QS":
+        length = 3 if part[0] == "Q" else 6
+        return Period(code, date(year, (int(part[1]) - 1) * length + 1, 1), part[0])
+    return Period(code, date(year, int(part), 1), "M")
+
+
+def looks_fiscal(text: str, rule: PeriodRule) -> bool:
+    """Whether a text names both years of a fiscal year, or says FY, and the rule does not say what that means."""
+    if rule.says_fiscal or rule.values:
+        return False
+    found = _LOOKS_FISCAL.search(text)
+    if found is None:
+        return False
+    following = int(found["year"] or 0) + 1
+    # 2020-12 is a month and 2019-21 a span: only the next year makes a fiscal year
+    is_month = bool(found["next_year"]) and len(found["next_year"]) == 2 and int(found["next_year"]) <= 12
+    return found["year"] is None or (int(found["next_year"]) in (following, following % 100) and not is_month)
 
 
 def _parts(text: str, rule: PeriodRule) -> dict[str, int] | None:
@@ -85,9 +143,17 @@ def _parts(text: str, rule: PeriodRule) -> dict[str, int] | None:
         found = (_parts_of_form(text, form, rule) for form in rule.forms)
         return next((parts for parts in found if parts and 1 <= parts.get("month", 1) <= 12), None)
     match = re.compile(rule.pattern or "").fullmatch(text)
-    if match is None or not all(value and value.isascii() and value.isdigit() for value in match.groupdict().values()):
+    if match is None:
         return None
-    return {name: int(value) for name, value in match.groupdict().items()}
+    groups = match.groupdict()
+    name = groups.pop("name", None)
+    if not all(value and value.isascii() and value.isdigit() for value in groups.values()):
+        return None
+    parts = {group: int(value) for group, value in groups.items()}
+    if "name" not in match.re.groupindex:
+        return parts
+    named = number_of_name(name or "", rule.names, rule.languages)
+    return parts | {named[0]: named[1]} if named else None
 
 
 def _parts_of_form(text: str, form: str, rule: PeriodRule) -> dict[str, int] | None:
@@ -102,8 +168,8 @@ def _parts_of_form(text: str, form: str, rule: PeriodRule) -> dict[str, int] | N
         following = found.get("year", 0) + 1
         if match and found.get("next_year", following) in (following, following % 100):
             return found
-    if rule.languages and form != "year":
-        parts = named_period(text, form, rule.languages)
+    if (rule.languages or rule.names) and form != "year":
+        parts = named_period(text, form, rule.languages, rule.names)
         # a double year is a fiscal one; where the rule does not say so, it means something else
         return parts if parts and (rule.is_fiscal or "next_year" not in parts) else None
     return None
@@ -111,10 +177,13 @@ def _parts_of_form(text: str, form: str, rule: PeriodRule) -> dict[str, int] | N
 
 def form_of(rule: PeriodRule) -> str:
     """What a period rule expects, in words and with an example."""
+    if rule.values:
+        return "one of the declared texts"
     if not rule.forms:
         return "a period that fits the declared pattern"
     example = {
         "year": "a fiscal year (2023/24)" if rule.is_fiscal else "a year (2023)",
+        "semester": "a half-year (2023-S1)",
         "quarter": "a quarter (2023-Q2)",
         "month": "a month (2023-04)",
     }

@@ -40,6 +40,10 @@ class Problem:
     count: int = 1
     lines: tuple[int, ...] = field(default=())
     columns: tuple[str, ...] = field(default=())
+    column: str = ""
+    """Our column that it is about, where it is about one."""
+    declared: str = ""
+    """Where in the contract the declaration stands that it is about: file, line and key."""
 
     @property
     def number(self) -> int:
@@ -51,7 +55,8 @@ class Problem:
 
     @property
     def cure(self) -> str:
-        return KINDS[self.code].cure
+        cure = KINDS[self.code].cure
+        return f"{cure} See {self.declared}." if self.declared else cure
 
     def __str__(self) -> str:
         where = f" in line{'s' if len(self.lines) != 1 else ''} {', '.join(map(str, self.lines))}" if self.lines else ""

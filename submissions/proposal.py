@@ -21,9 +21,18 @@ from submissions.fields import codes, seed
 from submissions.marked_yaml import Place
 from submissions.period_names import folded_period
 from submissions.problems import Refusal
-from submissions.sample_columns import Exclusion, Meaning, columns_of, exclusions_of, meaning_of
-from submissions.sample_form import NUMBER, SampleForm, form_of_sample
-from submissions.sample_values import are_thousands_with_point, issue_of_sample, mark_of, thousands_of
+from submissions.said_words import fiscal_said, multiplier_said
+from submissions.sample_columns import Exclusion, Meaning, columns_of, control_of_rows, exclusions_of, meaning_of
+from submissions.sample_form import NUMBER, SampleForm, behind, form_of_sample
+from submissions.sample_headings import PART, YEAR, names_as_written
+from submissions.sample_values import (
+    are_thousands_with_point,
+    issue_of_sample,
+    mark_of,
+    status_of_suffix,
+    thousands_of,
+    unit_of,
+)
 from submissions.sample_words import begins_with_total, code_of_label, is_total
 
 PARTNER_ID = re.compile(
@@ -107,12 +116,8 @@ def propose(partner: str, path: Path, answers: Answers, roots: Sequence[Path]) -
     ]
     if personal:
         proposal.warnings.append("ask the partner for a file without it; statistics are taken, never persons")
-    if meaning.unread:
-        proposal.notes.append(
-            "columns that are not read: "
-            + ", ".join(meaning.unread)
-            + " (if one of them splits the figures, add it under columns, or exclude all but its total)"
-        )
+    _ignored(proposal, dataset, meaning, personal)
+    _control_totals(proposal, dataset, meaning)
     proposal.notes += form.notes
     return proposal
 
@@ -146,7 +151,7 @@ def _looked_at(
     import duckdb
 
     from submissions.reading import read
-    from submissions.screening import screen
+    from submissions.screening import Roles, screen
 
     connection = duckdb.connect()
     try:
@@ -161,14 +166,14 @@ def _looked_at(
     issue = "issue" if "sheets" in form.keys else None
     meaning = meaning_of(connection, columns, form, known, frozenset(), issue)
     periods = {column.position for role, column in meaning.roles.items() if role.startswith("period")}
-    findings = screen(
-        connection,
-        reading,
-        dimensions={column.position for column in meaning.roles.values()} - periods,
-        values={column.position for column in meaning.figures},
-        periods=periods | {column.position for column in columns if column.name == issue},
+    roles = Roles(
+        # which of them are codes is what the contract will say
+        places=frozenset(column.position for column in meaning.roles.values()) - periods,
+        values=frozenset(column.position for column in meaning.figures),
+        periods=frozenset(periods | {column.position for column in columns if column.name == issue}),
         is_cases=not meaning.figures,
     )
+    findings = screen(connection, reading, roles).findings
     personal = frozenset(finding.position for finding in findings)
     if findings:
         meaning = meaning_of(connection, columns, form, known, personal, issue)
@@ -255,6 +260,46 @@ def _form(proposal: Proposal, place: Place, form: SampleForm, path: Path, answer
 # --- columns ---------------------------------------------------------------------------------------------------------
 
 
+def _ignored(proposal: Proposal, place: Place, meaning: Meaning, personal: Sequence[tuple[str, str]]) -> None:
+    """Columns that nothing is read from: each needs its reason, and is refused without one."""
+    outer = [column.name for column in meaning.outer_areas]
+    hidden = {column for column, _ in personal}
+    names = [name for name in dict.fromkeys([*meaning.unread, *outer]) if name not in hidden]
+    if not names:
+        return
+    reason = "not read"
+    proposal.put((*place, "ignored"), [{"column": name, "reason": reason} for name in names])
+    for index, name in enumerate(names):
+        what = "what the areas are part of" if name in outer else "does it split the figures? then add it under columns"
+        proposal.guesses[(*place, "ignored", index)] = what
+
+
+def _control_totals(proposal: Proposal, place: Place, meaning: Meaning) -> None:
+    """Totals over periods: compared with their parts, and no figures."""
+    if meaning.period is None:
+        return
+    fiscal = {"fiscal": True} if meaning.period.is_fiscal else {}
+    rules: list[dict[str, Any]] = []
+    for span in ("year", "semester"):
+        labels = [label for label, of_span in meaning.totals if of_span == span]
+        if labels:
+            period: dict[str, Any] = (
+                {"from": YEAR, "as": "year"} if span == "year" else {"from": [YEAR, PART], "as": span}
+            )
+            if span == "semester" and not all(re.fullmatch(r"[SsHh][12]", label) for label in labels):
+                period["names"] = {label: f"S{re.findall('[12]', label)[0]}" for label in labels}
+            rules.append({"column": PART, "in": labels, "period": period | fiscal})
+    column = control_of_rows(meaning)
+    if column is not None:
+        (year,) = (name for name in meaning.period.sources if name != column)
+        totals = [label for role in ("period", "period_2") for label in meaning.roles[role].texts if is_total(label)]
+        rules.append({"column": column, "in": totals, "period": {"from": year, "as": "year"} | fiscal})
+    if rules:
+        proposal.put((*place, "control_totals"), rules)
+        for index in range(len(rules)):
+            proposal.guesses[(*place, "control_totals", index)] = "totals of the parts of a year: compared, no figures"
+
+
 def _unpivot(proposal: Proposal, place: Place, meaning: Meaning) -> None:
     if meaning.unpivot is None:
         return
@@ -291,11 +336,25 @@ def _columns(
     form: SampleForm,
 ) -> None:
     inner: Place = (*place, "columns")
-    proposal.put(
-        (*inner, "measure"),
-        {"constant": answers.measure or "victims_detected"},
-        None if answers.measure else "what is counted; the measures stand in the seed `measures`",
-    )
+    if "measure" in meaning.roles and answers.measure is None:
+        column = meaning.roles["measure"]
+        proposal.maps["map_measure.csv"] = [(label, "", "") for label in sorted(column.texts, key=folded_period)]
+        proposal.put((*inner, "measure"), {"from": column.name, "map": "map_measure.csv"})
+        proposal.guesses[(*inner, "measure", "map")] = (
+            "each row has its measure; the measures stand in the seed `measures`"
+        )
+    else:
+        proposal.put(
+            (*inner, "measure"),
+            {"constant": answers.measure or "victims_detected"},
+            None if answers.measure else "what is counted; the measures stand in the seed `measures`",
+        )
+    if "unit" in meaning.roles:
+        column = meaning.roles["unit"]
+        proposal.put(
+            (*inner, "unit"), {"from": column.name, "values": {label: unit_of(label) for label in column.texts}}
+        )
+        proposal.guesses[(*inner, "unit", "values")] = "each row has its unit"
     _area(proposal, inner, meaning, country, known)
     proposal.put(
         (*inner, "area_role"),
@@ -304,7 +363,7 @@ def _columns(
     )
     for role in ("sex", "age", "exploitation"):
         if role == meaning.group_role:
-            source = "group" if "(?P<group>" in (meaning.unpivot or "") else "heading"
+            source = meaning.group_source or ("group" if "(?P<group>" in (meaning.unpivot or "") else "heading")
             _mapped(proposal, inner, role, source, meaning.group_labels, "from the header")
         elif role in meaning.roles:
             column = meaning.roles[role]
@@ -315,7 +374,7 @@ def _columns(
         )
     if "counterpart_area" in meaning.roles:
         _counterpart(proposal, inner, meaning)
-    _period(proposal, place, meaning)
+    _period(proposal, place, meaning, any(fiscal_said(" ".join(row)) for _, row in form.preamble))
     _value(proposal, inner, meaning, form)
 
 
@@ -386,7 +445,7 @@ def _counterpart_code(label: str) -> str:
     return code or (label if label in country_codes().values() else "")
 
 
-def _period(proposal: Proposal, place: Place, meaning: Meaning) -> None:
+def _period(proposal: Proposal, place: Place, meaning: Meaning, says_fiscal: bool) -> None:
     rule = meaning.period
     if rule is None:
         proposal.put(
@@ -402,9 +461,23 @@ def _period(proposal: Proposal, place: Place, meaning: Meaning) -> None:
     if rule.languages:
         content["language"] = rule.languages[0]
         reason = "months or quarters are named in this language"
+    if rule.names:
+        content["names"] = names_as_written(rule)
+        reason += "; `names` are the publisher's own, by their place among the others"
     if rule.is_fiscal:
         content["fiscal"] = True
-        proposal.put((*place, "fiscal_year"), {"starts": "04-01"}, "years such as 2019/20: on which day do they begin?")
+        proposal.put(
+            (*place, "fiscal_year"),
+            {"starts": "04-01", "named_after": "start"},
+            "years such as 2019/20: on which day do they begin? which of the two years is a label with one alone?",
+        )
+    elif says_fiscal:
+        content["fiscal"] = True
+        proposal.put(
+            (*place, "fiscal_year"),
+            {"starts": "04-01", "named_after": "start"},
+            "the file speaks of fiscal years: on which day do they begin, and does a label name the year they begin or end in?",
+        )
     proposal.put((*place, "columns", "period"), content, reason)
 
 
@@ -421,8 +494,17 @@ def _value(proposal: Proposal, inner: Place, meaning: Meaning, form: SampleForm)
         proposal.put((*place, "decimal"), ",", "the point parts thousands")
     elif thousands:
         proposal.put((*place, "thousands"), thousands, "numbers such as 1" + thousands + "234 stand in the sample")
-    marks = [text for text in texts if not NUMBER.fullmatch(text) and len(text) <= MARK_CHARACTERS]
-    others = sum(1 for text in texts if not NUMBER.fullmatch(text)) - len(marks[:MARKS])
+    _multiplier(proposal, place, meaning, form)
+    suffixes = list(dict.fromkeys(part for text in texts for part in behind(text)))
+    if suffixes and len(suffixes) <= MARKS:
+        proposal.put((*place, "suffixes"), {text: status_of_suffix(text) for text in suffixes})
+        for text in suffixes:
+            proposal.guesses[(*place, "suffixes", text)] = (
+                "what does it say behind a number? a status, or `none` for a footnote"
+            )
+    texts = [text for text in texts if not NUMBER.fullmatch(text) and not (suffixes and behind(text))]
+    marks = [text for text in texts if len(text) <= MARK_CHARACTERS]
+    others = len(texts) - len(marks[:MARKS])
     if any(column.blanks for column in meaning.figures):
         marks.insert(0, "")
     for text in marks[:MARKS]:
@@ -430,3 +512,22 @@ def _value(proposal: Proposal, inner: Place, meaning: Meaning, form: SampleForm)
         proposal.put((*place, "marks", text), meaning_of_mark, reason)
     if others > 0:
         proposal.warnings.append(f"{others:,} more texts stand among the figures: is this the column of figures?")
+
+
+def _multiplier(proposal: Proposal, place: Place, meaning: Meaning, form: SampleForm) -> None:
+    """Thousands or millions, where a label of the row, a header or a title says so."""
+    unit = meaning.roles.get("unit") or meaning.roles.get("measure")
+    if unit is not None and any(map(multiplier_said, unit.texts)):
+        values = {label: str(multiplier_said(label) or 1) for label in unit.texts}
+        proposal.put(
+            (*place, "multiplier"), {"from": unit.name, "values": values}, "its labels say in what the figures stand"
+        )
+        return
+    titles = [" ".join(row) for _, row in form.preamble]
+    said = [
+        (number, text)
+        for text in (*(each.name for each in meaning.figures), *titles)
+        if (number := multiplier_said(text))
+    ]
+    if said:
+        proposal.put((*place, "multiplier"), str(said[0][0]), "a title or header says so")

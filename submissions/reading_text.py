@@ -12,6 +12,10 @@ from submissions.problems import Refusal
 from submissions.records import MAXIMUM_CELL_CHARACTERS, Record
 
 _MARKS = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}
+EIGHT_BIT_FAMILIES = (
+    "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1256", "cp1257", "cp437", "cp850", "cp874", "iso-8859-1",
+    "iso-8859-2", "iso-8859-5", "iso-8859-7", "iso-8859-9", "iso-8859-15", "koi8-r",
+)  # fmt: skip
 _OTHER_TYPES = (b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0", b"%PDF", b"\x1f\x8b", b"\x89PNG", b"\x7fELF")
 
 
@@ -44,7 +48,27 @@ def open_text(path: Path, encoding: str, newline: str | None = None) -> TextIO:
         raise Refusal("F-empty", "0 bytes")
     if start.startswith(_OTHER_TYPES):
         raise Refusal("F-type", "the content is not text")
+    if encoding in EIGHT_BIT_FAMILIES and _is_utf_8(path):
+        # every byte is some letter of these encodings: nothing else would tell that all accents are wrong
+        raise Refusal("F-encoding", f"the bytes are UTF-8 text, declared is {encoding}", lines=(1,))
     return path.open(encoding=_codec(start, encoding), errors="strict", newline=newline)
+
+
+def _is_utf_8(path: Path) -> bool:
+    """Whether the bytes have letters beyond ASCII and all of them are UTF-8, as text of another encoding never is."""
+    import codecs
+
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="strict")
+    beyond_ascii = False
+    with path.open("rb") as stream:
+        try:
+            while block := stream.read(1 << 20):
+                beyond_ascii = beyond_ascii or not block.isascii()
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return beyond_ascii
 
 
 def _codec(start: bytes, encoding: str) -> str:

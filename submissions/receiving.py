@@ -19,7 +19,7 @@ from submissions.errors import WaymarkError
 from submissions.examination import displayed_name, submission_id
 from submissions.home import Home, write_whole
 from submissions.ledger import Ledger, state
-from submissions.marked_yaml import DocumentError
+from submissions.marked_yaml import DocumentError, DocumentProblem
 from submissions.problems import Problem
 from submissions.receipt import Receipt
 from submissions.screening import displayed
@@ -83,12 +83,12 @@ def receive(
     files = list(_inbox_files(inbox)) if inbox is not None else []
     books = Books(home, ledger, state(ledger.entries()))
     partners = {partner for partner, _ in files} | books.known.contracts.keys()
-    record_contracts(books, [contract for partner, contract in found.items() if partner in partners])
+    unusable = record_contracts(books, [contract for partner, contract in found.items() if partner in partners])
     queue = Queue(books)
     left_alone: list[LeftAlone] = []
     for partner, path in files:
         name = displayed_name(path)
-        contract = found.get(partner)
+        contract = unusable.get(partner) or found.get(partner)
         reason = _reason_to_leave(path, partner, contract)
         if reason is not None:
             left_alone.append(LeftAlone(f"{partner}/{name}", reason))
@@ -122,23 +122,42 @@ def _inbox_files(inbox: Path) -> Iterator[tuple[str, Path]]:
         )
     for folder in sorted(entry for entry in inbox.iterdir() if entry.is_dir() and not entry.name.startswith(".")):
         for path in sorted(folder.rglob("*")):
-            if (path.is_file() or path.is_symlink()) and not any(
-                part.startswith(".") for part in path.relative_to(folder).parts
-            ):
+            if _is_file(path) and not any(part.startswith(".") for part in path.relative_to(folder).parts):
                 yield folder.name, path
 
 
-def record_contracts(books: Books, contracts: Iterable[Contract | DocumentError]) -> None:
-    """Takes a snapshot of every contract that changed since the ledger last saw it; broken ones are passed over."""
+def _is_file(path: Path) -> bool:
+    """Whether something is a file or a link. What may not be looked at is taken for one, so that it is named."""
+    try:
+        return path.is_symlink() or path.is_file()
+    except OSError:
+        return True
+
+
+def record_contracts(books: Books, contracts: Iterable[Contract | DocumentError]) -> dict[str, DocumentError]:
+    """Takes a snapshot of every contract that changed since the ledger last saw it; broken ones are passed over.
+
+    Gives those, by partner, whose files could not be read any more: their partner waits, and no other one.
+    """
     entries = []
+    unusable: dict[str, DocumentError] = {}
     for contract in contracts:
         if isinstance(contract, DocumentError) or books.known.contracts.get(contract.partner) == contract.digest:
             continue
         folder = books.home.lake / "reference" / "contracts" / contract.partner / contract.digest
-        for name in ("contract.yml", *contract.snapshot_files):
-            write_whole(folder / name, (contract.file.parent / name).read_bytes())
+        try:
+            contents = {
+                name: (contract.file.parent / name).read_bytes() for name in ("contract.yml", *contract.snapshot_files)
+            }
+        except OSError as error:
+            problem = DocumentProblem(contract.file, 1, "", f"cannot be read: {error.strerror}")
+            unusable[contract.partner] = DocumentError(contract.file, [problem])
+            continue
+        for name, content in contents.items():
+            write_whole(folder / name, content)
         entries.append({"kind": "contract", "partner_id": contract.partner, "digest": contract.digest})
     books.append(sorted(entries, key=lambda entry: entry["partner_id"]))
+    return unusable
 
 
 def _clear_unfinished(home: Home) -> None:

@@ -14,7 +14,9 @@ from submissions.contract_model import PeriodRule, trimmed
 from submissions.country_names import resolve
 from submissions.fields import codes
 from submissions.period_names import folded_period
+from submissions.said_words import multiplier_said
 from submissions.sample_form import NUMBER, SampleForm, escaped, is_figure, shape_of
+from submissions.sample_headings import GROUP, headings_of
 from submissions.sample_words import begins_with_total, code_of_label, is_total, role_of_header, rule_for
 
 if TYPE_CHECKING:
@@ -74,6 +76,10 @@ class Meaning:
     """A pattern of their names, with the groups `period` and `group` where the names say more than one thing."""
     group_role: str | None = None
     group_labels: tuple[str, ...] = ()
+    group_source: str | None = None
+    """What `unpivot` calls what else the names say; by default `group`, or all of the name."""
+    totals: tuple[tuple[str, str], ...] = ()
+    """(label, year or semester) of parts of a year that are totals of the others."""
     unread: list[str] = field(default_factory=list)
     outer_areas: list[Column] = field(default_factory=list)
 
@@ -126,7 +132,8 @@ def meaning_of(
     usable = [column for column in columns if column.rows]
     figures = [column for column in usable if column.is_of_figures and rule_for(column.texts) is None]
     # a column whose every cell is a mark or empty is known by its header alone
-    if not _wide_by_period(columns, form, meaning) and not _wide_by_members(figures, form, meaning):
+    is_wide = _wide_by_headings(columns, form, meaning) or _wide_by_period(columns, form, meaning)
+    if not is_wide and not _wide_by_members(figures, form, meaning):
         _one_of_figures(figures, meaning)
     rest = [column for column in usable if column not in meaning.figures]
     if meaning.period is None:
@@ -160,6 +167,20 @@ def _levels(column: Column, form: SampleForm) -> list[str]:
     if column.position < len(form.levels[0]) if form.levels else False:
         return [trimmed(level[column.position]) for level in form.levels]
     return [column.name]
+
+
+def _wide_by_headings(columns: Sequence[Column], form: SampleForm, meaning: Meaning) -> bool:
+    """Columns whose names say a year and a part of it among other words, and totals beside the parts."""
+    usable = [column for column in columns if column.is_of_figures or not column.rows]
+    found = headings_of([(column.position, column.name, _levels(column, form)) for column in usable])
+    if found is None:
+        return False
+    meaning.figures = [column for column in usable if column.position in found.positions]
+    meaning.unpivot, meaning.period, meaning.totals = found.pattern, found.period, found.totals
+    if len(found.groups) > 1:
+        meaning.group_labels, meaning.group_source = found.groups, GROUP
+        meaning.group_role = _role_of_members(found.groups)
+    return True
 
 
 def _wide_by_period(columns: Sequence[Column], form: SampleForm, meaning: Meaning) -> bool:
@@ -281,6 +302,16 @@ def _parts(column: Column) -> list[str]:
     return [label for label in column.texts if not is_total(label)]
 
 
+def control_of_rows(meaning: Meaning) -> str | None:
+    """The column of the parts of a year, where the year stands in another and totals of it among the parts."""
+    if "period_2" not in meaning.roles or meaning.period is None or meaning.period.forms == ("year",):
+        return None
+    parts = [meaning.roles[role] for role in ("period", "period_2")]
+    named = [column for column in parts if any(is_total(label) for label in column.texts)]
+    years = [column for column in parts if column not in named and rule_for(_parts(column)) is not None]
+    return named[0].name if len(named) == 1 and len(years) == 1 else None
+
+
 def exclusions_of(meaning: Meaning) -> list[Exclusion]:
     """Totals over areas and periods: their parts are read, and both together would count twice."""
     found = []
@@ -289,6 +320,8 @@ def exclusions_of(meaning: Meaning) -> list[Exclusion]:
     for columns, what in ((of_areas, "areas"), (periods, "periods")):
         for column in columns:
             totals = tuple(label for label in column.texts if is_total(label))
+            if what == "periods" and column.name == control_of_rows(meaning):
+                continue
             beginnings = tuple(sorted({word + " " for label in column.texts if (word := begins_with_total(label))}))
             if totals:
                 found.append(Exclusion(column.name, totals, (), f"total of the {what}"))
@@ -307,6 +340,10 @@ def _find_dimensions(columns: Sequence[Column], areas: dict[str, str], meaning: 
         if not labels or column.is_of_figures:
             continue
         by_header = role_of_header(column.name)
+        if by_header in ("measure", "unit") or any(map(multiplier_said, labels)):
+            role = "measure" if by_header == "measure" else "unit"
+            candidates.append((3, role, column, "by its header" if by_header else "its labels say units"))
+            continue
         for role in CODED:
             known = codes(role)
             share = _share(labels, [bool(code_of_label(role, label, known)) for label in labels])

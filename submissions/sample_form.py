@@ -33,7 +33,12 @@ EIGHT_BIT = ("cp1252", "cp1250", "iso-8859-2", "cp1251", "cp1253", "cp1254")
 DELIMITERS = ("\t", ";", ",", "|")
 HEADER_LEVELS = 3
 NUMBER = re.compile(r"[+-]?\d[\d.,'\u2019 \u00a0\u2007\u2009\u202f]*")
-_MARK = re.compile(r"[<≤]\s*\d+|[^\w\s]{1,3}|[xcn]|n/?[ad]\.?", re.IGNORECASE)
+_MARK = re.compile(r"[<≤]\s*\d+|[^\w\s]{1,3}|[xcn]|n[./]? ?[adcrv]\.?|s[./] ?d\.?|k\. ?a\.|b\. ?d\.|b/d", re.IGNORECASE)
+# what publishers write behind a number: a letter or three, signs, a note in brackets
+_BEHIND = r"[ \u00a0\u2009\u202f]*(?:\(?[^\W\d_]{1,3}\)?|[*†‡§¶#°]{1,3}|[¹²³⁰-⁹]{1,2}|[(\[]\w{1,3}[)\]])"
+SUFFIXED = re.compile(
+    rf"(?P<number>[+-]?\d(?:[\d.,'\u2019 \u00a0\u2007\u2009\u202f]*\d)?)(?P<behind>(?:{_BEHIND}){{1,2}})"
+)
 _DATE_IN_NAME = re.compile(r"\d{4}-\d{2}-\d{2}|\d{4}-\d{2}|\d{4}")
 DATE_FORMS = {10: "%Y-%m-%d", 7: "%Y-%m", 4: "%Y"}
 
@@ -260,8 +265,16 @@ def escaped(text: str) -> str:
 
 
 def is_figure(text: str) -> bool:
-    """Whether a cell may be a figure: a number that is no bare year, or a mark that stands for one."""
-    return bool(NUMBER.fullmatch(text) or _MARK.fullmatch(text))
+    """Whether a cell may be a figure: a number, also with something behind it, or a mark that stands for one."""
+    return bool(NUMBER.fullmatch(text) or _MARK.fullmatch(text) or SUFFIXED.fullmatch(text))
+
+
+def behind(text: str) -> list[str]:
+    """What stands behind the number of a cell, one by one: ` p*` is p and *. Empty where nothing does."""
+    match = SUFFIXED.fullmatch(text)
+    if match is None or NUMBER.fullmatch(text):
+        return []
+    return [trimmed(part) for part in re.findall(_BEHIND, match["behind"])]
 
 
 def _is_year(text: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from submissions.contract_model import trimmed
+from submissions.said_words import folded
 from submissions.sample_form import DATE_FORMS, NUMBER, SampleForm
 from submissions.sample_words import is_period_label
 
@@ -74,3 +75,26 @@ def mark_of(text: str) -> tuple[Any, str]:
     if folded in ("z", "."):
         return {"missing": "not_applicable"}, "what does the mark mean?"
     return {"missing": "not_reported"}, "what does an empty cell mean?" if not text else "what does the mark mean?"
+
+
+_UNITS = (
+    ("EUR", r"euros?|eur|€"), ("USD", r"usd|dollars?|us\$|\$"), ("GBP", r"gbp|pounds?|£"), ("CHF", r"chf|franken"),
+    ("PLN", r"pln|zl|zloty\w*"), ("CZK", r"czk|kc|korun"), ("RON", r"ron|lei"), ("SEK", r"sek|kronor"),
+    ("cases", r"cases|cas|falle|casos|casi|sprawy|spraw"), ("offences", r"offences|infractions|straftaten|delitos|reati"),
+    ("places", r"places|beds|platze|plazas"),
+)  # fmt: skip
+
+
+def unit_of(label: str) -> str:
+    """The unit that a label names, persons where it names none that is known."""
+    plain = folded(label)
+    for unit, words in _UNITS:
+        if re.search(rf"(?<!\w)(?:{words})(?!\w)", plain):
+            return unit
+    return "persons"
+
+
+def status_of_suffix(text: str) -> str:
+    """The SDMX status that a suffix usually says: p provisional, e estimated, b break, u unreliable; else nothing."""
+    letters = "".join(character for character in text.casefold() if character.isalpha())
+    return {"p": "P", "prov": "P", "e": "E", "est": "E", "s": "E", "b": "B", "u": "U", "d": "D"}.get(letters, "none")

@@ -59,6 +59,16 @@ def begins_with_total(label: str) -> str | None:
     return None
 
 
+def span_of_total(label: str) -> str | None:
+    """`year` or `semester` where a label beside quarters or months names the whole of a year, or half of it."""
+    folded = folded_period(label)
+    if re.fullmatch(
+        r"[sh][12]|[12] ?(?:s|h|er semestre|e semestre|semestre|o semestre|halbjahr|polrocze|half)", folded
+    ):
+        return "semester"
+    return "year" if is_total(label) or folded in _words()["year_total", "_T"] else None
+
+
 def code_of_label(role: str, label: str, known: Iterable[str]) -> str:
     """The code that a label certainly has, or nothing."""
     folded = folded_period(label)
@@ -88,6 +98,26 @@ _ANY_YEAR: Any = SimpleNamespace(fiscal_starts=(4, 1), fiscal_named_after="start
 def is_period_label(text: str) -> bool:
     """Whether a text names a year, quarter or month, in any language known here."""
     return bool(text) and any(re.finditer(r"\d{4}", text)) and rule_for([text]) is not None
+
+
+def rule_with_names(texts: Iterable[str]) -> PeriodRule | None:
+    """A rule by months or quarters in which some names are the publisher's own: by their place among those that are known."""
+    from submissions.period_names import number_of_name
+
+    rests = list(dict.fromkeys(re.sub(r"(?<!\d)\d{4}(?!\d)", "", text).strip() for text in texts))
+    if len(rests) < 3 or not all(re.search(r"\d{4}", text) for text in texts):
+        return None
+    for language in LANGUAGES:
+        known = [number_of_name(rest, {}, (language,)) for rest in rests]
+        kinds = {found[0] for found in known if found}
+        offsets = {found[1] - place for place, found in enumerate(known) if found}
+        if len(kinds) != 1 or len(offsets) != 1 or sum(found is not None for found in known) < len(rests) / 2:
+            continue
+        kind, offset = kinds.pop(), offsets.pop()
+        own = {rests[place]: (kind, place + offset) for place, found in enumerate(known) if found is None}
+        if all(1 <= number <= (12 if kind == "month" else 4) for _, number in own.values()):
+            return PeriodRule(forms=(kind,), languages=(language,), names=own)
+    return None
 
 
 def rule_for(texts: Iterable[str]) -> PeriodRule | None:

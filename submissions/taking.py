@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,15 +26,19 @@ from submissions.examination import (
     examine,
     held_receipt,
     one_receipt,
+    open_regular,
     problem_content,
     receipt_of,
     refusal_id_of,
     sha256_of,
 )
+from submissions.faults import FAULT_REPORT, INTERNAL, code_digest, home_failed, problem_of_fault, report_of
 from submissions.home import Home, sync_folder, write_whole
 from submissions.ledger import Entry, Ledger, State, state
+from submissions.personal_texts import shown
 from submissions.problems import Problem, Refusal
 from submissions.receipt import Receipt
+from submissions.screening import shown_header
 from submissions.vintages import lake_file
 
 if TYPE_CHECKING:
@@ -91,21 +96,31 @@ class Queue:
 
 
 def read_file(queue: Queue, contract: Contract, path: Path, say: Progress) -> None:
-    """Lands and reads one file of the inbox, unless it is held already, and puts it into the queue."""
-    books, name = queue.books, displayed_name(path)
+    """Lands and reads one file of the inbox, unless it is held already, and puts it into the queue.
+
+    Whatever goes wrong here is the file's: it is refused with a number, and the next one is read.
+    """
+    name = displayed_name(path)
     try:
-        too_large = path.stat().st_size > MAXIMUM_FILE_BYTES
-        digest = "" if too_large else sha256_of(path)
-        problem = Problem("F-too-large", f"{path.stat().st_size:,} bytes") if too_large else None
-    except OSError as error:
-        digest, problem = "", Problem("F-not-readable", error.strerror or "")
-    if problem is None and books.home.keyed(digest) in books.known.erased_digests:
-        problem = Problem("F-erased")
-    if problem is not None:
-        queue.add(Receipt("refused", name, contract.partner, problems=(problem,)))
-        return
+        file: Receipt | ReadFile = _read_file(queue, contract, path, name, say)
+    except Exception as error:
+        file = Receipt("refused", name, contract.partner, problems=(problem_of_fault(error),))
+    queue.add(file)
+
+
+def _read_file(queue: Queue, contract: Contract, path: Path, name: str, say: Progress) -> Receipt | ReadFile:
+    books = queue.books
+    digest = digest_of(path)
     if queue.holds(digest):
         queue.finish()
+    landed = None
+    if _is_to_land(books, contract, path, digest):
+        digest, landed = land(books.home, path)
+    if books.home.keyed(digest) in books.known.erased_digests:
+        # a file may change between two looks: what was erased is not kept a moment longer
+        if landed is not None:
+            landed.unlink(missing_ok=True)
+        raise Refusal("F-erased")
     parts: list[Receipt | Read] = []
     for dataset in contract.datasets.values():
         rule = dataset.file_rule(path.name)
@@ -116,19 +131,27 @@ def read_file(queue: Queue, contract: Contract, path: Path, say: Progress) -> No
             parts.append(held)
             continue
         say(f"{contract.partner}/{name}: reading as {dataset.name}")
-        try:
+        if landed is None:
             digest, landed = land(books.home, path)
-        except OSError as error:
-            problem = Problem("F-not-readable", error.strerror or "")
-            parts.append(Receipt("refused", name, contract.partner, problems=(problem,)))
-            continue
-        try:
-            parts.append(_read(books.home, Sent(contract, dataset, rule, landed, path.name, digest), say))
-        except Exception:
-            # what came before this file stands, whatever is wrong with the program here
-            queue.finish()
-            raise
-    queue.add(ReadFile(name, contract.partner, digest, parts))
+        sent = Sent(contract, dataset, rule, landed, path.name, digest)
+        parts.append(read_sent(sent, books.home, books.home.landing / VALIDATION_FOLDER, say))
+    return ReadFile(name, contract.partner, digest, parts)
+
+
+def digest_of(path: Path) -> str:
+    """The digest of a file that is not too large to be looked at."""
+    size = path.lstat().st_size
+    if size > MAXIMUM_FILE_BYTES:
+        raise Refusal("F-too-large", f"{size:,} bytes")
+    return sha256_of(path)
+
+
+def _is_to_land(books: Books, contract: Contract, path: Path, digest: str) -> bool:
+    """Whether some dataset has work to do with these bytes, and the law lets them in."""
+    return books.home.keyed(digest) not in books.known.erased_digests and any(
+        dataset.file_rule(path.name) and held_receipt(books.known, contract, dataset, digest, "") is None
+        for dataset in contract.datasets.values()
+    )
 
 
 @dataclass(frozen=True)
@@ -152,11 +175,25 @@ class Read:
     """A sent file that is read and checked, or refused; its expectation suite is being looked at."""
 
     sent: Sent
-    connection: duckdb.DuckDBPyConnection
+    connection: duckdb.DuckDBPyConnection | None
     examined: Examined | None = None
     results: Callable[[], tuple[tuple[str, bool], ...]] | None = None
     problems: Sequence[Problem] = ()
     rows_refused: int = 0
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The receipt of a file under one dataset; which of its parts are to be entered, and what they supersede.
+
+    `fault` is the report of an exception that nobody foresaw, without values.
+    """
+
+    receipt: Receipt
+    taken: tuple[Receipt, ...] = ()
+    superseded: tuple[str, ...] = ()
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,12 +210,16 @@ class ReadFile:
         return sum(part.examined.reading.rows for part in self.parts if isinstance(part, Read) and part.examined)
 
 
-def _read(home: Home, sent: Sent, say: Progress) -> Read:
-    """Everything that needs no book: reading, screening, checking, and the start of the expectation suite."""
+def read_sent(sent: Sent, home: Home | None, folder: Path, say: Progress = lambda message: None) -> Read:
+    """Everything that needs no book: reading, screening, checking, and the start of the expectation suite in `folder`.
+
+    The partner's own check and a run take this way alike. A fault of any kind is a problem of the file.
+    """
     from submissions import expectations
 
-    connection = connect(home)
+    connection = None
     try:
+        connection = connect(home)
         examined = examine(
             connection,
             sent.contract,
@@ -188,15 +229,38 @@ def _read(home: Home, sent: Sent, say: Progress) -> Read:
             sent.raw_name,
             lambda rows: say(f"{sent.name}: {rows:,} rows"),
         )
-        results = expectations.begin(connection, sent.contract, sent.dataset, home.landing / VALIDATION_FOLDER)
+        results = expectations.begin(connection, sent.contract, sent.dataset, folder)
         return Read(sent, connection, examined, results)
-    except Refusal as refusal:
-        return Read(sent, connection, problems=[refusal.problem])
     except RefusedRows as refused:
         return Read(sent, connection, problems=refused.problems, rows_refused=refused.rows)
+    except Exception as error:
+        return Read(sent, connection, problems=[problem_of_fault(error)], fault=report_of(error))
     except BaseException:
-        connection.close()
+        if connection is not None:
+            connection.close()
         raise
+
+
+def judged(read: Read, home: Home | None, known: State | None) -> Judged:
+    """What becomes of a read file, with its expectation suite, as a run would decide it; nothing is written."""
+    sent = read.sent
+    contract, dataset = sent.contract, sent.dataset
+    try:
+        if read.examined is None or read.results is None or read.connection is None:
+            return Judged(refused(sent, read.problems, read.rows_refused), fault=read.fault)
+        earlier = earlier_entries(known, contract, dataset, sent.digest) if known else []
+        superseded = [entry["submission_id"] for entry in earlier if entry["reading_digest"] != dataset.reading_digest]
+        receipt = receipt_of(
+            read.connection, read.examined, contract, dataset, sent.name, sent.digest, home, known, superseded
+        )
+        receipt = _with_expectations(receipt, read.results())
+        withdrawn = {
+            entry["issued_on"] for entry in earlier if known and known.standing(entry["submission_id"]) == "withdrawn"
+        }
+        taken = [part for part in receipt.parts if part.issued_on not in withdrawn]
+        return Judged(receipt, tuple(taken), tuple(superseded))
+    except Exception as error:
+        return Judged(refused(sent, [problem_of_fault(error)]), fault=report_of(error))
 
 
 def _finish_file(books: Books, file: ReadFile) -> Receipt:
@@ -205,29 +269,28 @@ def _finish_file(books: Books, file: ReadFile) -> Receipt:
 
 
 def _take(books: Books, read: Read) -> Receipt:
-    sent, connection = read.sent, read.connection
-    contract, dataset, home = sent.contract, sent.dataset, books.home
+    """Writes and enters what was judged: whole, or not at all and refused."""
     try:
-        if read.examined is None or read.results is None:
-            return _refuse(books, sent, read.problems, read.rows_refused)
-        earlier = earlier_entries(books.known, contract, dataset, sent.digest)
-        withdrawn = {
-            entry["issued_on"] for entry in earlier if books.known.standing(entry["submission_id"]) == "withdrawn"
-        }
-        superseded = [entry["submission_id"] for entry in earlier if entry["reading_digest"] != dataset.reading_digest]
-        receipt = receipt_of(
-            connection, read.examined, contract, dataset, sent.name, sent.digest, home, books.known, superseded
-        )
-        receipt = _with_expectations(receipt, read.results())
-        taken = [part for part in receipt.parts if part.issued_on not in withdrawn]
-        for part in taken:
-            _write_part(connection, home, read.examined, part)
-        books.append([_entry(sent, part, len(taken), superseded) for part in taken])
-        return receipt
-    except Refusal as refusal:
-        return _refuse(books, sent, [refusal.problem])
+        found = judged(read, books.home, books.known)
+        if found.receipt.outcome == "refused":
+            return _enter_refusal(books, read.sent, found.receipt, found.fault)
+        try:
+            assert read.connection is not None
+            assert read.examined is not None
+            for part in found.taken:
+                _write_part(read.connection, books.home, read.examined, part)
+        except Exception as error:
+            for part in found.taken:
+                _remove_unentered(books, part)
+            if isinstance(error, OSError) or type(error).__name__ == "IOException":
+                raise home_failed(error) from error
+            refusal = refused(read.sent, [problem_of_fault(error)])
+            return _enter_refusal(books, read.sent, refusal, report_of(error))
+        books.append([_entry(read.sent, part, len(found.taken), found.superseded) for part in found.taken])
+        return found.receipt
     finally:
-        connection.close()
+        if read.connection is not None:
+            read.connection.close()
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
@@ -247,10 +310,12 @@ def land(home: Home, path: Path) -> tuple[str, Path]:
     """Copies a file's bytes below `landing/` under their digest, read-only, whole or not at all."""
     temporary = home.landing / f".{os.getpid()}.part"
     digest = hashlib.sha256()
-    with path.open("rb") as source, temporary.open("wb") as target:
+    with open_regular(path) as source, temporary.open("wb") as target:
         while block := source.read(1 << 20):
             digest.update(block)
             target.write(block)
+            if target.tell() > MAXIMUM_FILE_BYTES:
+                raise Refusal("F-too-large", f"over {MAXIMUM_FILE_BYTES:,} bytes")
         target.flush()
         os.fsync(target.fileno())
     landed = home.landing / digest.hexdigest()
@@ -282,17 +347,36 @@ def _write_part(connection: duckdb.DuckDBPyConnection, home: Home, examined: Exa
         # only the columns that the contract reads: what else the partner wrote stays in the sealed landing folder
         positions = sorted({*examined.found.positions.values(), *(index for index, _ in examined.found.unpivoted)})
         cells = ", ".join(f"c{position}" for position in positions)
+        quarantined = f"""
+            SELECT line, codes, [{cells}] AS cells FROM source JOIN fates USING (row_id, line)
+            WHERE len(codes) > 0 AND issue = DATE '{part.issued_on}'
+            """
+        _make_masks(connection, quarantined)
         write_parquet(
             connection,
             f"""
-            SELECT line, codes, [{cells}] AS cells FROM source JOIN fates USING (row_id, line)
-            WHERE len(codes) > 0 AND issue = DATE '{part.issued_on}' ORDER BY line
+            WITH masks AS (SELECT map(list(text), list(mask)) AS by_text FROM masked_texts)
+            SELECT line, codes, list_transform(cells, cell -> coalesce(by_text[cell], cell)) AS cells
+            FROM ({quarantined}), masks ORDER BY line
             """,
             folder / "rows.parquet",
         )
-        header = [examined.reading.header[position] for position in positions]
+        header = [shown_header(examined.reading.header[position]) for position in positions]
         write_whole(folder / "header.json", json.dumps(header, ensure_ascii=False).encode())
     _write_receipt(home, folder, part)
+
+
+def _make_masks(connection: duckdb.DuckDBPyConnection, quarantined: str) -> None:
+    """`masked_texts`: what stands in quarantine for cells that are not clearly codes, numbers or categories.
+
+    The line leads to the cell in the sealed file; a name in the wrong column is not copied out of it.
+    """
+    from submissions.layout import insert_rows
+
+    texts = connection.execute(f"SELECT DISTINCT unnest(cells) FROM ({quarantined})").fetchall()
+    masked = [(text, mask) for (text,) in texts if text and (mask := shown(text)) != text]
+    connection.execute("CREATE OR REPLACE TEMP TABLE masked_texts (text VARCHAR, mask VARCHAR)")
+    insert_rows(connection, "masked_texts", masked)
 
 
 def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, file: Path) -> None:
@@ -341,35 +425,48 @@ def _entry(sent: Sent, part: Receipt, issues: int, superseded: Sequence[str]) ->
     }
 
 
-def _refuse(books: Books, sent: Sent, problems: Sequence[Problem], rows: int = 0) -> Receipt:
-    contract, dataset = sent.contract, sent.dataset
-    refusal_id = refusal_id_of(contract, dataset, sent.digest)
-    receipt = Receipt(
+def _remove_unentered(books: Books, part: Receipt) -> None:
+    """Takes away what was written of a submission that the ledger does not know."""
+    assert part.submission_id is not None
+    if part.submission_id not in books.known.submissions:
+        lake_file(books.home, part.partner, part.submission_id).unlink(missing_ok=True)
+        shutil.rmtree(books.home.quarantine / part.submission_id, ignore_errors=True)
+
+
+def refused(sent: Sent, problems: Sequence[Problem], rows: int = 0) -> Receipt:
+    return Receipt(
         "refused",
         sent.name,
-        contract.partner,
+        sent.contract.partner,
         rows,
         0,
         rows,
         problems=tuple(problems),
-        dataset=dataset.name,
-        submission_id=refusal_id,
+        dataset=sent.dataset.name,
+        submission_id=refusal_id_of(sent.contract, sent.dataset, sent.digest),
         file_sha256=sent.digest,
     )
-    _write_receipt(books.home, books.home.quarantine / refusal_id, receipt)
-    books.append(
-        [
-            {
-                "kind": "refusal",
-                "refusal_id": refusal_id,
-                "file_sha256": sent.digest,
-                "file_name": sent.name,
-                "rows_in": rows,
-                "partner_id": contract.partner,
-                "dataset": dataset.name,
-                "contract_digest": contract.digest,
-                "problems": [problem_content(problem) for problem in problems],
-            }
-        ]
-    )
+
+
+def _enter_refusal(books: Books, sent: Sent, receipt: Receipt, fault: str) -> Receipt:
+    assert receipt.submission_id is not None
+    folder = books.home.quarantine / receipt.submission_id
+    _write_receipt(books.home, folder, receipt)
+    if fault:
+        write_whole(folder / FAULT_REPORT, fault.encode())
+    entry: Entry = {
+        "kind": "refusal",
+        "refusal_id": receipt.submission_id,
+        "file_sha256": sent.digest,
+        "file_name": sent.name,
+        "rows_in": receipt.rows_in,
+        "partner_id": sent.contract.partner,
+        "dataset": sent.dataset.name,
+        "contract_digest": sent.contract.digest,
+        "problems": [problem_content(problem) for problem in receipt.problems],
+    }
+    if any(problem.code == INTERNAL for problem in receipt.problems):
+        # tried again only by another version of the program
+        entry["code_digest"] = code_digest()
+    books.append([entry])
     return receipt

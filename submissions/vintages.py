@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 from submissions.checking import KEY
 from submissions.contract import Dataset
+from submissions.contract_model import OF_FEW_MEMBERS
 from submissions.home import Home
 from submissions.ledger import Entry, State, is_evidence
+from submissions.personal_texts import shown as fit
 
 if TYPE_CHECKING:
     import duckdb
 
 SCOPES = {"whole_dataset": (), "periods": ("period", "frequency"), "periods_x_areas": ("period", "frequency", "area")}
 LISTED = 200
+_OURS = frozenset(("period", "measure", "area_role", "counterpart_role"))
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,11 @@ def vanished(
         f"SELECT {', '.join(shown)} FROM vanished WHERE is_gone ORDER BY ALL LIMIT {LISTED}"
     ).fetchall()
     keys = tuple(
-        ", ".join(f"{column} {text}" for column, text in zip(shown, row, strict=True) if text not in ("_T", "_Z"))
+        ", ".join(
+            f"{column} {text if column in _OURS else fit(text, column not in OF_FEW_MEMBERS)}"
+            for column, text in zip(shown, row, strict=True)
+            if text not in ("_T", "_Z")
+        )
         for row in rows
     )
     return Vanished(gone, gone / before, keys)

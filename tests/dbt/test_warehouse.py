@@ -162,7 +162,15 @@ def test_coverage_and_lateness_at_as_of(built: Build) -> None:
     ]
 
 
-def test_sources_are_chosen_by_precedence_and_never_added(build: Build) -> None:
+@pytest.mark.parametrize(
+    ("reporter", "chosen"),
+    [
+        ("_T", {"qma_immigration_office": "selected", POLICE: "other_source_first"}),
+        # what one body counts is a part of what all count, whatever the precedence of its source
+        ("immigration", {"qma_immigration_office": "one_body_only", POLICE: "selected"}),
+    ],
+)
+def test_sources_are_chosen_by_precedence_and_never_added(build: Build, reporter: str, chosen: dict[str, str]) -> None:
     given = copy.deepcopy(lake())
     second = "qma_immigration_office"
     given["datasets"] = [*given["datasets"], dataset(second, "own", source_type="immigration", precedence=1)]
@@ -176,7 +184,7 @@ def test_sources_are_chosen_by_precedence_and_never_added(build: Build) -> None:
                 5,
                 area="QMA",
                 area_role="reporting body",
-                reporter="immigration",
+                reporter=reporter,
                 period=str(year),
                 value=900,
             )
@@ -184,11 +192,14 @@ def test_sources_are_chosen_by_precedence_and_never_added(build: Build) -> None:
         ),
     ]
     build.run(given)
-    chosen = build.rows(
-        "select source, is_selected, count(*), sum(value) from pub_series where area_code = 'QMA' "
+    found = build.rows(
+        "select source, selection, is_selected, count(*), sum(value) from pub_series where area_code = 'QMA' "
         "and measure = 'victims_detected' and sex = '_T' and exploitation = '_T' group by all order by all"
     )
-    assert chosen == [(second, True, 8, 7200), (POLICE, False, 10, 1450)]
+    assert found == [
+        (second, chosen[second], chosen[second] == "selected", 8, 7200),
+        (POLICE, chosen[POLICE], chosen[POLICE] == "selected", 10, 1450),
+    ]
     assert not build.rows(
         "select 1 from pub_series where value >= 1000 and area_code = 'QMA' and measure = 'victims_detected'"
     )

@@ -20,7 +20,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from submissions import checking, contract, reading, screening
+from submissions import checking, contract, examination, reading, screening
 from submissions.country_names import resolve
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -530,18 +530,7 @@ def test_no_column_of_a_real_file_is_taken_for_personal_data(found: contract.Con
                 connection = duckdb.connect()
                 read = reading.read(path, rule.format, connection)
                 layout = checking.layout(dataset, rule, read)
-                names = {column.source for rules in dataset.columns.values() for column in rules if column.source}
-                position = layout.positions
-                findings = screening.screen(
-                    connection,
-                    read,
-                    dimensions=[position[name] for name in names if name in position],
-                    values=[position[dataset.value.source]]
-                    if dataset.value and dataset.value.source in position
-                    else [],
-                    periods=[
-                        position[name] for period in dataset.periods for name in period.sources if name in position
-                    ],
-                    cleared=dataset.not_personal,
-                )
-                assert not findings, (path.name, findings)
+                roles = examination.roles_of(found, dataset, rule, layout, ())
+                screened = screening.screen(connection, read, roles, dataset.not_personal)
+                assert not screened.findings, (path.name, screened.findings)
+                assert not screened.suspects, path.name

@@ -59,6 +59,9 @@ def changed(**dataset: Any) -> dict[str, Any]:
             target.pop(key, None)
         else:
             target[key] = value
+    if dataset.get("fiscal_year") and isinstance(target["columns"]["period"], dict):
+        # a contract with a fiscal year says of each period whether it is one
+        target["columns"]["period"].setdefault("fiscal", True)
     return content
 
 

@@ -14,7 +14,7 @@ from submissions.marked_yaml import DocumentError
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "contract-language.md"
 DATASET_KEYS = {
-    "format", "files", "issued_on", "unpivot", "exclude", "only", "duplicates", "check_totals", "not_personal", "fiscal_year", "kind",
+    "format", "files", "issued_on", "unpivot", "exclude", "only", "duplicates", "check_totals", "control_totals", "ignored", "revises", "not_personal", "fiscal_year", "kind",
 }  # fmt: skip
 
 
@@ -29,9 +29,12 @@ def entries() -> list[str]:
 @pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry.split("\n")[0][:60])
 def test_an_example_of_the_page_is_read(tmp_path: Path, entry: str) -> None:
     (key, value) = next(iter(yaml.load(entry, Loader=yaml.BaseLoader).items()))
-    more = {"fiscal_year": {"starts": "04-01"}} if "fiscal: true" in entry else {}
+    more = {"fiscal_year": {"starts": "04-01", "named_after": "start"}} if "fiscal: true" in entry else {}
     if key in DATASET_KEYS:
         content = changed(**{key: value}, **more)
+        if key == "revises":
+            content["datasets"][value] = changed()["datasets"]["victims"]
+            content["datasets"]["victims"]["replaces"] = "keys"
         if "xlsx" in entry and key == "format":
             content["datasets"]["victims"]["files"] = [{"pattern": "*.xlsx", "issued_on": "2024-12-31"}]
         if value == "cases":

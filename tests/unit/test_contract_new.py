@@ -204,7 +204,7 @@ def test_wide_by_fiscal_years_with_marks_and_a_decimal_comma(tmp_path: Path) -> 
     dataset = proposed(tmp_path, body)
     assert dataset["unpivot"]["columns"] == "\\d{4}/\\d{2}"
     assert dataset["columns"]["period"] == {"from": "heading", "as": "year", "fiscal": "true"}
-    assert dataset["fiscal_year"] == {"starts": "04-01"}
+    assert dataset["fiscal_year"] == {"starts": "04-01", "named_after": "start"}
     assert dataset["format"]["decimal"] == ","
     assert dataset["columns"]["value"]["thousands"] == "."
     assert dataset["columns"]["value"]["marks"] == {

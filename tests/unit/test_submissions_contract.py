@@ -29,7 +29,7 @@ datasets:
     format: {type: csv, encoding: cp1252, delimiter: ";", decimal: ",", header_rows: [3, 4], fill_labels_right: true}
     files: [{pattern: "victimes_*.csv", issued_on: {file_name: "victimes_(?P<date>\\\\d{8})", date_format: "%Y%m%d"}}]
     unpivot: {columns: "T[1-4] \\\\d{4}/\\\\d{2}", into: {name: quarter, value: count}}
-    fiscal_year: {starts: 04-01}
+    fiscal_year: {starts: 04-01, named_after: start}
     exclude:
       - {column: Province, in: [Total général, NO], reason: "sub-totals of the same table, kept as check"}
     columns:
@@ -87,7 +87,12 @@ def test_every_scalar_stays_text_unless_the_schema_asks_for_a_number(tmp_path: P
         ("partner: qma_police_test", "partner: &x qma_police_test\nlicence: *x", 2, ["alias *x is not allowed"]),
         ("datasets:", "datasets: [", 9, ["not valid YAML"]),
         ("starts: 04-01", "starts: 02-01", 17, ["starts with a quarter"]),
-        ("fiscal_year: {starts: 04-01}\n", "note: none\n", 23, ["'fiscal: true' needs 'fiscal_year"]),
+        (
+            "fiscal_year: {starts: 04-01, named_after: start}\n",
+            "note: none\n",
+            23,
+            ["'fiscal: true' needs 'fiscal_year"],
+        ),
         ("(?P<quarter>\\\\d) (?P<year>", "(?P<quarter>\\\\d) (?P<yaer>", 23, ["group named year", "yaer"]),
         ("(?P<date>", "(?P<day>", 15, ["group named date"]),
         (

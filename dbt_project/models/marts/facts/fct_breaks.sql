@@ -381,6 +381,15 @@ with
 
     declared_keys as (select distinct area_code, measure, break_on, kind from declared),
 
+    -- how many areas report is counted here, on the figures as they stand at as_of: a
+    -- declared count of an older issue stands only where there is nothing to count
+    -- on both sides
+    counted as (
+        select distinct area_code, measure, period_start as break_on
+        from reporters_before
+        where areas_before_count is not null
+    ),
+
     every_break as (
         {% for kind in [
             "law",
@@ -424,5 +433,15 @@ left join
             "declared_keys",
         )
     }}
--- what a person declared with evidence is not repeated by the machine
-where declared_keys.area_code is null or every_break.is_declared
+left join
+    counted
+    on every_break.area_code = counted.area_code
+    and every_break.measure = counted.measure
+    and every_break.break_on = counted.break_on
+where
+    case
+        when every_break.kind = 'coverage' and counted.area_code is not null
+        then not every_break.is_declared
+        -- what a person declared with evidence is not repeated by the machine
+        else declared_keys.area_code is null or every_break.is_declared
+    end
