@@ -198,14 +198,11 @@ def funnel(site: Site) -> Drawing:
             },
         }
     )  # fmt: skip
-    data = pd.DataFrame(
-        {
-            "area_code": [view.codes[i] for i in known], "area_name": [view.names[i] for i in known],
-            "period": view.periods[period], "value": value[known], "expected_count": expected[known], "ratio": ratio,
-            **{name: grid[period][known] for name, grid in sorted(view.limits.items())},
-            "assessment": [palette.STATES[letter]["label"] for letter in letters],
-        }
-    )  # fmt: skip
+    columns = ["area_code", "area_name", "measure", "period", "source", "dataset", "value", "expected_count", "ratio",
+               *sorted(view.limits)]  # fmt: skip
+    table = site.published.table("hotspots")
+    data = table.loc[view.rows[FUNNEL][period][known], columns].reset_index(drop=True)
+    data["assessment"] = [palette.STATES[letter]["label"] for letter in letters]
     layout = {
         "xaxis": axis("Expected count (log scale)", type="log", **_log_ticks(expected[known])),
         "yaxis": axis("Observed ÷ expected (log scale)", type="log", **_log_ticks(np.append(ratio[ratio > 0], 1.0))),

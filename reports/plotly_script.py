@@ -49,6 +49,12 @@ CUTS = (
         r"if\(!document\.getElementById\(\"[0-9a-f]+\"\)\)(?=\{var e=document\.createElement\(\"style\"\);)",
         "if(!1)",
     ),
+    # a style attribute, which the policy refuses, is set as the same style by the browser's own interface
+    (
+        "function le(){this.setAttribute(z,N)}",
+        r"function le\(\)\{this\.setAttribute\(z,N\)\}",
+        'function le(){z==="style"?this.style.cssText=N:this.setAttribute(z,N)}',
+    ),
     # the addresses
     (
         "plotlyServerURL:{",
@@ -62,7 +68,8 @@ CUTS = (
 FORBIDDEN = ("cloud.plotly.com", "cdn.plot.ly", "sendDataToCloud", "sendChartToCloud", "newchart", "uploaded to")
 WINDOW = 3000  # characters around an anchor in which its cut must lie
 NOTICE = (
-    "* Changed for Waymark: what sends a figure to a public cloud and the style sheet of tile maps are cut out.\n*/"
+    "* Changed for Waymark: what sends a figure to a public cloud and the style sheet of tile maps are cut out,\n"
+    "* and styles are set without attributes.\n*/"
 )
 
 

@@ -116,7 +116,7 @@ def test_unknown_areas_are_hatched_and_named_in_the_legend(visit, folder):
 
 
 def test_hover_says_value_rate_interval_source_and_comparability(visit):
-    _, page = open_map(visit)
+    opened, page = open_map(visit)
     page.locator("#map").scroll_into_view_if_needed()
     page.mouse.move(*middle_of(page, "QMC-05"))
     page.wait_for_selector(".hoverlayer .hovertext")
@@ -124,6 +124,9 @@ def test_hover_says_value_rate_interval_source_and_comparability(visit):
     for words in ("Cantria district 5", "persons", "per 100,000", "95 % interval", "q = 0.001", "comparability A"):
         assert words in text
     assert re.search(r"Source: Regional Observatory", text)
+    bold = page.evaluate("getComputedStyle(document.querySelector('.hoverlayer .hovertext tspan tspan')).fontWeight")
+    assert int(bold) >= 600, "the name stands out, though no style attribute is allowed"
+    assert opened.problems == []
 
 
 def test_hostile_names_are_shown_as_text_in_the_hover(visit):
