@@ -213,7 +213,7 @@ def _in_canonical_order(published: Published, name_rank: np.ndarray) -> Publishe
     """
     entries = published.relations.tocoo()
     label = _mix(published.value.view(np.uint64) ^ _mix(published.weight.view(np.uint64)))
-    if np.ptp(published.threshold) > 0 if len(label) else False:
+    if len(label) and np.ptp(published.threshold) > 0:
         label = _mix(label ^ _mix(published.threshold.view(np.uint64)))
     for flag in (published.current, published.shown_before, published.hidden_before, published.revised):
         label = _mix(label ^ flag.astype(np.uint64))
