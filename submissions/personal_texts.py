@@ -25,7 +25,7 @@ _POINT = re.compile(
 )
 _COORDINATE = re.compile(r"[-+]?(?:1[0-7]\d|\d{1,2})[.,]\d{4,}")
 DAY = re.compile(r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)\d{2})(?:[ T].*)?")
-FIRST_OF_MONTH = re.compile(r"(?:\d{4}[-/.]\d{1,2}[-/.]0?1|0?1[-/.]\d{1,2}[-/.]\d{4}).*")
+FIRST_OF_MONTH = re.compile(r"(?:\d{4}[-/.]\d{1,2}[-/.]0?1(?!\d)|0?1[-/.]\d{1,2}[-/.]\d{4}).*")
 DOCUMENT = re.compile(r"[A-Z]{1,3}[ -]?\d{6,9}[A-Z]?|[CFGHJKLMNPRTVWXYZ][0-9CFGHJKLMNPRTVWXYZ]{8}\d?")
 
 # periods, days, ranges and grouped numbers have the digits of a telephone and are none
