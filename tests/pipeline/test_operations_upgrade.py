@@ -17,7 +17,8 @@ import pytest
 import small_home
 from command_under_test import release, waymark
 
-from orchestration import doctor
+from orchestration import adoption, doctor
+from submissions import publications, published_cells
 from submissions.errors import WaymarkError
 from submissions.home import SCHEMA_VERSION, Home
 from submissions.ledger import Ledger, state
@@ -105,3 +106,55 @@ def test_a_home_may_be_moved(old: Path) -> None:
     moved = old.with_name("elsewhere")
     os.rename(old, moved)
     assert {each.about for each in doctor.examine(moved, deep=True) if each.gravity == doctor.BROKEN} == set()
+
+
+def old_release(home: Path, audience: str, name: str, figures: dict[str, int | None]) -> Path:
+    """A release as version 0.1 left it: area -> value, None where it is hidden. Only what is read of it."""
+    folder = home / "releases" / audience / name
+    (folder / "tables").mkdir(parents=True)
+    provenance = {"as_of": "2024-12-31", "ledger_position": 4, "inputs": []}
+    (folder / "manifest.json").write_text(json.dumps({"provenance": provenance, "release_id": name}), encoding="utf-8")
+    with duckdb.connect() as connection:
+        text = ", ".join(
+            f"'{value}' as {name}"
+            for name, value in (dict.fromkeys(published_cells.CELL, "_T") | COMMON).items()
+            if name not in ("area_code", "period_start")
+        )
+        connection.execute(
+            f"create table seen as select {text}, date '2023-01-01' as period_start, area_code, value::decimal(20, 4) as value, "
+            "value::decimal(20, 4) as lower, value::decimal(20, 4) as upper, case when value is null then 'suppressed' end as "
+            "missing_reason, date '2024-01-15' as issued_on, 'published' as derivation "
+            "from (select unnest($1) as area_code, unnest($2::integer[]) as value)",
+            [list(figures), list(figures.values())],
+        )
+        connection.execute(f"copy seen to '{folder / 'tables' / 'observations.parquet'}' (format parquet)")
+    return folder
+
+
+COMMON = {
+    "source": small_home.PARTNER,
+    "dataset": "victims",
+    "measure": "victims_detected",
+    "unit": "persons",
+    "period": "2023",
+}
+
+
+def test_public_releases_of_an_old_home_are_inputs_of_the_next(old: Path) -> None:
+    """What it shows is known from its tables, what it hides from the restricted release beside it; the rest stays hidden."""
+    old_release(old, "public", "2024-12-31-aaaaaaaaaaaa", {"QMA": 60, "QMB": None, "QMC": None})
+    old_release(old, "restricted", "2024-12-31-bbbbbbbbbbbb", {"QMA": 60, "QMB": 5})
+    home = Home.open(old)
+    before = publications.data_position(Ledger.of(home).entries())
+    assert adoption.adopt(home, "public") == ["2024-12-31-aaaaaaaaaaaa"]
+    assert adoption.adopt(home, "public") == [], "a second time there is nothing to take"
+    known = publications.record_of(home, "public")
+    assert [(each.release_id, each.built_at) for each in known.out()] == [("2024-12-31-aaaaaaaaaaaa", 4)]
+    kept = published_cells.earlier(home, "public", [1]).set_index("area_code")
+    assert kept["suppressed"].to_dict() == {
+        "QMA": published_cells.SHOWN,
+        "QMB": published_cells.HIDDEN,
+        "QMC": published_cells.ALWAYS,
+    }
+    assert kept["value"].fillna(-1).astype(int).to_dict() == {"QMA": 60, "QMB": 5, "QMC": -1}
+    assert publications.data_position(Ledger.of(home).entries()) == before, "nothing is new for a build"

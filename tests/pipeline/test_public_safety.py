@@ -339,6 +339,28 @@ def test_partners_who_open_no_figure_to_the_public_have_none_there(
     assert everyone - set(read["observations"]["source"]) == set(truth["restricted_partners"])
 
 
+def test_no_file_of_a_public_release_names_a_partner_whose_figures_are_not_in_it(
+    demonstration_home, public: Path
+) -> None:
+    truth = json.loads((demonstration_home.path / "planted_truth.json").read_text(encoding="utf-8"))
+    assert truth["restricted_partners"]
+    for path in sorted(public.rglob("*")):
+        if path.suffix == ".parquet":
+            columns = duckdb.sql(f"describe select * from '{path}'").fetchall()
+            texts = [
+                str(value)
+                for column, kind, *_ in columns
+                if kind == "VARCHAR"
+                for (value,) in duckdb.sql(f"select distinct \"{column}\" from '{path}'").fetchall()
+            ]
+        elif path.is_file():
+            texts = [path.read_bytes().decode("utf-8", errors="replace")]
+        else:
+            continue
+        for partner in truth["restricted_partners"]:
+            assert not [text for text in texts if partner in text], path.name
+
+
 # ---- the attack
 
 
