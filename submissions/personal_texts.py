@@ -213,13 +213,15 @@ def _known_names() -> tuple[frozenset[str], frozenset[str]]:
 
 # --- showing ---------------------------------------------------------------------------------------------------------
 
+# what stands for a missing figure or label says nothing of a person
+MARKS = frozenset(("?", "??", "*", "**", "#", "=", "..", "…"))
 _SHOWABLE = re.compile(r"[\w \u00a0\ufffd.,:;()/&%+<>≥≤'\u2019\u2013\u2014-]*")
 
 
 def shown(text: str, in_places: bool = False) -> str:
     """A partner's label as receipts, messages and logs have it: as sent where it is a code, a place or a category; else its
     first character, its length and of what it is made."""
-    if is_showable(text, in_places):
+    if text in MARKS or is_showable(text, in_places):
         return text
     return masked(text)
 

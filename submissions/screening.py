@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MINIMUM_ROWS_NEAR_UNIQUE = 20
 NEAR_UNIQUE_SHARE = 0.9
+NEAR_UNIQUE = "almost every row has its own text"
 MINIMUM_ROWS_PATTERN = 5
 LONG_TEXT_WORDS = 8
 # a name stands once or twice where a category stands again and again
@@ -116,8 +117,10 @@ def screen(
         name = reading.header[position]
         reason = _reason(name, profile, position, roles, finest) if profile.filled else None
         reason = reason or personal_texts.contact(name)
-        if reason is None:
-            reason, of_column = _of_texts(profile, position, roles)
+        if reason in (None, NEAR_UNIQUE):
+            # what its texts are says more than that each row has its own
+            of_texts, of_column = _of_texts(profile, position, roles)
+            reason = of_texts or reason
             suspects |= of_column
         if reason:
             findings.append(Finding(position, shown_header(name) or f"column {position + 1}", reason))
@@ -246,7 +249,7 @@ def _reason(name: str, profile: _Profile, position: int, roles: Roles, finest: i
     is_number = profile.numbers > NEAR_UNIQUE_SHARE * filled and not roles.is_cases
     is_near_unique = filled > MINIMUM_ROWS_NEAR_UNIQUE and share > NEAR_UNIQUE_SHARE
     if is_near_unique and tells_apart and not is_number and not is_period:
-        return "almost every row has its own text"
+        return NEAR_UNIQUE
     return None
 
 

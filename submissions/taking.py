@@ -7,7 +7,6 @@ the order in which they came, and only then do lake, receipts and ledger learn o
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections import deque
@@ -35,11 +34,10 @@ from submissions.examination import (
 from submissions.faults import FAULT_REPORT, INTERNAL, code_digest, home_failed, problem_of_fault, report_of
 from submissions.home import Home, sync_folder, write_whole
 from submissions.ledger import Entry, Ledger, State, state
-from submissions.personal_texts import shown
 from submissions.problems import Problem, Refusal
 from submissions.receipt import Receipt
-from submissions.screening import shown_header
 from submissions.vintages import lake_file
+from submissions.writing import write_part, write_receipt
 
 if TYPE_CHECKING:
     import duckdb
@@ -278,7 +276,7 @@ def _take(books: Books, read: Read) -> Receipt:
             assert read.connection is not None
             assert read.examined is not None
             for part in found.taken:
-                _write_part(read.connection, books.home, read.examined, part)
+                write_part(read.connection, books.home, read.examined, part)
         except Exception as error:
             for part in found.taken:
                 _remove_unentered(books, part)
@@ -323,81 +321,6 @@ def land(home: Home, path: Path) -> tuple[str, Path]:
     temporary.replace(landed)
     sync_folder(home.landing)
     return digest.hexdigest(), landed
-
-
-def _write_part(connection: duckdb.DuckDBPyConnection, home: Home, examined: Examined, part: Receipt) -> None:
-    from submissions.checking import KEY, VALUES
-
-    assert part.submission_id is not None
-    columns = ", ".join(("submission_id", "partner_id", "dataset", *KEY, *VALUES, "source_row_count"))
-    order = ", ".join((*KEY, *VALUES))
-    write_parquet(
-        connection,
-        f"""
-        SELECT {columns} FROM (
-            SELECT '{part.submission_id}' AS submission_id, '{part.partner}' AS partner_id,
-                   '{part.dataset}' AS dataset, *
-            FROM observations WHERE issue = DATE '{part.issued_on}'
-        ) ORDER BY {order}
-        """,
-        lake_file(home, part.partner, part.submission_id),
-    )
-    folder = home.quarantine / part.submission_id
-    if part.rows_quarantined:
-        # only the columns that the contract reads: what else the partner wrote stays in the sealed landing folder
-        positions = sorted({*examined.found.positions.values(), *(index for index, _ in examined.found.unpivoted)})
-        cells = ", ".join(f"c{position}" for position in positions)
-        quarantined = f"""
-            SELECT line, codes, [{cells}] AS cells FROM source JOIN fates USING (row_id, line)
-            WHERE len(codes) > 0 AND issue = DATE '{part.issued_on}'
-            """
-        _make_masks(connection, quarantined)
-        write_parquet(
-            connection,
-            f"""
-            WITH masks AS (SELECT map(list(text), list(mask)) AS by_text FROM masked_texts)
-            SELECT line, codes, list_transform(cells, cell -> coalesce(by_text[cell], cell)) AS cells
-            FROM ({quarantined}), masks ORDER BY line
-            """,
-            folder / "rows.parquet",
-        )
-        header = [shown_header(examined.reading.header[position]) for position in positions]
-        write_whole(folder / "header.json", json.dumps(header, ensure_ascii=False).encode())
-    _write_receipt(home, folder, part)
-
-
-def _make_masks(connection: duckdb.DuckDBPyConnection, quarantined: str) -> None:
-    """`masked_texts`: what stands in quarantine for cells that are not clearly codes, numbers or categories.
-
-    The line leads to the cell in the sealed file; a name in the wrong column is not copied out of it.
-    """
-    from submissions.layout import insert_rows
-
-    texts = connection.execute(f"SELECT DISTINCT unnest(cells) FROM ({quarantined})").fetchall()
-    masked = [(text, mask) for (text,) in texts if text and (mask := shown(text)) != text]
-    connection.execute("CREATE OR REPLACE TEMP TABLE masked_texts (text VARCHAR, mask VARCHAR)")
-    insert_rows(connection, "masked_texts", masked)
-
-
-def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, file: Path) -> None:
-    """Writes the rows of a query, whole or not at all; equal rows in an order give equal bytes."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.part")
-    target = str(temporary).replace("'", "''")
-    connection.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
-    with temporary.open("rb") as stream:
-        os.fsync(stream.fileno())
-    temporary.replace(file)
-    sync_folder(file.parent)
-
-
-def _write_receipt(home: Home, folder: Path, receipt: Receipt) -> None:
-    from submissions import receipt_page
-
-    page = receipt_page.page(receipt, is_invented=home.kind == "demonstration")
-    write_whole(folder / "receipt.html", page.encode())
-    write_whole(folder / "receipt.json", receipt.as_json().encode())
-    write_whole(folder / "receipt.txt", receipt.as_text().encode())
 
 
 def _entry(sent: Sent, part: Receipt, issues: int, superseded: Sequence[str]) -> Entry:
@@ -451,7 +374,7 @@ def refused(sent: Sent, problems: Sequence[Problem], rows: int = 0) -> Receipt:
 def _enter_refusal(books: Books, sent: Sent, receipt: Receipt, fault: str) -> Receipt:
     assert receipt.submission_id is not None
     folder = books.home.quarantine / receipt.submission_id
-    _write_receipt(books.home, folder, receipt)
+    write_receipt(books.home, folder, receipt)
     if fault:
         write_whole(folder / FAULT_REPORT, fault.encode())
     entry: Entry = {

@@ -92,6 +92,15 @@ def test_suffixes_are_statuses_or_nothing(tmp_path: Path) -> None:
     assert "'x'" in next(problem.detail for problem in found.checked.problems if problem.code == "R-suffix")
 
 
+def test_a_decimal_mark_that_always_parts_three_digits_is_named(tmp_path: Path) -> None:
+    """1.234 may be one and a bit, or a thousand: the figure stands as declared, and the receipt asks."""
+    body = "area,year,sex,count\n" + "".join(
+        f"{area},2022,all,{value}\n" for area, value in zip("ABC", ("1.234", "2.500", "17.350"), strict=True)
+    )
+    assert made(tmp_path, body, {}, **EURO).codes["W-decimal"] == ()
+    assert "W-decimal" not in made(tmp_path / "other", body.replace("17.350", "17.35"), {}, **EURO).codes
+
+
 TOTALS = "area,year,quarter,sex,count\n" + "".join(
     f"{area},2022,{quarter},{sex},{count}\n"
     for area, sex, counts in (

@@ -417,6 +417,14 @@ FILES: dict[str, tuple[dict, str | bytes]] = {
     ),
 }
 ELSEWHERE = {
+    "F-multiplier": "test_contract_wrong_declarations",
+    "R-multiplier": "test_contract_wrong_declarations",
+    "F-fiscal": "test_contract_units_and_totals",
+    "R-suffix": "test_contract_wrong_declarations",
+    "W-total-alone": "test_contract_wrong_declarations",
+    "W-total-undeclared": "test_contract_wrong_declarations",
+    "W-offence-undefined": "test_contract_units_and_totals",
+    "W-decimal": "test_contract_units_and_totals",
     "F-sheet": "test_submissions_reading",
     "F-period-names": "test_columns_that_are_no_periods_are_named",
     "R-json": "test_submissions_json_lines",

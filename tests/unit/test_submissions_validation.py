@@ -170,10 +170,12 @@ def test_reading_ahead_changes_nothing_in_the_books(
     assert outcomes[4] == "already_held"
 
 
-def test_what_came_before_a_fault_of_the_program_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_the_program_over_one_file_leaves_the_others_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(expectations, "begin", lambda *arguments: lambda: (("stands in for the suite", True),))
     write_contract(tmp_path / "contracts", changed())
-    for name in ("victims_1.csv", "victims_2.csv"):
+    for name in ("victims_1.csv", "victims_2.csv", "victims_3.csv"):
         write_file(tmp_path / "inbox", ROWS + f"QMC,2022,all,{name[8]}\n", name=name)
     examine = taking.examine
 
@@ -184,9 +186,11 @@ def test_what_came_before_a_fault_of_the_program_stands(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(taking, "examine", broken)
     home = Home.open(tmp_path / "home", "real", create=True)
-    with pytest.raises(RuntimeError, match="a fault"):
-        receiving.receive(home, tmp_path / "inbox", [tmp_path / "contracts"])
-    assert [entry["kind"] for entry in Ledger.of(home).entries()] == ["contract", "submission"]
+    received = receiving.receive(home, tmp_path / "inbox", [tmp_path / "contracts"])
+    assert [receipt.outcome for receipt in received.receipts] == ["accepted", "refused", "accepted"]
+    assert [problem.code for problem in received.receipts[1].problems] == ["F-internal"]
+    kinds = [entry["kind"] for entry in Ledger.of(home).entries()]
+    assert kinds == ["contract", "submission", "refusal", "submission"]
 
 
 def test_the_process_that_receives_loads_no_great_expectations(tmp_path: Path) -> None:
