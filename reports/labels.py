@@ -119,6 +119,7 @@ LABELS: dict[str, dict[str, str]] = {
         "sum_of_reporting": "sum of those reporting",
         "balanced_panel": "same areas in every period",
         "chain_linked": "chain-linked index",
+        "residual": "the rest of the total",
     },
     "missing_reason": {
         "not_reported": "not reported",

@@ -96,6 +96,7 @@ VERDICT_LABELS: dict[str, dict[str, str]] = {
         "figures": "figures of the field",
         "denominators": "denominators of rates",
         "other_offences": "other offences",
+        "corrections": "corrections of another dataset",
     },
     "selection": {
         "selected": "shown for the area",
