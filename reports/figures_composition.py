@@ -133,7 +133,14 @@ def _split(site: Site, split: str, wanted: dict[str, Any] | None = None) -> list
     held = table[(table["split"] == split) & (table["container"] == "") & ~table["is_overlapping"]]
     for name, value in (wanted or {}).items():
         held = held[held[name] == value]
-    rows = held[held["total_value"].notna()].to_dict("records")
+    held = held[held["total_value"].notna()]
+    if len(held):
+        # the first measure at its widest level comes first anyway: the rest need not be looked at row by row
+        held = held[held["measure"] == min(set(held["measure"]), key=measure_rank)]
+        known = held[held["value"].notna()]
+        levels = set((known if len(known) else held)["area_level"])
+        held = held[held["area_level"] == min(levels, key=lambda level: (site.book.level_rank(level), level))]
+    rows = held.to_dict("records")
     counts = Counter(tuple(row[name] for name in PLACE) for row in rows if not is_missing(row["value"]))
     chosen = {tuple(row[name] for name in PLACE) for row in rows if row["is_selected"]}
     if not counts:

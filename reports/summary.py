@@ -24,8 +24,12 @@ class Summary:
 
     def __post_init__(self) -> None:
         table = self.published.table("summary")
-        for row in table.to_dict("records") if len(table) else []:
-            self._rows[row["statistic"], *(row[name] for name in KEY)] = row
+        if table.empty:
+            return
+        names = ("statistic", *KEY, "value", "lower", "upper", "denominator", "at")
+        for values in zip(*(table[name].tolist() for name in names), strict=True):
+            row = dict(zip(names, values, strict=True))
+            self._rows[values[: len(KEY) + 1]] = row
             self._of.setdefault(row["statistic"], []).append(row)
 
     def row(self, statistic: str, **key: str) -> dict[str, Any] | None:

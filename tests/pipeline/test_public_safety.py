@@ -72,7 +72,7 @@ OTHERS = {
     "top_contributor_2_share", "areas_rose_count", "areas_fell_count", "areas_no_clear_change_count",
     "areas_not_assessed_count",
     "emerging_q_bh", "limit_upper", "score", "baseline_count", "completeness_share", "reporting_completeness_share",
-    "vintages_count", "periods_expected_count", "days_late", "unmapped_count", "gap_lower", "gap_upper", "period", "year",
+    "vintages_count", "periods_expected_count", "days_late", "unmapped_count", "gap_lower", "gap_upper", "period", "period_first", "period_last", "year",
 }  # fmt: skip
 # headings of pages' table columns whose numbers are no counts of people
 OTHER_HEADINGS = {
