@@ -174,7 +174,9 @@ def lake(as_of: str = "2025-12-31") -> dict[str, list[dict[str, object]]]:
         ("exploitation", "work", "LAB"),
     ]
     return {
-        "build_parameters": [{"as_of": as_of, "ledger_position": 5, "home_kind": "demonstration"}],
+        "build_parameters": [
+            {"as_of": as_of, "ledger_position": 5, "home_kind": "demonstration", "audience": "restricted"}
+        ],
         "submissions": [
             submission(POLICE, "tables", 1, "2023-06-30"),
             submission(POLICE, "tables", 2, "2024-06-30"),

@@ -23,7 +23,9 @@ def lake(as_of: str, sheet: list[dict], later: list[dict] = ()) -> dict[str, lis
         *later,
     ]
     return {
-        "build_parameters": [{"as_of": as_of, "ledger_position": 3, "home_kind": "demonstration"}],
+        "build_parameters": [
+            {"as_of": as_of, "ledger_position": 3, "home_kind": "demonstration", "audience": "restricted"}
+        ],
         "areas": [{"area_code": "QMA", "area_name": "Invented"}],
         "submissions": [{"partner_id": PARTNER, "replaces": "whole_dataset", **each} for each in submissions],
         "datasets": [

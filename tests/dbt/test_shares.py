@@ -25,7 +25,9 @@ def built(build: Build) -> Build:
     hidden = {"obs_status": "Q", "conf_status": "N", "missing_reason": "withheld"}
     build.run(
         {
-            "build_parameters": [{"as_of": "2023-12-31", "ledger_position": 1, "home_kind": "demonstration"}],
+            "build_parameters": [
+                {"as_of": "2023-12-31", "ledger_position": 1, "home_kind": "demonstration", "audience": "restricted"}
+            ],
             "areas": [{"area_code": code, "area_name": code} for code in ("QMA", "QMB", "QMC")],
             "submissions": [
                 {

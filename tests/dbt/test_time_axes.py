@@ -127,7 +127,9 @@ class Warehouse:
     def states(self, submissions: list[Submission], as_of: datetime.date) -> tuple[set, set]:
         """Rows of the vintages `current` and `previous`."""
         lake = {
-            "build_parameters": [{"as_of": as_of, "ledger_position": 99, "home_kind": "demonstration"}],
+            "build_parameters": [
+                {"as_of": as_of, "ledger_position": 99, "home_kind": "demonstration", "audience": "restricted"}
+            ],
             "submissions": [
                 {
                     "submission_id": f"s{s.position:016x}",

@@ -269,6 +269,10 @@ def test_same_input_same_tables(build: Build) -> None:
 
 
 def test_an_empty_lake_builds(build: Build) -> None:
-    empty = {"build_parameters": [{"as_of": "2025-12-31", "ledger_position": 0, "home_kind": "demonstration"}]}
+    empty = {
+        "build_parameters": [
+            {"as_of": "2025-12-31", "ledger_position": 0, "home_kind": "demonstration", "audience": "restricted"}
+        ]
+    }
     build.run(empty, with_checks=True)
     assert build.rows("select count(*) from pub_observations") == [(0,)]

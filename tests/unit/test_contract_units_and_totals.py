@@ -18,8 +18,6 @@ from submissions.period_names import folded_period
 from submissions.periods import looks_fiscal, parse
 from submissions.said_words import fiscal_said, multiplier_said
 
-EURO = {"counting_unit": "EUR", "measure": {"constant": "assets_frozen"}}
-
 
 def made(tmp_path: Path, body: str, value: dict[str, Any] | None = None, **dataset: Any):
     """The test table under a changed contract: `value` is merged into the rule of the value."""
@@ -97,8 +95,22 @@ def test_a_decimal_mark_that_always_parts_three_digits_is_named(tmp_path: Path) 
     body = "area,year,sex,count\n" + "".join(
         f"{area},2022,all,{value}\n" for area, value in zip("ABC", ("1.234", "2.500", "17.350"), strict=True)
     )
-    assert made(tmp_path, body, {}, **EURO).codes["W-decimal"] == ()
-    assert "W-decimal" not in made(tmp_path / "other", body.replace("17.350", "17.35"), {}, **EURO).codes
+    assert (
+        made(tmp_path, body, {}, counting_unit="EUR", columns={"measure": {"constant": "assets_frozen"}}).codes[
+            "W-decimal"
+        ]
+        == ()
+    )
+    assert (
+        "W-decimal"
+        not in made(
+            tmp_path / "other",
+            body.replace("17.350", "17.35"),
+            {},
+            counting_unit="EUR",
+            columns={"measure": {"constant": "assets_frozen"}},
+        ).codes
+    )
 
 
 TOTALS = "area,year,quarter,sex,count\n" + "".join(

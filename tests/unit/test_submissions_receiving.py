@@ -597,7 +597,7 @@ class Unforeseen(Exception):
     """What nobody thought of; its message quotes a cell."""
 
 
-@pytest.mark.parametrize("place", ["examine", "receipt_of", "_write_part"])
+@pytest.mark.parametrize("place", ["examine", "receipt_of", "write_part"])
 def test_an_unforeseen_fault_is_one_files_fault_and_is_tried_again_by_another_version(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -611,7 +611,7 @@ def test_an_unforeseen_fault_is_one_files_fault_and_is_tried_again_by_another_ve
     def fails_first(*arguments: object, **keywords: object) -> object:
         calls.append(1)
         if len(calls) == 1:
-            if place == "_write_part":
+            if place == "write_part":
                 original(*arguments, **keywords)
             raise Unforeseen("the cell says unspeakable")
         return original(*arguments, **keywords)
@@ -643,7 +643,7 @@ def test_a_full_disk_is_no_files_fault(home: Home, tmp_path: Path, monkeypatch: 
 
     write_contract(tmp_path / "contracts")
     write_file(tmp_path / "inbox")
-    monkeypatch.setattr(taking, "_write_part", is_full)
+    monkeypatch.setattr(taking, "write_part", is_full)
     with pytest.raises(WaymarkError, match="the home cannot be written: No space left"):
         receive(home, tmp_path)
     assert not [entry for entry in Ledger.of(home).entries() if entry["kind"] == "refusal"]

@@ -164,7 +164,7 @@ def _spans(series: pd.DataFrame) -> pd.DataFrame:
         ],
         axis=1,
     )
-    starts = [pd.to_datetime(known["series_id"].map(out[f"start_{end}"])) for end in ("first", "last")]
+    starts = [out[f"start_{end}"].reindex(known["series_id"]).set_axis(known.index) for end in ("first", "last")]
     within = known[known["start"].between(*starts)]
     per_year = (
         series.drop_duplicates("series_id").set_index("series_id")["frequency"].map(PERIODS_A_YEAR).reindex(out.index)
