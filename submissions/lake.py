@@ -35,6 +35,8 @@ TABLES: dict[str, dict[str, str]] = {
         "as_of": "DATE",
         "ledger_position": "INTEGER",
         "home_kind": "VARCHAR",
+        # empty until a build narrows to what one audience may see
+        "audience": "VARCHAR",
     },
     "submissions": {
         "submission_id": "VARCHAR",
@@ -150,7 +152,7 @@ def load(
     for table, columns in TABLES.items():
         connection.execute(f"CREATE TABLE lake.{table} ({_definition(columns)})")
     contracts = _contracts(home, known)
-    connection.execute("INSERT INTO lake.build_parameters VALUES (?, ?, ?)", [as_of, position, home.kind])
+    connection.execute("INSERT INTO lake.build_parameters VALUES (?, ?, ?, NULL)", [as_of, position, home.kind])
     _insert(connection, "submissions", _submission_rows(known))
     _load_observations(connection, home, known)
     _insert(connection, "datasets", [row for contract in contracts for row in _dataset_rows(contract)])

@@ -39,9 +39,16 @@
                     '{{ "_Z" if column == "exploitation" else "_T" }}' as {{ column }},
                 {% endif %}
             {% endfor %}
-            cast({{ value }} as decimal(20, 4)) as value,
-            cast({{ lower or value }} as decimal(20, 4)) as lower,
-            cast({{ upper or value }} as decimal(20, 4)) as upper,
+            {% for column, given in [
+                ("value", value),
+                ("lower", lower or value),
+                ("upper", upper or value),
+            ] %}
+                -- without any row there is nothing to count, and that is 0
+                {% if grain or lower %} cast({{ given }} as decimal(20, 4))
+                {% else %} cast(coalesce({{ given }}, 0) as decimal(20, 4))
+                {% endif %} as {{ column }},
+            {% endfor %}
             cast({{ denominator }} as decimal(20, 4)) as denominator
         from {{ relation }}
         where {{ where }}

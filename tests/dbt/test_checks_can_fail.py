@@ -74,6 +74,17 @@ BREAKING = {
         "update fct_series set value = 2 * value, lower = 2 * lower, upper = 2 * upper "
         "where derivation = 'sum_of_reporting' and area_code = 'WLD'",
     ),
+    "one_headline": (
+        "one_headline_pub_verdicts_",
+        "insert into pub_verdicts by name "
+        "select 'WLD' as area_code, 'victims_detected' as measure, true as is_headline from range(2)",
+    ),
+    # the word says that it rose, the ratio that it fell
+    "verdict_agrees": (
+        "verdict_agrees_pub_verdicts_",
+        "insert into pub_verdicts by name "
+        "select 'rose' as change_word, 0.9::double as change_ratio_a_year, 'trend_test' as reasons",
+    ),
     "hidden_stays_hidden": (
         "hidden_stays_hidden_pub_observations_",
         "update pub_observations set missing_reason = 'suppressed' where value is not null and period = '2020'",

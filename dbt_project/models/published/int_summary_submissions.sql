@@ -7,7 +7,7 @@ with
     sent as (
         select submissions.*, parameters.audience
         from {{ ref("stg_lake__submissions") }} as submissions
-        cross join {{ source("lake", "build_parameters") }} as parameters
+        cross join {{ ref("stg_lake__build_parameters") }} as parameters
         where submissions.issued_on <= parameters.as_of
     )
 

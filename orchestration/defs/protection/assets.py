@@ -54,7 +54,6 @@ def cells(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Materia
         progress.current().step("protection", f"protection for {audience}") as step,
         duckdb.connect(str(build.database)) as connection,
     ):
-        connection.execute("alter table lake.build_parameters add column if not exists audience varchar")
         connection.execute("update lake.build_parameters set audience = ?", [audience])
         # the previous vintage is protected too: a revision is shown with both of its figures or not at all
         frame = connection.execute(
