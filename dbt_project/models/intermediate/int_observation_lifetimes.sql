@@ -110,7 +110,10 @@ with
             min(case when replaces = 'keys' then submission_rank end) over (
                 partition by partner_id, acts_on, {{ columns_of(key) }}
                 order by submission_rank {{ later }}
-            ) as covered_rank
+            ) as covered_rank,
+            max(case when replaces = 'keys' then submission_rank end) over (
+                partition by partner_id, acts_on, {{ columns_of(key) }}
+            ) as last_rank
         from key_scopes
 
         union all
@@ -125,7 +128,12 @@ with
             ) over (
                 partition by revised.partner_id, revised.acts_on, revised.key_in_codes
                 order by revised.submission_rank {{ later }}
-            ) as covered_rank
+            ) as covered_rank,
+            max(
+                case when submissions.replaces = 'keys' then revised.submission_rank end
+            ) over (
+                partition by revised.partner_id, revised.acts_on, revised.key_in_codes
+            ) as last_rank
         from revised
         inner join
             submissions
@@ -143,11 +151,14 @@ with
                 coalesce(areas.covered_rank, 2147483647),
                 coalesce(keys.covered_rank, 2147483647)
             ) as covered_rank,
-            -- the last submission that covers or brings any row of this period and area
+            -- the last submission that covers or brings any row of this period and
+            -- area; a
+            -- correction may name the area by another label
             greatest(
                 coalesce(whole_datasets.last_rank, 0),
                 coalesce(periods.last_rank, 0),
-                areas.last_rank
+                areas.last_rank,
+                coalesce(keys.last_rank, 0)
             ) as last_touched_rank
         from observations
         inner join
