@@ -215,7 +215,7 @@ def _known_names() -> tuple[frozenset[str], frozenset[str]]:
 
 # what stands for a missing figure or label says nothing of a person
 MARKS = frozenset(("?", "??", "*", "**", "#", "=", "..", "…"))
-_SHOWABLE = re.compile(r"[\w \u00a0\ufffd.,:;()/&%+<>≥≤'\u2019\u2013\u2014-]*")
+_SHOWABLE = re.compile(r"[\w \u00a0\ufffd.,:()/&%+<>≥≤'\u2019\u2013\u2014-]*")
 
 
 def shown(text: str, in_places: bool = False) -> str:

@@ -316,14 +316,16 @@ def _previous(
     same = earlier[[*DIMS, "value"]].merge(table[[*DIMS, "value"]], on=DIMS, how="left", suffixes=("", "_now"))
     moved = set(block[: len(earlier)][(same["value"] != same["value_now"]).to_numpy()])
     taken, of_out = (np.isin(part, list(moved)) for part in (block[: len(both)], block[len(both) :]))
-    both, out = both[taken].reset_index(drop=True), out[of_out].reset_index(drop=True)
-    lines = lines_between(both, trees, both["k"])
-    both = with_fitting_stand_ins(both, DIMS, trees, lines)
-    done = _step(both, trees, lines, found, out, np.zeros(len(both), dtype=bool), may_hold=False)
-    own = np.flatnonzero(taken[: len(earlier)])
     shown = pd.DataFrame({"hidden": True, "held": False, "held_issued_on": pd.NaT, "record_value": earlier["value"]})
-    shown.loc[own, "hidden"] = done.shown["hidden"].to_numpy()[: len(own)]
-    shown.loc[own, "record_value"] = done.shown["record_value"].to_numpy()[: len(own)]
+    done = _Step(step.protected.iloc[:0], shown.iloc[:0], True, 0)
+    if taken.any():
+        both, out = both[taken].reset_index(drop=True), out[of_out].reset_index(drop=True)
+        lines = lines_between(both, trees, both["k"])
+        both = with_fitting_stand_ins(both, DIMS, trees, lines)
+        done = _step(both, trees, lines, found, out, np.zeros(len(both), dtype=bool), may_hold=False)
+        own = np.flatnonzero(taken[: len(earlier)])
+        shown.loc[own, "hidden"] = done.shown["hidden"].to_numpy()[: len(own)]
+        shown.loc[own, "record_value"] = done.shown["record_value"].to_numpy()[: len(own)]
     # the table of changes shows a previous figure beside a current one, or beside none where it is gone
     place = pd.Series(np.arange(len(now)), index=now["cell_id"])
     beside = before["cell_id"].map(pairs.set_index("previous_cell_id")["cell_id"])
