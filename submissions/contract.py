@@ -62,8 +62,9 @@ __all__ = [
 REPOSITORY_CONTRACTS = Path(__file__).resolve().parent.parent / "contracts"
 
 
-def find(roots: Iterable[Path]) -> dict[str, Contract | DocumentError]:
-    """All contracts under the roots by partner id; an earlier root wins. A broken contract stands as its error."""
+def find(roots: Iterable[Path], only: str | None = None) -> dict[str, Contract | DocumentError]:
+    """All contracts under the roots by partner id, or the one of `only`; an earlier root wins. A broken contract stands as
+    its error."""
     found: dict[str, Contract | DocumentError] = {}
     roots = list(roots)
     maps = declared_maps(roots)
@@ -71,7 +72,7 @@ def find(roots: Iterable[Path]) -> dict[str, Contract | DocumentError]:
         folder = root / "partners" if (root / "partners").is_dir() else root
         for file in sorted(folder.glob("*/contract.yml")):
             partner = file.parent.name
-            if partner in found:
+            if partner in found or only not in (None, partner):
                 continue
             try:
                 contract = load(file)

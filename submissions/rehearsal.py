@@ -24,7 +24,8 @@ def check_file(
 ) -> Receipt:
     """`submissions.check`: the same reading, rules and expectations as on receipt, nothing written."""
     home = Home.open(home) if isinstance(home, Path | str) else home
-    contract = contracts_module.find(contracts_module.roots(contracts, home.path if home else None)).get(partner)
+    roots = contracts_module.roots(contracts, home.path if home else None)
+    contract = contracts_module.find(roots, partner).get(partner)
     if contract is None:
         raise WaymarkError(f"there is no contract for the partner {partner}", hint="Give its folder with --contracts.")
     if isinstance(contract, DocumentError):

@@ -297,7 +297,7 @@ def test_verify_finds_a_changed_a_missing_and_an_added_file(demonstration_home, 
     (folder / "extra.html").write_text("x")
     run = waymark("release", "verify", "latest", "--home", home, "--audience", "restricted")
     assert run.code == 2
-    for name in ("changed: tables/series.csv", "missing: trends.html", "not in the manifest: extra.html"):
+    for name in ("tables/series.csv: changed", "trends.html: missing", "extra.html: not in the manifest"):
         assert name in run.err
 
 
