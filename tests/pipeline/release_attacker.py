@@ -78,11 +78,7 @@ def figures(read: dict[str, pd.DataFrame]) -> pd.DataFrame:
     observed = read["observations"]
     observed = observed[~observed["is_overlapping"].fillna(False).astype(bool)].assign(vintage="now")
     changes = read["changes"]
-    changed = changes.assign(
-        reporter=TOTAL, offence=TOTAL, detail=TOTAL, detail_kind="_Z", counterpart_area=TOTAL, counterpart_role="_Z"
-    )
-    roles = observed.drop_duplicates(["source", "measure", "area_code"]).set_index(["source", "measure", "area_code"])
-    changed = changed.join(roles["area_role"], on=["source", "measure", "area_code"]).dropna(subset=["area_role"])
+    changed = changes.assign(detail=TOTAL, detail_kind="_Z", counterpart_area=TOTAL, counterpart_role="_Z")
     now = changed.assign(vintage="now")
     before = changed.assign(vintage="before", value=changed["previous_value"])
     selected = read["series"].query("derivation in ['published', 'sum_of_parts']").assign(vintage="now")

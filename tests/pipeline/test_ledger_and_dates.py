@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from command_under_test import DEMONSTRATION_CONTRACTS, Ran, manifest, release, waymark
 
+from submissions.home import Home
+from submissions.ledger import Ledger
+
 pytestmark = pytest.mark.xdist_group("ledger")
 
 OBSERVATORY = ("int_io_observatory", "observatory_20250320.csv")
@@ -47,10 +50,10 @@ def withdrawn(made_once, demonstration_home):
     def make(home: Path) -> list[Ran]:
         shutil.copytree(demonstration_home.path, home, symlinks=True)
         shutil.rmtree(home / "builds")
-        first = position(home)
+        first, of_figures = position(home), Ledger.of(Home.open(home)).input_position
         done = waymark("withdraw", submission(home, *OBSERVATORY), "--home", home, "--reason", "sent by mistake").ok()
         (home.with_name(f"{home.name}-positions.json")).write_text(
-            json.dumps([first, position(home)]), encoding="utf-8"
+            json.dumps([first, position(home), of_figures]), encoding="utf-8"
         )
         return [done, run(home).ok(), run(home, "--ledger", first).ok()]
 
@@ -97,14 +100,16 @@ def test_an_earlier_ledger_position_gives_the_earlier_release(withdrawn, positio
     assert not summary["releases"][0]["is_new"], "it stood already and was only pointed to"
     assert release(withdrawn.path, "restricted").name == earlier.name
     assert manifest(earlier)["core"] == manifest(release(withdrawn.path, "restricted"))["core"]
-    assert manifest(earlier)["provenance"]["ledger_position"] == positions[0]
+    # what was recorded of releases is no input of figures: the last entry that is one counts
+    assert manifest(earlier)["provenance"]["ledger_position"] == positions[2] < positions[0]
 
 
 def test_both_releases_are_listed_and_differ(withdrawn) -> None:
     home = withdrawn.path
     rows = waymark("release", "list", "--home", home, "--audience", "restricted", "--json").ok().json()
     assert len(rows) == 2
-    assert {row["ledger"] for row in rows} == set(json.loads(home.with_name(f"{home.name}-positions.json").read_text()))
+    _, withdrawal, of_figures = json.loads(home.with_name(f"{home.name}-positions.json").read_text())
+    assert {row["ledger"] for row in rows} == {withdrawal, of_figures}
     assert [row["latest"] for row in rows].count("latest") == 1
     compared = waymark("release", "diff", *(row["release"] for row in rows), "--home", home, "--json")
     assert compared.code == 1

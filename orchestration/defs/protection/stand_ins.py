@@ -64,7 +64,8 @@ def with_fitting_stand_ins(
     table  unique in `dims`; value, is_interval, lowest, highest.
 
     The true counts add up, and an outsider knows it. With stand-ins that do not, a line would seem to miss its total,
-    and protection would treat as a bound what is an equation. Least sum of gaps, by linear programming.
+    and protection would treat as a bound what is an equation. Least sum of gaps, by linear programming. A stand-in is 0
+    only where nothing else fits; the cell is hidden all the same.
     """
     from scipy import sparse
     from scipy.optimize import linprog
@@ -83,17 +84,27 @@ def with_fitting_stand_ins(
         return table
     gap = sparse.eye_array(len(rows))
     known = np.where(reported["is_interval"], 0.0, value)
-    answer = linprog(
-        np.concatenate([np.zeros(len(open_cells)), np.ones(2 * len(rows))]),
-        A_eq=sparse.hstack([system[rows], gap, -gap]).tocsc(),
-        b_eq=-(signed[rows] @ known),
-        bounds=[
-            *reported.iloc[open_cells][["lowest", "highest"]].itertuples(index=False, name=None),
-            *[(0, None)] * (2 * len(rows)),
-        ],
-        method="highs",
-    )
-    if answer.x is None:
+    lowest, highest = (reported[name].to_numpy(float)[open_cells] for name in ("lowest", "highest"))
+
+    def fitted(least: np.ndarray) -> np.ndarray | None:
+        answer = linprog(
+            np.concatenate([np.zeros(len(open_cells)), np.ones(2 * len(rows))]),
+            A_eq=sparse.hstack([system[rows], gap, -gap]).tocsc(),
+            b_eq=-(signed[rows] @ known),
+            bounds=[*zip(least, highest, strict=True), *[(0, None)] * (2 * len(rows))],
+            method="highs",
+        )
+        return None if answer.x is None else np.round(answer.x[: len(open_cells)])
+
+    found = fitted(lowest)
+    if found is None:
         return table
-    value[open_cells] = np.round(answer.x[: len(open_cells)])
+    value[open_cells] = found
+    # parts that exceed their total for a stand-in of 1 where the publisher's interval begins at 0: it was a zero
+    over = rows[(signed[rows] @ value) > 1e-6]
+    crowded = np.diff(system[over].tocsc().indptr) > 0
+    may_be_zero = crowded & (lowest < highest) & (reported["own_lower"].to_numpy(float)[open_cells] == 0)
+    if may_be_zero.any():
+        again = fitted(np.where(may_be_zero, 0.0, lowest))
+        value[open_cells] = found if again is None else again
     return table.assign(value=pd.Series(value, index=reported.index).reindex(table.index))

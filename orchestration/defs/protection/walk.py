@@ -234,7 +234,7 @@ def _step(
     lines = pd.concat([lines, lines_where(found, table, DIMS)], ignore_index=True) if found else lines
     given = {"hierarchies": trees, "lines": lines, "released": released}
     asked = table.assign(never=never)
-    protected = protect(asked, DIMS, threshold="k", hide="never" if never.any() else None, **given)
+    protected = _zeros_hidden(protect(asked, DIMS, threshold="k", hide="never" if never.any() else None, **given))
     audited = audit(protected, DIMS, find=False, **given)
     is_safe = bool(audited.safe)
     told = _told(protected, audited)
@@ -245,7 +245,7 @@ def _step(
         again = np.isin(block, block[: len(table)][told])
         part = asked.assign(never=never | told)[again[: len(table)]].reset_index(drop=True)
         within = {**given, "released": released[again[len(table) :]].reset_index(drop=True)}
-        repeated = protect(part, DIMS, threshold="k", hide="never", **within)
+        repeated = _zeros_hidden(protect(part, DIMS, threshold="k", hide="never", **within))
         # the flag marks them like small counts, which they are not: the audit asks of small counts a range that shows it
         waits = told[again[: len(table)]]
         repeated.loc[waits & (repeated["value"] >= repeated["k"]).to_numpy(), "suppressed"] = "secondary"
@@ -276,6 +276,13 @@ def _step(
             record_suppressed=np.where(held & (kept["record_suppressed"] == "").to_numpy(), SHOWN, shown["record_suppressed"]),
         )  # fmt: skip
     return _Step(protected, shown, is_safe, len(found))
+
+
+def _zeros_hidden(protected: pd.DataFrame) -> pd.DataFrame:
+    """Hides what the publisher gave as an interval also where 0 stands for it: an exact zero would be shown."""
+    zero = protected["is_interval"].astype(bool) & (protected["value"] == 0) & (protected["suppressed"] == "")
+    protected.loc[zero, "suppressed"] = "secondary"
+    return protected
 
 
 def _told(protected: pd.DataFrame, audited: Any) -> np.ndarray:
