@@ -299,9 +299,13 @@ def _dataset(name: str, period: str, precedence: int, has_forms: bool = False) -
         "period": {"from": "period", "pattern": period},
         "value": {"from": "persons"},
     }
+    ignored: dict[str, Any] = {}
     if has_forms:
         columns["exploitation"] = {"from": "form", "values": {"all": "_T"} | {form: form for form in FORMS}}
+    else:
+        ignored = {"ignored": [{"column": "form", "reason": "this dataset is not split by form: every row says all"}]}
     return {
+        **ignored,
         "title": f"Counts without any effect: {name.replace('_', ' ')}",
         "source_type": "police",
         "counting_unit": "persons",

@@ -225,6 +225,6 @@ def test_a_killed_interface_takes_its_daemon_with_it(interface: Interface) -> No
     assert not left, [process.cmdline() for process in left]
     home = interface.home
     assert {each.text for each in doctor.lock(home)} == {"free"}
-    small_home.send(home.path, "20280115", small_home.rows(2012, 2027))
+    small_home.send(home.path, "20270201", small_home.rows(2012, 2026))
     waymark("run", "--home", home.path, "--contracts", home.path / "contracts").ok()
-    assert latest(home) == {"2028-01-15"}
+    assert latest(home) == {"2027-02-01"}
