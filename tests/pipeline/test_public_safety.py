@@ -34,6 +34,10 @@ COUNTS = {
     "previous_upper",
     "difference",
     "difference_certain",
+    "difference_lower",
+    "difference_upper",
+    "residual_lower",
+    "residual_upper",
     "total_value",
     "total_lower",
     "total_upper",
@@ -77,9 +81,7 @@ OTHERS = {
     "areas_not_assessed_count",
     # how many areas and members, and shares of visible figures
     "areas_possible_count", "second_contributor_share", "parts_count", "parts_hidden_count", "share_lower", "share_upper",
-    "residual_lower", "residual_upper", "denominator",
-    # bounds of a difference of two shown figures or intervals
-    "difference_lower", "difference_upper",
+    "denominator",
     "emerging_q_bh", "limit_upper", "score", "baseline_count", "completeness_share", "reporting_completeness_share",
     "vintages_count", "periods_expected_count", "days_late", "unmapped_count", "gap_lower", "gap_upper", "period", "period_first", "period_last", "year",
 }  # fmt: skip
