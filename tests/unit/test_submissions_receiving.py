@@ -584,7 +584,7 @@ def test_maps_hold_values_files_codes_of_the_contract_names_and_defaults(home: H
     dataset = connection.execute("SELECT * FROM lake.datasets").fetchall()
     assert len(dataset) == 1
     assert connection.execute("SELECT * FROM lake.build_parameters").fetchall() == [
-        (as_of, Ledger.of(home).position, "real")
+        (as_of, Ledger.of(home).position, "real", None)
     ]
 
 

@@ -286,11 +286,15 @@ def _zeros_hidden(protected: pd.DataFrame) -> pd.DataFrame:
 
 
 def _told(protected: pd.DataFrame, audited: Any) -> np.ndarray:
-    """(rows,) hidden cells that have one possible value."""
+    """(rows,) hidden cells that have one possible value.
+
+    An interval that can only have been 0 is not among them: its lines tell it in the publisher's own table, a zero is no
+    person, and no cover could change it.
+    """
     hidden = (protected["suppressed"] != "").to_numpy()
     found = np.zeros(len(protected), dtype=bool)
     found[hidden] = (audited.intervals["high"] - audited.intervals["low"]).to_numpy() < 1e-6
-    return found
+    return found & ~(protected["is_interval"].to_numpy(bool) & (protected["value"] == 0).to_numpy())
 
 
 def _previous(
