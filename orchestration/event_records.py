@@ -1,9 +1,9 @@
-"""Dagster's SQLite records of events, without a new SQLAlchemy engine and four waits for the disk for every event.
+"""Dagster's SQLite records of events, without a new SQLAlchemy engine, a new file and four waits for the disk for every event.
 
-A run writes about a thousand events. Making an engine sets up a dialect and asks the database what it can do, which
-costs more than writing the row; and each closing of a file waits until the disk has it, which takes seconds a run on a
-busy disk. Connections are still opened and closed for each event, as the library does, so that the UI, which watches
-the files, sees every event at once.
+A run writes more than a thousand events. Making an engine sets up a dialect and asks the database what it can do, and
+opening and closing a file brings its log into it: both cost more than writing the row, and each closing waits until the
+disk has it, which takes seconds a run on a busy disk. So a file stays open from event to event, and is closed by the first
+event after `SECONDS_OPEN`: the UI, which watches the files, sees what happens within that time.
 
 Not waiting for the disk is safe when a process is killed: the system still holds what was written. After a loss of
 power the history of runs may be damaged; it is history only (ledger, lake and releases wait for the disk), and
@@ -12,6 +12,7 @@ docs/runbooks/restore.md says how to begin a new one.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ from sqlalchemy.pool import NullPool
 
 from orchestration import fault_reports
 
+SECONDS_OPEN = 1.0
+
 
 class EventRecords(SqliteEventLogStorage):
     """`SqliteEventLogStorage`, faster."""
@@ -34,6 +37,7 @@ class EventRecords(SqliteEventLogStorage):
         fault_reports.keep_in(Path(base_dir).parents[2])
         fault_reports.install()
         self._engines: dict[str, Engine] = {}
+        self._open: dict[str, tuple[Connection, float]] = {}
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -46,6 +50,12 @@ class EventRecords(SqliteEventLogStorage):
     def index_connection(self) -> AbstractContextManager[Connection]:
         return self._kept(INDEX_SHARD_NAME)
 
+    def dispose(self) -> None:
+        with self._db_lock:
+            for shard in list(self._open):
+                self._open.pop(shard)[0].close()
+        super().dispose()
+
     @contextmanager
     def _kept(self, shard: str) -> Iterator[Connection]:
         if shard not in self._engines:
@@ -55,12 +65,23 @@ class EventRecords(SqliteEventLogStorage):
             engine = create_engine(
                 self.conn_string_for_shard(shard),
                 poolclass=NullPool,
-                connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
+                # one thread after the other uses a connection, under the library's own lock
+                connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
             )
             event.listen(engine, "connect", _do_not_wait_for_the_disk)
             self._engines[shard] = engine
-        with self._db_lock, self._engines[shard].begin() as connection:
-            yield connection
+        with self._db_lock:
+            connection, opened = self._open.pop(shard, None) or (self._engines[shard].connect(), time.monotonic())
+            try:
+                with connection.begin():
+                    yield connection
+            except BaseException:
+                connection.close()
+                raise
+            if time.monotonic() - opened < SECONDS_OPEN:
+                self._open[shard] = (connection, opened)
+            else:
+                connection.close()
 
 
 def _do_not_wait_for_the_disk(connection: Any, _: Any) -> None:

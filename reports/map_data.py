@@ -30,10 +30,11 @@ def payload(
 ) -> tuple[dict[str, Any], int]:
     """Data of the map page and the number of views left out because the page would grow beyond `limit_bytes`."""
     words, summary, verdicts = published.words, summary or Summary(published), verdicts or Verdicts(published)
+    units = _units(published)
     layers: dict[str, Any] = {}
     content, used, left_out = [], 0, 0
     for view in chosen:
-        record = _view_record(published, view, summary, verdicts)
+        record = _view_record(published, view, units.get(view.key["measure"], "cases"), summary, verdicts)
         weight = len(json.dumps(record, separators=(",", ":")))
         if view.layer and view.layer not in layers:
             layers[view.layer] = _layer_record(drawable(published.layers[view.layer]), outlines(published, view.layer))
@@ -69,7 +70,7 @@ def payload(
     )
 
 
-def _view_record(published: Published, view: View, summary: Summary, verdicts: Verdicts) -> dict[str, Any]:
+def _view_record(published: Published, view: View, unit: str, summary: Summary, verdicts: Verdicts) -> dict[str, Any]:
     words = published.words
     reasons = sorted({words.reason("not_assessed", text) for grid in view.reasons.values() for text in set(grid.flat)})
     position = {text: index for index, text in enumerate(reasons)}
@@ -84,7 +85,7 @@ def _view_record(published: Published, view: View, summary: Summary, verdicts: V
         "dataset": view.key["dataset"],
         # the count of a quarter or a month, brought to a year
         "basis": "" if view.key["frequency"] == "A" else " a year",
-        "unit": _unit(published, view.key["measure"]),
+        "unit": unit,
         "layer": view.layer,
         "codes": view.codes,
         "sources": sorted(set(view.sources)) if view.is_of_several_sources else [],
@@ -171,10 +172,13 @@ def _indexes(values: list[str]) -> list[int]:
     return [place[value] for value in values]
 
 
-def _unit(published: Published, measure: str) -> str:
+def _units(published: Published) -> dict[str, str]:
+    """Measure -> the unit that it is counted in."""
     table = published.table("observations")
-    units = table.loc[table["measure"] == measure, "unit"] if {"measure", "unit"} <= set(table.columns) else []
-    return str(units.iat[0]).replace("_", " ") if len(units) else "cases"
+    if not {"measure", "unit"} <= set(table.columns):
+        return {}
+    first = table.drop_duplicates("measure")
+    return {measure: str(unit).replace("_", " ") for measure, unit in zip(first["measure"], first["unit"], strict=True)}
 
 
 def _layer_record(layer: dict[str, Any], outline: list[list[list[float]]]) -> dict[str, Any]:
