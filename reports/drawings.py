@@ -110,8 +110,10 @@ def _line(line: Line, x: Callable[[float], float], y: Callable[[float], float], 
         if point.value is None:
             pen_down = False
             if point.lower is not None and point.upper is not None:
+                # close bounds still have to be seen
+                middle, half = (y(point.lower) + y(point.upper)) / 2, max((y(point.lower) - y(point.upper)) / 2, 1.5)
                 dots.append(
-                    f'<line class="bounds" x1="{at}" x2="{at}" y1="{_f(y(point.lower))}" y2="{_f(y(point.upper))}">'
+                    f'<line class="bounds" x1="{at}" x2="{at}" y1="{_f(middle + half)}" y2="{_f(middle - half)}">'
                     f"{title}</line>"
                 )
             else:

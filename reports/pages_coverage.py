@@ -138,8 +138,9 @@ def _reporting(site: Site) -> list[dict[str, Any]]:
         title = f"{words.label('measure', measure)}, {words.label('area_level', level).lower()}"
         title += "" if frequency == "A" else f", {words.label('frequency', frequency)}"
         key = {"measure": measure, "area_level": level, "frequency": frequency}
-        text = f"{cells.number(members[-1])} areas in {period_label(members[-1]['period'])}, "
-        text += site.summary.counted("sources_reporting", "source", **key)
+        areas = "area" if members[-1]["value"] == 1 else "areas"
+        text = f"{cells.number(members[-1])} {areas} in {period_label(members[-1]['period'])}; "
+        text += f"{site.summary.counted('sources_reporting', 'source', **key)} over all periods"
         drawing = line_chart([Line(points)], title=f"Areas reporting: {title}")
         made.append((measure_rank(measure), level, frequency, {"title": title, "svg": Markup(drawing), "text": text}))
     return [entry[-1] for entry in sorted(made, key=lambda entry: entry[:3])]
