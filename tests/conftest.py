@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -28,11 +29,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# Groups that take a minute or more, in the order in which workers take them: what makes a home stands before what only
+# looks at it, and what is short fills the time until the last worker ends.
+LONGEST_FIRST = (
+    "demonstration",
+    "variation",
+    "real",
+    "ledger",
+    "many",
+    "sequences",
+    "damage",
+    "upgrade",
+    "newcomers",
+    "null families",
+    "public safety",
+    "page numbers",
+    "notebooks",
+    "crash",
+    "campaign of releases",
+)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """`--dist loadgroup` by the group that a file declares, else by file, so that a worker makes a fixture once.
 
-    pytest-xdist 3.8 writes the group into a test's id, which pytest 9.2 no longer takes: every test would go anywhere.
+    pytest-xdist 3.8 writes the group into a test's id, which pytest 9.2 no longer takes: every test would go anywhere. Its
+    own order, by the number of tests, leaves the few that take minutes to the end, with one worker idle beside them.
     """
     if config.getvalue("dist") != "loadgroup":
         return None
@@ -42,7 +65,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             return declared_group(nodeid.split("::", 1)[0])
 
+    config.option.loadscopereorder = False
     return ByDeclaredGroup(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The same order in every worker: long groups, then the other files, those with many tests first."""
+    groups = [declared_group(item.nodeid.split("::", 1)[0]) for item in items]
+    count = Counter(groups)
+    rank = {group: place for place, group in enumerate(LONGEST_FIRST)}
+    order = sorted(
+        range(len(items)), key=lambda place: (rank.get(groups[place], len(rank)), -count[groups[place]], place)
+    )
+    items[:] = [items[place] for place in order]
 
 
 @cache

@@ -21,7 +21,7 @@ from submissions.home import Home
 from submissions.ledger import Ledger
 from submissions.publications import data_position
 
-pytestmark = pytest.mark.xdist_group("demonstration")
+pytestmark = pytest.mark.xdist_group("sequences")
 
 THRESHOLD = 11
 WITHDRAWN = ("qmb_police_gendarmerie", "victims_by_year", "2025-02-24")
