@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_under_test import SHARED, Ran, waymark
 from filelock import FileLock
+from order_of_tests import declared_group, in_order
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,27 +25,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="Keep the finished homes in this folder, and use the ones that are there (of the same code).",
     )
-
-
-# Groups that take a minute or more, in the order in which workers take them: what makes a home stands before what only
-# looks at it, and what is short fills the time until the last worker ends.
-LONGEST_FIRST = (
-    "demonstration",
-    "variation",
-    "real",
-    "ledger",
-    "many",
-    "sequences",
-    "damage",
-    "upgrade",
-    "newcomers",
-    "null families",
-    "public safety",
-    "page numbers",
-    "notebooks",
-    "crash",
-    "campaign of releases",
-)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -70,23 +47,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The same order in every worker: long groups, then the other files, those with many tests first."""
-    groups = [declared_group(item.nodeid.split("::", 1)[0]) for item in items]
-    count = Counter(groups)
-    rank = {group: place for place, group in enumerate(LONGEST_FIRST)}
-    order = sorted(
-        range(len(items)), key=lambda place: (rank.get(groups[place], len(rank)), -count[groups[place]], place)
-    )
-    items[:] = [items[place] for place in order]
-
-
-@cache
-def declared_group(file: str) -> str:
-    """The group of `pytestmark = pytest.mark.xdist_group("…")` in a test file; the file itself where it declares none."""
-    path = Path(__file__).resolve().parents[1] / file
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    found = re.search(r"^pytestmark = .*xdist_group\(\"([^\"]+)\"\)", text, re.MULTILINE)
-    return found[1] if found else file
+    """The same order in every worker."""
+    items[:] = in_order(items)
 
 
 @dataclass(frozen=True)

@@ -196,8 +196,14 @@ def test_a_past_release_is_made_anew_byte_for_byte_with_those_that_stood_before_
         assert summary["releases"][0]["release_id"] == each.release_id
         assert content(release(home, "public", each.release_id)) == files
     assert len(publications.record_of(Home.open(home), "public").publications) == entries
-    # a date that no release on record has is a new release, at whatever position: it is protected against all that are out
-    build_at = lost[0].built_at
+
+
+@pytest.mark.campaign
+def test_a_date_that_no_release_on_record_has_is_a_new_release(story, copy_of) -> None:
+    """At whatever position: it is protected against all that are out."""
+    home = copy_of(story)
+    known = publications.record_of(Home.open(home), "public")
+    build_at = known.publications[0].built_at
     summary = run(home, "--ledger", build_at, "--as-of", "2024-06-30").ok().json()
     made = manifest(release(home, "public", summary["releases"][0]["release_id"]))
     assert made["release"]["earlier_releases"] == [each.release_id for each in known.publications]
