@@ -6,10 +6,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := submissions disclosure geo trends reports orchestration demonstration
-# waits for daemons and sensors for minutes: with the campaigns, not with every test
-LONG_WALKS := tests/pipeline/test_operations_interface.py
 # in processes of their own: dbt keeps one adapter a process, and a browser's session keeps an event loop running
 APART := tests/dbt tests/browser
+PYTEST := -m pytest -n 2 --dist loadgroup -q -m "not campaign"
 HOME_DEMONSTRATION ?= home-demonstration
 # every start is twice as slow without bytecode, for ever: compile it when installing, whatever the shell says
 export UV_COMPILE_BYTECODE := 1
@@ -53,8 +52,8 @@ run: setup ## set up from nothing, do the main job on the demonstration partners
 
 test: $(VENV)/.development setup ## set up from nothing, run the tests
 	@failed=""; for part in $(APART); do \
-	  $(BIN)/python -m pytest -n 2 --dist loadgroup -q $$part || failed="$$failed $$part"; done; \
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -q tests $(APART:%=--ignore=%) $(LONG_WALKS:%=--ignore=%) || failed="$$failed tests"; \
+	  $(BIN)/python $(PYTEST) $$part || failed="$$failed $$part"; done; \
+	$(BIN)/python $(PYTEST) tests $(APART:%=--ignore=%) || failed="$$failed tests"; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
 
 lint: $(VENV)/.development setup ## ruff, type checker, SQL formatter
@@ -72,7 +71,7 @@ bench: $(VENV)/.development setup ## ratios against the peers, in one run
 	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
 campaign: $(VENV)/.development setup ## the long campaigns
-	@$(BIN)/python -m pytest -q $(LONG_WALKS)
+	@$(BIN)/python -m pytest -q -m campaign tests $(APART:%=--ignore=%)
 	@$(BIN)/python -m tests.campaigns
 
 ui: setup ## Dagster on the demonstration home

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_under_test import SHARED, Ran, waymark
 from filelock import FileLock
+from order_of_tests import declared_group, in_order
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,7 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """`--dist loadgroup` by the group that a file declares, else by file, so that a worker makes a fixture once.
 
-    pytest-xdist 3.8 writes the group into a test's id, which pytest 9.2 no longer takes: every test would go anywhere.
+    pytest-xdist 3.8 writes the group into a test's id, which pytest 9.2 no longer takes: every test would go anywhere. Its
+    own order, by the number of tests, leaves the few that take minutes to the end, with one worker idle beside them.
     """
     if config.getvalue("dist") != "loadgroup":
         return None
@@ -42,16 +42,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             return declared_group(nodeid.split("::", 1)[0])
 
+    config.option.loadscopereorder = False
     return ByDeclaredGroup(config, log)
 
 
-@cache
-def declared_group(file: str) -> str:
-    """The group of `pytestmark = pytest.mark.xdist_group("…")` in a test file; the file itself where it declares none."""
-    path = Path(__file__).resolve().parents[1] / file
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    found = re.search(r"^pytestmark = .*xdist_group\(\"([^\"]+)\"\)", text, re.MULTILINE)
-    return found[1] if found else file
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The same order in every worker."""
+    items[:] = in_order(items)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""A past release comes back by its ledger position; a withdrawal leaves no trace. On a copy of the demonstration home."""
+"""A past release comes back by its ledger position; a withdrawal leaves no trace. On a copy of the demonstration home.
+
+The same on a small home, with public releases, is in test_public_releases.py and runs with every test.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from command_under_test import DEMONSTRATION_CONTRACTS, Ran, manifest, release, 
 from submissions.home import Home
 from submissions.ledger import Ledger
 
-pytestmark = pytest.mark.xdist_group("ledger")
+pytestmark = [pytest.mark.xdist_group("ledger"), pytest.mark.campaign]
 
 OBSERVATORY = ("int_io_observatory", "observatory_20250320.csv")
 

@@ -12,22 +12,19 @@ from pathlib import Path
 
 import duckdb
 import messy_tables as tables
-import onboarding_files as files
+import newcomers
 import pytest
-from command_under_test import Ran, waymark
+from command_under_test import Ran
+from newcomers import POLICE, SERVICE
 
-POLICE, SERVICE = "qna_police_judiciaire", "qnb_ngo_taldienst"
+pytestmark = pytest.mark.xdist_group("newcomers")
 
 
 @pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
-    home = tmp_path_factory.mktemp("messy") / "home"
-    files.write_areas(home / "contracts")
-    for text in (tables.FRENCH_CONTRACT, tables.WORKBOOK_CONTRACT):
-        tables.write_contract(home / "contracts", text)
-    tables.write_french(home / "inbox" / POLICE / "traite_2024.csv")
-    tables.write_workbook(home / "inbox" / SERVICE / "taldienst_2024.xlsx")
-    return home, waymark("run", "--home", home, "--json").ok()
+def released(made_once) -> tuple[Path, Ran]:
+    """With two more partners in the same home (test_onboarding.py)."""
+    made = made_once("home-newcomers", newcomers.make)
+    return made.path, made.runs[6].ok()
 
 
 def lake(home: Path, partner: str, *columns: str) -> list[tuple]:

@@ -12,17 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import newcomers
 import onboarding_files as files
 import pytest
 from command_under_test import Ran, waymark
+from newcomers import POLICE, POLISH, SERVICE, SHELTERS
 
-POLISH, SHELTERS = "qna_police_granica", "qnb_ngo_shelters"
-TOLD = {
-    POLISH: {"name": "Straż Graniczna", "title": "Ofiary ujawnione", "measure": "victims_detected", "dataset": "ofiary",
-             "period-basis": "detection", "area-role": "detection", "replaces": "periods"},
-    SHELTERS: {"name": "Shelters of Ostmark", "title": "Persons assisted", "measure": "victims_assisted", "dataset": "assisted",
-               "period-basis": "service", "area-role": "reporting body", "replaces": "whole_dataset"},
-}  # fmt: skip
+pytestmark = pytest.mark.xdist_group("newcomers")
 
 
 @dataclass(frozen=True)
@@ -36,23 +32,11 @@ class Onboarded:
 
 
 @pytest.fixture(scope="module")
-def onboarded(tmp_path_factory: pytest.TempPathFactory) -> Onboarded:
-    home = tmp_path_factory.mktemp("onboarding") / "home"
-    files.write_areas(home / "contracts")
-    samples = {
-        POLISH: files.write_polish(home / "inbox" / POLISH / "ofiary_2023_06.txt"),
-        SHELTERS: files.write_revisions(home / "inbox" / SHELTERS / "shelters_2023.xlsx"),
-    }
-    proposed, unconfirmed, checked = {}, {}, {}
-    for partner, sample in samples.items():
-        options = [text for key, value in TOLD[partner].items() for text in (f"--{key}", value)]
-        common = ["--audience", "restricted", "--minimum-cell", "11", "--no-ask"]
-        proposed[partner] = waymark("contract", "new", partner, "--sample", sample, "--home", home, *options, *common)
-        unconfirmed[partner] = waymark("check", sample, "--partner", partner, "--home", home)
-        contract = home / "contracts" / "partners" / partner / "contract.yml"
-        contract.write_text(contract.read_text(encoding="utf-8").split("\nto_confirm:")[0] + "\n", encoding="utf-8")
-        checked[partner] = waymark("check", sample, "--partner", partner, "--home", home, "--json")
-    return Onboarded(home, samples, proposed, unconfirmed, checked, waymark("run", "--home", home, "--json"))
+def onboarded(made_once) -> Onboarded:
+    """With two more partners in the same home (test_messy_tables.py)."""
+    made = made_once("home-newcomers", newcomers.make)
+    said = [dict(zip((POLISH, SHELTERS), made.runs[place:6:3], strict=True)) for place in range(3)]
+    return Onboarded(made.path, newcomers.samples(made.path), *said, made.runs[6])
 
 
 def lake(onboarded: Onboarded, partner: str, *columns: str) -> list[tuple]:
@@ -138,7 +122,7 @@ def test_the_release_shows_the_figures_of_both(onboarded: Onboarded) -> None:
 def test_the_contracts_are_in_the_home_only(onboarded: Onboarded) -> None:
     everything = waymark("contract", "check", "--home", onboarded.home, "--json").ok().json()
     own = {each["name"] for each in everything if each["kind"] == "contract" and str(onboarded.home) in each["file"]}
-    assert own == {POLISH, SHELTERS}
+    assert own == {POLISH, SHELTERS, POLICE, SERVICE}
     refused = waymark(
         "contract", "new", POLISH, "--sample", onboarded.samples[POLISH], "--home", onboarded.home, "--no-ask"
     )

@@ -25,7 +25,8 @@ from command_under_test import environment, program, waymark
 from orchestration import alerts, doctor
 from submissions.home import Home
 
-pytestmark = [pytest.mark.xdist_group("interface"), pytest.mark.timeout(900)]
+# waits for daemons and sensors for minutes
+pytestmark = [pytest.mark.xdist_group("interface"), pytest.mark.timeout(900), pytest.mark.campaign]
 
 PATIENCE = 420.0  # seconds; a quiet machine needs a tenth
 

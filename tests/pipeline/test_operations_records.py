@@ -242,11 +242,17 @@ def about(findings: list[doctor.Finding], gravity: int) -> set[str]:
     return {each.about for each in findings if each.gravity == gravity}
 
 
-@pytest.fixture
-def received_home(home: Home) -> Home:
+@pytest.fixture(scope="module")
+def received_once(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = small_home.make(tmp_path_factory.mktemp("received") / "home")
     intake.clear()
     intake.receive_waiting(Request(home=home, inbox=home.path / "inbox"))
     return home
+
+
+@pytest.fixture
+def received_home(received_once: Home, tmp_path: Path) -> Home:
+    return Home.open(shutil.copytree(received_once.path, tmp_path / "home", symlinks=True))
 
 
 def test_a_sound_home_is_said_to_be_sound(received_home: Home) -> None:

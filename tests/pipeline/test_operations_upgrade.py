@@ -59,12 +59,15 @@ def test_it_tells_its_story(old: Path) -> None:
     assert {each.about for each in doctor.examine(old, deep=True) if each.gravity == doctor.BROKEN} == set()
 
 
-def test_it_is_released_with_its_own_figures_and_goes_on(old: Path) -> None:
+@pytest.mark.parametrize("goes_on", [False, pytest.param(True, marks=pytest.mark.campaign)])
+def test_it_is_released_with_its_own_figures(old: Path, goes_on: bool) -> None:
     """What was accepted then is in the release; the withdrawn and the held file are not; a new file is received."""
     arguments = ["--home", old, "--contracts", old / "contracts", "--audience", "restricted", "--json"]
     waymark("run", *arguments).ok()
     assert figures(old) == expected(2024)
     assert waymark("run", *arguments).ok().json()["outcome"] == "nothing_new"
+    if not goes_on:
+        return
     small_home.send(old, "20260115", small_home.rows(2012, 2025))
     assert waymark("run", *arguments).ok().json()["as_of"] == "2026-01-15"
     assert figures(old) == expected(2025)

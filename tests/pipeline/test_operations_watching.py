@@ -19,6 +19,7 @@ import small_home
 
 from orchestration import alerts, intake, lateness, standing
 from orchestration.building import Request
+from submissions import expectations
 from submissions.home import Home
 from submissions.ledger import Ledger, state
 
@@ -31,6 +32,12 @@ with warnings.catch_warnings():
     from orchestration.defs.releases.schedules import follow_build, weekly_release
     from orchestration.defs.resources import Warehouse
     from orchestration.defs.submissions.sensors import inbox_sensor
+
+
+@pytest.fixture(autouse=True)
+def without_the_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is expected of a file is no subject here, and its process takes seconds to start."""
+    monkeypatch.setattr(expectations, "begin", lambda *arguments: lambda: (("stands in for the suite", True),))
 
 
 @pytest.fixture

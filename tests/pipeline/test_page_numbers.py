@@ -1,4 +1,7 @@
-"""Every number on the pages of the demonstration, for both audiences, and of the real partners, from `tables/` alone."""
+"""Every number on the pages of the demonstration, for both audiences, from `tables/` alone.
+
+Those of the real partners are in test_real_partners.py, beside what else looks at their home.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import page_numbers
 
-pytestmark = pytest.mark.xdist_group("demonstration")
+pytestmark = pytest.mark.xdist_group("page numbers")
 
 
 @pytest.mark.parametrize("audience", ["public", "restricted"])
@@ -19,15 +22,6 @@ def test_pages_of_the_demonstration_show_cells_of_its_tables(demonstration_home,
     folder = (demonstration_home.path / "releases" / audience / "latest").resolve()
     pages = [*page_numbers.chosen_pages(folder), "trends.html", "corridors.html", "definitions.html"]
     found = page_numbers.recompute(folder, pages)
-    assert found.differ == []
-    assert found.unexplained == []
-    assert sum(found.checked.values()) > 20_000
-
-
-@pytest.mark.shared_data
-def test_pages_of_real_partners_show_cells_of_their_tables(real_home) -> None:
-    folder = (real_home.path / "releases" / "restricted" / "latest").resolve()
-    found = page_numbers.recompute(folder)
     assert found.differ == []
     assert found.unexplained == []
     assert sum(found.checked.values()) > 20_000

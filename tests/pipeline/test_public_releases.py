@@ -20,7 +20,7 @@ from submissions import publications, published_cells
 from submissions.home import Home
 from submissions.ledger import Ledger
 
-pytestmark = pytest.mark.xdist_group("ledger")
+pytestmark = pytest.mark.xdist_group("public releases")
 
 ISSUES = {"first": "20240115", "second": "20250115", "third": "20260115"}
 
@@ -117,6 +117,52 @@ def test_nothing_of_the_withdrawn_issue_is_held_back(story) -> None:
     assert "2025-01-15" not in {issued for _, _, issued in third.values()}
 
 
+def test_a_withdrawal_is_one_entry_and_leaves_its_file_out_of_the_next_release(story) -> None:
+    """Its bytes still lie in the inbox when the next run looks there: they are known, and stay withdrawn."""
+    (withdrawal,) = [entry for entry in ledger_positions(story.path) if entry["kind"] == "withdrawal"]
+    assert withdrawal["reason"] == "another register"
+    assert withdrawal["submission_id"] == submission(story.path, ISSUES["second"])
+    assert (story.path / "inbox" / small_home.PARTNER / f"victims_{ISSUES['second']}.csv").is_file()
+    rows = waymark("submissions", "--home", story.path, "--json").ok().json()
+    assert {row["issued_on"]: row["standing"] for row in rows} == {
+        "2024-01-15": "accepted",
+        "2025-01-15": "withdrawn",
+        "2026-01-15": "accepted",
+    }
+    inputs = [manifest(release(story.path, "public", each))["provenance"]["inputs"] for each in ids(story)]
+    assert [sorted(each["issued_on"] for each in release_inputs) for release_inputs in inputs] == [
+        ["2024-01-15"],
+        ["2024-01-15", "2025-01-15"],
+        ["2024-01-15", "2026-01-15"],
+    ]
+
+
+def test_the_releases_are_listed_with_their_positions_and_differ(story) -> None:
+    rows = waymark("release", "list", "--home", story.path, "--audience", "public", "--json").ok().json()
+    assert {row["release"] for row in rows} == set(ids(story))
+    assert len({row["ledger"] for row in rows}) == 3
+    assert [row["release"] for row in rows if row["latest"] == "latest"] == [ids(story)[2]]
+    compared = waymark("release", "diff", *ids(story)[:2], "--home", story.path, "--json")
+    assert compared.code == 1
+    assert {row["table"]: row["added"] + row["removed"] for row in compared.json()}["observations"] > 0
+
+
+def test_confirm_withdraw_and_erase_refuse_what_makes_no_sense(story) -> None:
+    """Each says what is wrong in one line, and the ledger stays as it was."""
+    before, already = ledger_positions(story.path), submission(story.path, ISSUES["second"])
+    for arguments in (
+        ["withdraw", already, "--home", story.path, "--reason", "again"],
+        ["withdraw", "s0000000000000000", "--home", story.path, "--reason", "no such thing"],
+        ["confirm", already, "--home", story.path, "--reason", "not held"],
+        ["erase", "s0000000000000000", "--home", story.path, "--reason", "no such thing"],
+    ):
+        done = waymark(*arguments)
+        assert done.code == 2, arguments
+        assert "Traceback" not in done.err
+        assert done.err.startswith("waymark: ")
+    assert ledger_positions(story.path) == before
+
+
 def test_the_same_request_again_is_nothing_new(story) -> None:
     before = ledger_positions(story.path)
     assert run(story.path).json()["outcome"] == "nothing_new"
@@ -131,8 +177,12 @@ def content(folder: Path) -> dict[str, str]:
     }
 
 
-def test_a_past_release_is_made_anew_byte_for_byte_with_those_that_stood_before_it(story, copy_of) -> None:
-    """Both folders are lost; asked for by date and position they come back, under their own ids, and nothing new is out."""
+@pytest.mark.parametrize("again", [[1], pytest.param([0, 1], marks=pytest.mark.campaign)])
+def test_a_past_release_is_made_anew_byte_for_byte_with_those_that_stood_before_it(story, copy_of, again) -> None:
+    """Two folders are lost; asked for by date and position they come back, under their own ids, and nothing new is out.
+
+    again  which of the two are asked for; the second has one before it, whose folder is gone too.
+    """
     home = copy_of(story)
     known = publications.record_of(Home.open(home), "public")
     lost = known.publications[:2]
@@ -140,13 +190,20 @@ def test_a_past_release_is_made_anew_byte_for_byte_with_those_that_stood_before_
     for each in lost:
         shutil.rmtree(home / "releases" / "public" / each.release_id)
     entries = len(publications.record_of(Home.open(home), "public").publications)
-    for each, files in zip(lost, before, strict=True):
+    for place in again:
+        each, files = lost[place], before[place]
         summary = run(home, "--ledger", each.built_at, "--as-of", each.as_of).ok().json()
         assert summary["releases"][0]["release_id"] == each.release_id
         assert content(release(home, "public", each.release_id)) == files
     assert len(publications.record_of(Home.open(home), "public").publications) == entries
-    # a date that no release on record has is a new release, at whatever position: it is protected against all that are out
-    build_at = lost[0].built_at
+
+
+@pytest.mark.campaign
+def test_a_date_that_no_release_on_record_has_is_a_new_release(story, copy_of) -> None:
+    """At whatever position: it is protected against all that are out."""
+    home = copy_of(story)
+    known = publications.record_of(Home.open(home), "public")
+    build_at = known.publications[0].built_at
     summary = run(home, "--ledger", build_at, "--as-of", "2024-06-30").ok().json()
     made = manifest(release(home, "public", summary["releases"][0]["release_id"]))
     assert made["release"]["earlier_releases"] == [each.release_id for each in known.publications]

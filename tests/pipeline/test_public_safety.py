@@ -20,7 +20,7 @@ import pytest
 import release_attacker as attacker
 from command_under_test import manifest, release
 
-pytestmark = pytest.mark.xdist_group("demonstration")
+pytestmark = pytest.mark.xdist_group("public safety")
 
 ROOT = Path(__file__).resolve().parents[2]
 THRESHOLD = 11

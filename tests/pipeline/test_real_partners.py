@@ -8,12 +8,17 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 import pytest
 from command_under_test import REPOSITORY, manifest, waymark
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+import page_numbers
 
 pytestmark = [pytest.mark.xdist_group("real"), pytest.mark.shared_data]
 
@@ -333,3 +338,10 @@ def test_receipts_name_the_rows_that_vanished(real_home) -> None:
     assert len(later) == 1
     assert any(problem["code"] == "W-vanished" for problem in later[0]["problems"])
     assert later[0]["outcome"] == "accepted_with_warnings"
+
+
+def test_every_number_on_the_pages_is_a_cell_of_the_tables(folders: dict[str, Path]) -> None:
+    found = page_numbers.recompute(folders[DATES[1]])
+    assert found.differ == []
+    assert found.unexplained == []
+    assert sum(found.checked.values()) > 20_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -97,14 +98,15 @@ def content(home: Path) -> dict[str, str]:
     return found
 
 
-def moments(steps: int, number: int) -> list[int]:
-    """All steps in a campaign; otherwise some, spread over the whole run."""
-    if os.environ.get("WAYMARK_CAMPAIGN"):
+def moments(steps: int, number: int | None) -> list[int]:
+    """So many steps, spread over the whole run; all of them where no number is given."""
+    if number is None:
         return list(range(1, steps + 1))
     return sorted({1 + index * (steps - 1) // (number - 1) for index in range(number)})
 
 
-def test_a_kill_before_any_step_converges(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [12, pytest.param(None, marks=pytest.mark.campaign)])
+def test_a_kill_before_any_step_converges(tmp_path: Path, number: int | None) -> None:
     prepare(tmp_path)
     undisturbed = intake(tmp_path, 0, "undisturbed")
     assert undisturbed.returncode == 0, undisturbed.stderr
@@ -112,7 +114,7 @@ def test_a_kill_before_any_step_converges(tmp_path: Path) -> None:
     assert steps > 30
     expected = content(tmp_path / "undisturbed")
     assert sum(name.startswith("lake/observations") for name in expected) == 2
-    for kill_at in moments(steps, 12):
+    for kill_at in moments(steps, number):
         home = f"killed_{kill_at}"
         killed = intake(tmp_path, kill_at, home)
         assert killed.returncode == -signal.SIGKILL, (kill_at, killed.stderr)
@@ -121,18 +123,18 @@ def test_a_kill_before_any_step_converges(tmp_path: Path) -> None:
         assert content(tmp_path / home) == expected, kill_at
 
 
-def test_a_kill_while_erasing_leaves_no_byte_after_the_next_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [6, pytest.param(None, marks=pytest.mark.campaign)])
+def test_a_kill_while_erasing_leaves_no_byte_after_the_next_run(tmp_path: Path, number: int | None) -> None:
     prepare(tmp_path)
     assert intake(tmp_path, 0, "first").returncode == 0
+    shutil.copytree(tmp_path / "first", tmp_path / "received")
     first = Ledger.of(Home.open(tmp_path / "first")).entries()
     submission = next(entry for entry in first if entry["kind"] == "submission")
     sealed = (tmp_path / "first" / "landing" / submission["file_sha256"]).read_bytes()
     (tmp_path / "erase").write_text(submission["submission_id"])
     steps = int(intake(tmp_path, 0, "first").stdout)
-    for kill_at in moments(steps, 6):
-        home = tmp_path / f"killed_{kill_at}"
-        (tmp_path / "erase").unlink(missing_ok=True)
-        assert intake(tmp_path, 0, home.name).returncode == 0
+    for kill_at in moments(steps, number):
+        home = Path(shutil.copytree(tmp_path / "received", tmp_path / f"killed_{kill_at}"))
         (tmp_path / "erase").write_text(submission["submission_id"])
         killed = intake(tmp_path, kill_at, home.name)
         assert killed.returncode == -signal.SIGKILL

@@ -180,7 +180,7 @@ def test_flat_families_claim_no_more_than_their_level() -> None:
     assert claims.sum() <= stats.binom.ppf(0.999, 160, 0.05)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.lists(st.one_of(st.none(), st.integers(0, 400)), min_size=3, max_size=3), min_size=2, max_size=5))
 def test_any_counts_give_shares_that_add_up_and_p_that_are_chances(rows: list[list[int | None]]) -> None:
     counts = {
