@@ -16,8 +16,18 @@ from submissions.fields import codes
 from submissions.period_names import folded_period
 from submissions.said_words import multiplier_said
 from submissions.sample_form import NUMBER, SampleForm, escaped, is_figure, shape_of
-from submissions.sample_headings import GROUP, headings_of
-from submissions.sample_words import begins_with_total, code_of_label, is_total, role_of_header, rule_for
+from submissions.sample_headings import GROUP, PART, YEAR, Headings, headings_below, headings_of
+from submissions.sample_values import days_of
+from submissions.sample_words import (
+    begins_with_total,
+    code_of_label,
+    half_of_year,
+    is_total,
+    role_of_header,
+    rule_for,
+    says,
+    span_of_total,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -80,8 +90,17 @@ class Meaning:
     """What `unpivot` calls what else the names say; by default `group`, or all of the name."""
     totals: tuple[tuple[str, str], ...] = ()
     """(label, year or semester) of parts of a year that are totals of the others."""
+    year_source: str = YEAR
+    """Where the year of these parts stands: a part of the names, or a column."""
+    issued: Column | None = None
+    """A column of days on which the figures were put out."""
     unread: list[str] = field(default_factory=list)
     outer_areas: list[Column] = field(default_factory=list)
+
+    @property
+    def unpivot_has_period(self) -> bool:
+        """Whether the names of the columns of figures say periods, or parts of them."""
+        return bool(self.unpivot) and self.period is not None and (not self.period.sources or PART in self.period.sources)
 
 
 def columns_of(
@@ -132,16 +151,22 @@ def meaning_of(
     usable = [column for column in columns if column.rows]
     figures = [column for column in usable if column.is_of_figures and rule_for(column.texts) is None]
     # a column whose every cell is a mark or empty is known by its header alone
-    is_wide = _wide_by_headings(columns, form, meaning) or _wide_by_period(columns, form, meaning)
+    is_wide = (
+        _wide_by_headings(columns, form, meaning)
+        or _wide_below_year(usable, form, meaning)
+        or _wide_by_period(columns, form, meaning)
+    )
     if not is_wide and not _wide_by_members(figures, form, meaning):
         _one_of_figures(figures, meaning)
     rest = [column for column in usable if column not in meaning.figures]
+    meaning.issued = next((column for column in rest if says("issued", column.name) and days_of(column.texts)), None)
+    rest = [column for column in rest if column is not meaning.issued]
     if meaning.period is None:
         _find_period(connection, rest, meaning)
     rest = [column for column in rest if column not in meaning.roles.values()]
     _find_dimensions(rest, areas, meaning)
     used = {*(column.name for column in meaning.roles.values()), *(column.name for column in meaning.figures)}
-    used |= {column.name for column in meaning.outer_areas}
+    used |= {column.name for column in (*meaning.outer_areas, meaning.issued) if column is not None}
     meaning.unread = [column.name for column in usable if column.name not in used]
     return meaning
 
@@ -152,7 +177,10 @@ def meaning_of(
 def _one_of_figures(figures: Sequence[Column], meaning: Meaning) -> None:
     if len(figures) == sum(_is_flag(column) for column in figures):
         return
-    counts = [column for column in figures if not _is_flag(column) and not _NO_COUNT.search(folded_period(column.name))]
+    counts = [
+        column for column in figures
+        if not _is_flag(column) and not _NO_COUNT.search(folded_period(column.name)) and not says("other_figure", column.name)
+    ]  # fmt: skip
     named = [column for column in counts if role_of_header(column.name) == "value"]
     meaning.figures = [(named or counts or list(figures))[-1]]
 
@@ -175,12 +203,30 @@ def _wide_by_headings(columns: Sequence[Column], form: SampleForm, meaning: Mean
     found = headings_of([(column.position, column.name, _levels(column, form)) for column in usable])
     if found is None:
         return False
-    meaning.figures = [column for column in usable if column.position in found.positions]
+    _take_headings(found, usable, meaning)
+    return True
+
+
+def _wide_below_year(columns: Sequence[Column], form: SampleForm, meaning: Meaning) -> bool:
+    """Columns whose names are parts of a year, where another column says of each row which year it is."""
+    years = [(column, rule) for column in columns if (rule := rule_for(_parts(column))) and rule.forms == ("year",)]
+    for column, _ in sorted(years, key=lambda pair: role_of_header(pair[0].name) != "period"):
+        others = [each for each in columns if each.is_of_figures and each is not column]
+        names = [(each.position, each.name, _levels(each, form)) for each in others]
+        found = headings_below(_parts(column)[0], column.name, names)
+        if found is not None:
+            _take_headings(found, others, meaning)
+            meaning.roles["period"], meaning.year_source = column, column.name
+            return True
+    return False
+
+
+def _take_headings(found: Headings, columns: Sequence[Column], meaning: Meaning) -> None:
+    meaning.figures = [column for column in columns if column.position in found.positions]
     meaning.unpivot, meaning.period, meaning.totals = found.pattern, found.period, found.totals
     if len(found.groups) > 1:
         meaning.group_labels, meaning.group_source = found.groups, GROUP
         meaning.group_role = _role_of_members(found.groups)
-    return True
 
 
 def _wide_by_period(columns: Sequence[Column], form: SampleForm, meaning: Meaning) -> bool:
@@ -268,7 +314,7 @@ def _shapes(texts: Sequence[str], figures: Sequence[Column], chosen: Sequence[Co
 
 def _find_period(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], meaning: Meaning) -> None:
     """One column whose every label is a period, or a year and another column that together are a finer one."""
-    whole = [(column, rule) for column in columns if (rule := rule_for(_parts(column)))]
+    whole = [(column, rule) for column in columns if (rule := rule_for(_parts(column)) or rule_for(_without_halves(column)))]
     years = [column for column, rule in whole if rule.forms == ("year",)]
     for year in years:
         for part in columns:
@@ -279,7 +325,7 @@ def _find_period(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column
                 f"SELECT DISTINCT c{part.position} || ' ' || c{year.position} FROM source WHERE NOT is_after_end "
                 f"AND c{part.position} <> '' AND c{year.position} <> '' LIMIT {LABELS}"
             ).fetchall()
-            pairs = [(text,) for (text,) in pairs if not is_total(text.rsplit(" ", 1)[0])]
+            pairs = [(text,) for (text,) in pairs if span_of_total(text.rsplit(" ", 1)[0]) is None]
             backwards = [" ".join(reversed(text.rsplit(" ", 1))) for (text,) in pairs]
             for texts, order in (([text for (text,) in pairs], (part, year)), (backwards, (year, part))):
                 rule = rule_for(texts)
@@ -302,14 +348,26 @@ def _parts(column: Column) -> list[str]:
     return [label for label in column.texts if not is_total(label)]
 
 
-def control_of_rows(meaning: Meaning) -> str | None:
-    """The column of the parts of a year, where the year stands in another and totals of it among the parts."""
-    if "period_2" not in meaning.roles or meaning.period is None or meaning.period.forms == ("year",):
+def _without_halves(column: Column) -> list[str]:
+    return [label for label in _parts(column) if half_with_year(label) is None]
+
+
+def half_with_year(label: str) -> int | None:
+    """1 or 2 where a label with its year names a half of it: S1 2023, 2023 H2, I półrocze 2023."""
+    years = re.findall(r"(?<!\d)\d{4}(?!\d)", label)
+    return half_of_year(label.replace(years[0], " ").strip(" -/,.")) if len(years) == 1 else None
+
+
+def control_of_rows(meaning: Meaning) -> Column | None:
+    """The column of the parts of a year, where totals of it stand among the parts: the year may stand in another column."""
+    if "period" not in meaning.roles or meaning.period is None or meaning.period.forms == ("year",) or meaning.unpivot_has_period:
         return None
-    parts = [meaning.roles[role] for role in ("period", "period_2")]
-    named = [column for column in parts if any(is_total(label) for label in column.texts)]
+    parts = [meaning.roles[role] for role in ("period", "period_2") if role in meaning.roles]
+    if len(parts) == 1:
+        return parts[0] if any(half_with_year(label) for label in parts[0].texts) else None
+    named = [column for column in parts if any(span_of_total(label) for label in column.texts)]
     years = [column for column in parts if column not in named and rule_for(_parts(column)) is not None]
-    return named[0].name if len(named) == 1 and len(years) == 1 else None
+    return named[0] if len(named) == 1 and len(years) == 1 else None
 
 
 def exclusions_of(meaning: Meaning) -> list[Exclusion]:
@@ -320,7 +378,7 @@ def exclusions_of(meaning: Meaning) -> list[Exclusion]:
     for columns, what in ((of_areas, "areas"), (periods, "periods")):
         for column in columns:
             totals = tuple(label for label in column.texts if is_total(label))
-            if what == "periods" and column.name == control_of_rows(meaning):
+            if what == "periods" and column is control_of_rows(meaning):
                 continue
             beginnings = tuple(sorted({word + " " for label in column.texts if (word := begins_with_total(label))}))
             if totals:
