@@ -366,7 +366,7 @@ def spanish_cells() -> dict[tuple[str, str, str], tuple[Decimal | None, str]]:
     return {
         (code, "FM"[sex], f"{number}-Q{quarter}"): (
             Decimal(attended(area, sex, year, quarter) + SPANISH_REVISED.get((area, sex, year, quarter), 0)),
-            "P" if (area, sex, year, quarter) == (1, 1, 1, 3) else "A",
+            "P" if (area, sex, year, quarter) == (1, 1, 1, 4) else "A",
         )
         for area, code in enumerate(SPANISH_AREAS.values())
         for sex in (0, 1)
