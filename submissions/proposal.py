@@ -29,10 +29,11 @@ from submissions.sample_columns import (
     columns_of,
     control_of_rows,
     exclusions_of,
-    half_with_year,
     meaning_of,
+    span_with_year,
+    without_year,
 )
-from submissions.sample_form import SampleForm, form_of_sample
+from submissions.sample_form import SampleForm, escaped, form_of_sample
 from submissions.sample_headings import PART
 from submissions.sample_values import NO_DATE, currency_said, days_of, issue_of_sample, unit_of
 from submissions.sample_words import (
@@ -136,17 +137,28 @@ def _corrections(
     titles = [sheet, *(" ".join(row) for _, row in form.preamble)]
     if not any(map(corrections_said, titles)):
         return False
-    issued_before, own = proposal.content["datasets"][revised]["issued_on"], replace(answers, replaces="keys", title=None)
+    issued_before, own = (
+        proposal.content["datasets"][revised]["issued_on"],
+        replace(answers, replaces="keys", title=None),
+    )
     _described(proposal, ("datasets", name), path, form, own, known, revised)
     if proposal.content["datasets"][name]["issued_on"] == NO_DATE:
         proposal.put(
-            ("datasets", name, "issued_on"), issued_before, "no date of its own was found: the corrected figures came out later"
+            ("datasets", name, "issued_on"),
+            issued_before,
+            "no date of its own was found: the corrected figures came out later",
         )
     return True
 
 
 def _described(
-    proposal: Proposal, dataset: Place, path: Path, form: SampleForm, answers: Answers, known: dict[str, str], revised: str = ""
+    proposal: Proposal,
+    dataset: Place,
+    path: Path,
+    form: SampleForm,
+    answers: Answers,
+    known: dict[str, str],
+    revised: str = "",
 ) -> None:
     """One dataset: the sample under its form, what its columns mean, and every guess."""
     country, sector = proposal.content["partner"][:3].upper(), proposal.content["sector"]
@@ -300,9 +312,7 @@ def _dataset(
 # --- form and date of issue ------------------------------------------------------------------------------------------
 
 
-def _form(
-    proposal: Proposal, place: Place, form: SampleForm, path: Path, answers: Answers, meaning: Meaning
-) -> None:
+def _form(proposal: Proposal, place: Place, form: SampleForm, path: Path, answers: Answers, meaning: Meaning) -> None:
     for key, value in form.keys.items():
         proposal.put((*place, "format", key), value, form.guesses.get(key))
     pattern = re.sub(r"\d+", "*", re.sub(r"[\[\]?*\x00-\x1f\x7f-\x9f]", "?", path.name))
@@ -350,9 +360,15 @@ def _control_totals(proposal: Proposal, place: Place, meaning: Meaning) -> None:
         (year,) = (name for name in meaning.period.sources if name != column.name)
         rules += [{"column": column.name} | rule for rule in _totals_of_parts(column.texts, column.name, year)]
     elif column is not None:
-        labels = [label for label in column.texts if half_with_year(label)]
-        period: dict[str, Any] = {"from": column.name, "as": "semester"}
-        rules.append({"column": column.name, "in": labels, "period": period | _names_of_halves(labels)})
+        halves = [label for label in column.texts if span_with_year(label) == "semester"]
+        if halves:
+            period: dict[str, Any] = {"from": column.name, "as": "semester"}
+            rules.append({"column": column.name, "in": halves, "period": period | _names_of_halves(halves)})
+        years = [label for label in column.texts if span_with_year(label) == "year"]
+        for words in dict.fromkeys(map(without_year, years)):
+            same = [label for label in years if without_year(label) == words]
+            pattern = escaped(same[0]).replace(re.findall(r"\d{4}", same[0])[0], r"(?P<year>\d{4})")
+            rules.append({"column": column.name, "in": same, "period": {"from": column.name, "pattern": pattern}})
     if rules:
         proposal.put((*place, "control_totals"), [rule | {"period": rule["period"] | fiscal} for rule in rules])
         for index in range(len(rules)):
@@ -373,7 +389,7 @@ def _totals_of_parts(labels: Sequence[str], part: str, year: str) -> list[dict[s
 
 def _names_of_halves(labels: Sequence[str]) -> dict[str, Any]:
     """`names` of half-years, where the reader does not know them without: the label without its year."""
-    names = {re.sub(r"(?<!\d)\d{4}(?!\d)", "", label).strip(" -/,."): label for label in labels}
+    names = dict.fromkeys(map(without_year, labels))
     if all(re.fullmatch(r"[SsHh][12]", name) for name in names):
         return {}
     return {"names": {name: f"S{half_of_year(name)}" for name in names}}

@@ -21,7 +21,6 @@ from submissions.sample_values import days_of
 from submissions.sample_words import (
     begins_with_total,
     code_of_label,
-    half_of_year,
     is_total,
     role_of_header,
     rule_for,
@@ -100,7 +99,9 @@ class Meaning:
     @property
     def unpivot_has_period(self) -> bool:
         """Whether the names of the columns of figures say periods, or parts of them."""
-        return bool(self.unpivot) and self.period is not None and (not self.period.sources or PART in self.period.sources)
+        return (
+            bool(self.unpivot) and self.period is not None and (not self.period.sources or PART in self.period.sources)
+        )
 
 
 def columns_of(
@@ -314,7 +315,9 @@ def _shapes(texts: Sequence[str], figures: Sequence[Column], chosen: Sequence[Co
 
 def _find_period(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], meaning: Meaning) -> None:
     """One column whose every label is a period, or a year and another column that together are a finer one."""
-    whole = [(column, rule) for column in columns if (rule := rule_for(_parts(column)) or rule_for(_without_halves(column)))]
+    whole = [
+        (column, rule) for column in columns if (rule := rule_for(_parts(column)) or rule_for(_without_totals(column)))
+    ]
     years = [column for column, rule in whole if rule.forms == ("year",)]
     for year in years:
         for part in columns:
@@ -348,23 +351,33 @@ def _parts(column: Column) -> list[str]:
     return [label for label in column.texts if not is_total(label)]
 
 
-def _without_halves(column: Column) -> list[str]:
-    return [label for label in _parts(column) if half_with_year(label) is None]
+def _without_totals(column: Column) -> list[str]:
+    return [label for label in _parts(column) if span_with_year(label) is None]
 
 
-def half_with_year(label: str) -> int | None:
-    """1 or 2 where a label with its year names a half of it: S1 2023, 2023 H2, I półrocze 2023."""
+def span_with_year(label: str) -> str | None:
+    """`semester` or `year` where a label names half of a year or the whole of it in words: S1 2023, Totale 2023."""
     years = re.findall(r"(?<!\d)\d{4}(?!\d)", label)
-    return half_of_year(label.replace(years[0], " ").strip(" -/,.")) if len(years) == 1 else None
+    rest = without_year(label)
+    return span_of_total(rest) if len(years) == 1 and rest else None
+
+
+def without_year(label: str) -> str:
+    return re.sub(r"(?<!\d)\d{4}(?!\d)", "", label).strip(" -/,.")
 
 
 def control_of_rows(meaning: Meaning) -> Column | None:
     """The column of the parts of a year, where totals of it stand among the parts: the year may stand in another column."""
-    if "period" not in meaning.roles or meaning.period is None or meaning.period.forms == ("year",) or meaning.unpivot_has_period:
+    if (
+        "period" not in meaning.roles
+        or meaning.period is None
+        or meaning.period.forms == ("year",)
+        or meaning.unpivot_has_period
+    ):
         return None
     parts = [meaning.roles[role] for role in ("period", "period_2") if role in meaning.roles]
     if len(parts) == 1:
-        return parts[0] if any(half_with_year(label) for label in parts[0].texts) else None
+        return parts[0] if any(span_with_year(label) for label in parts[0].texts) else None
     named = [column for column in parts if any(span_of_total(label) for label in column.texts)]
     years = [column for column in parts if column not in named and rule_for(_parts(column)) is not None]
     return named[0] if len(named) == 1 and len(years) == 1 else None

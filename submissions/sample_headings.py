@@ -18,7 +18,8 @@ from submissions.sample_words import rule_for, rule_with_names, span_of_total
 YEAR, PART, GROUP = "heading_year", "heading_part", "heading_group"
 _YEAR = re.compile(r"(?:FY ?)?\d{4}(?:[/\u2013-](?:\d{4}|\d{2}))?")
 _YEAR_SHAPES = ((r"\d{4}", r"\d{4}"), (r"\d{4}/\d{2}", r"\d{4}/\d{2}"), (r"\d{4}-\d{2}", r"\d{4}-\d{2}"),
-                (r"\d{4}/\d{4}", r"\d{4}/\d{4}"), (r"\d{4}-\d{4}", r"\d{4}-\d{4}"))  # fmt: skip
+                (r"\d{4}/\d{4}", r"\d{4}/\d{4}"), (r"\d{4}-\d{4}", r"\d{4}-\d{4}"),
+                (r"FY ?\d{4}", r"FY ?\d{4}"), (r"FY ?\d{4}/\d{2}", r"FY ?\d{4}/\d{2}"))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,11 @@ def headings_below(year: str, column: str, names: Names) -> Headings | None:
                 continue
             with_year = [(each[0], [*each[2][:level], year, *each[2][level:]]) for each in chosen]
             found = headings_of([(place, " ".join(filter(None, labels)), labels) for place, labels in with_year], True)
-            groups = [group for group in (rf"(?P<{YEAR}>{shape}) " for shape, _ in _YEAR_SHAPES) if found and group in found.pattern]
+            groups = [
+                group
+                for group in (rf"(?P<{YEAR}>{shape}) " for shape, _ in _YEAR_SHAPES)
+                if found and group in found.pattern
+            ]
             if found is None or not groups:
                 continue
             pattern = found.pattern.replace(groups[0], "")

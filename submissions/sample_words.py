@@ -24,6 +24,14 @@ _HALF_YEAR = re.compile(
     r"|1st|2nd|eerste|tweede) ?(?:s|h|er semestre|e semestre|o semestre|semestre|semester|semestr|halbjahr|polrocze|pololeti"
     r"|half|half year|halfjaar|halvar|felev|felevi|polugodie)|(?:semestre|semester|semestr|half) ([12]|i|ii)"
 )
+# 1.º T, Trim. 2, III kwart: a number with a word, or the beginning of one, that says quarter in some language
+_QUARTER_WORD = (
+    r"(?:t|tr|tri|trim|trimestre|q|qtr|qu|quarter|k|kw|kv|kwart|kvart|kvartal|kwartal|c|ctvrt|n|ne|negyed|vj)"
+)
+_NUMBERED_QUARTER = re.compile(
+    rf"(?P<before>[1-4]|iv|i{{1,3}}) ?(?:o|a|er|e|st|nd|rd|th)? ?{_QUARTER_WORD}|{_QUARTER_WORD} ?(?P<behind>[1-4]|iv|i{{1,3}})"
+)
+_NUMERALS = {"1": 1, "2": 2, "3": 3, "4": 4, "i": 1, "ii": 2, "iii": 3, "iv": 4}
 _SECOND = ("2", "ii", "second", "zweites", "drugie", "deuxieme", "segundo", "secondo", "2e", "2o", "2nd", "tweede")
 # letters of the two sexes that are certain only beside each other: women and men of one language
 _PAIRS_OF_SEXES = ({"w": "F", "m": "M"}, {"k": "F", "m": "M"}, {"v": "F", "m": "M"}, {"f": "F", "h": "M"}, {"m": "F", "h": "M"},
@@ -76,7 +84,9 @@ def span_of_total(label: str) -> str | None:
         return "semester"
     folded = folded_period(label)
     first = re.split(r" ", folded, maxsplit=1)
-    is_total_of_year = len(first) == 2 and first[0] in _words()["total", "_T"] and first[1] in _words()["year_total", "_T"]
+    is_total_of_year = (
+        len(first) == 2 and first[0] in _words()["total", "_T"] and first[1] in _words()["year_total", "_T"]
+    )
     return "year" if is_total(label) or is_total_of_year or folded in _words()["year_total", "_T"] else None
 
 
@@ -140,9 +150,16 @@ def rule_with_names(texts: Iterable[str]) -> PeriodRule | None:
     """A rule by months or quarters in which some names are the publisher's own: by their place among those that are known."""
     from submissions.period_names import number_of_name
 
+    texts = list(texts)
     rests = list(dict.fromkeys(re.sub(r"(?<!\d)\d{4}(?!\d)", "", text).strip() for text in texts))
     if len(rests) < 3 or not all(re.search(r"\d{4}", text) for text in texts):
         return None
+    numbered = [_NUMBERED_QUARTER.fullmatch(folded_period(rest)) for rest in rests]
+    if all(numbered):
+        numbers = [next(filter(None, found.group("before", "behind"))) for found in numbered if found]
+        own = {folded_period(rest): ("quarter", _NUMERALS[number]) for rest, number in zip(rests, numbers, strict=True)}
+        if len(set(own.values())) == len(own):
+            return PeriodRule(forms=("quarter",), names={rest: own[folded_period(rest)] for rest in rests})
     for language in LANGUAGES:
         known = [number_of_name(rest, {}, (language,)) for rest in rests]
         kinds = {found[0] for found in known if found}

@@ -337,7 +337,10 @@ def write_spanish(path: Path) -> Path:
     for year, number in enumerate(YEARS):
         for area, name in enumerate(SPANISH_AREAS):
             counts = [[attended(area, sex, year, quarter) for sex in (0, 1)] for quarter in range(1, 5)]
-            sums = [[sum(pair) for pair in zip(*counts[first:last], strict=True)] for first, last in ((0, 2), (2, 4), (0, 4))]
+            sums = [
+                [sum(pair) for pair in zip(*counts[first:last], strict=True)]
+                for first, last in ((0, 2), (2, 4), (0, 4))
+            ]
             rows = [*counts[:2], sums[0], *counts[2:], sums[1], sums[2]]
             labels = [*SPANISH_QUARTERS[:2], "1.er semestre", *SPANISH_QUARTERS[2:], "2.º semestre", "Total anual"]
             for place, (label, pair) in enumerate(zip(labels, rows, strict=True)):
@@ -350,7 +353,9 @@ def write_spanish(path: Path) -> Path:
     corrections = book.create_sheet("Rectificaciones")
     corrections.append(["Datos rectificados, en miles"])
     corrections.append([])
-    corrections.append(["Provincia", "Trimestre", "Sexo", "Dato rectificado", "Dato anterior", "Fecha de rectificación"])
+    corrections.append(
+        ["Provincia", "Trimestre", "Sexo", "Dato rectificado", "Dato anterior", "Fecha de rectificación"]
+    )
     for (area, sex, year, quarter), change in SPANISH_REVISED.items():
         old = attended(area, sex, year, quarter)
         when = f"{SPANISH_QUARTERS[quarter - 1]} {YEARS[year]}"

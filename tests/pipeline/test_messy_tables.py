@@ -61,7 +61,10 @@ NEWCOMERS = {
         "atendidas_2024.xlsx",
         tables.write_spanish,
         {"measure": "victims_assisted"},
-        (("header_rows: [4]", 'decimal: ","\n      header_rows: [4]'), ("header_rows: [3]", 'decimal: ","\n      header_rows: [3]')),
+        (
+            ("header_rows: [4]", 'decimal: ","\n      header_rows: [4]'),
+            ("header_rows: [3]", 'decimal: ","\n      header_rows: [3]'),
+        ),
         tables.SPANISH_AREAS,
     ),
 }
