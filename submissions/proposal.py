@@ -15,36 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from submissions import areas
-from submissions.country_names import country_codes, resolve
 from submissions.errors import WaymarkError
 from submissions.fields import codes, seed
 from submissions.marked_yaml import Place
 from submissions.period_names import folded_period
 from submissions.problems import Refusal
-from submissions.proposal_figures import propose_period, propose_value
-from submissions.said_words import corrections_said, fiscal_said, multiplier_said
-from submissions.sample_columns import (
-    Exclusion,
-    Meaning,
-    columns_of,
-    control_of_rows,
-    exclusions_of,
-    meaning_of,
-    span_with_year,
-    without_year,
-)
-from submissions.sample_form import SampleForm, escaped, form_of_sample
-from submissions.sample_headings import PART
-from submissions.sample_values import NO_DATE, currency_said, days_of, issue_of_sample, unit_of
-from submissions.sample_words import (
-    begins_with_total,
-    code_of_label,
-    codes_of_labels,
-    half_of_year,
-    is_total,
-    says,
-    span_of_total,
-)
+from submissions.proposal_columns import propose_columns
+from submissions.proposal_rows import propose_control_totals, propose_exclusions, propose_ignored, propose_unpivot
+from submissions.said_words import corrections_said
+from submissions.sample_columns import columns_of, meaning_of
+from submissions.sample_form import SampleForm, form_of_sample
+from submissions.sample_meaning import Exclusion, Meaning
+from submissions.sample_periods import exclusions_of
+from submissions.sample_values import NO_DATE, currency_said, days_of, issue_of_sample
 
 PARTNER_ID = re.compile(
     r"([a-z]{3})_(police|prosecution|court|ngo|immigration|labour|fiu|hotline|health|stat|io)_[a-z0-9_]+"
@@ -166,18 +149,22 @@ def _described(
     _dataset(proposal, dataset, answers, sector, meaning, form)
     if revised:
         proposal.put((*dataset, "revises"), revised, "its title speaks of corrections: to the cells of this dataset?")
+        # what is corrected is counted as it was, whether or not the sheet says so again
+        proposal.content["datasets"][dataset[1]]["counting_unit"] = proposal.content["datasets"][revised][
+            "counting_unit"
+        ]
     _form(proposal, dataset, form, path, answers, meaning)
-    _unpivot(proposal, dataset, meaning)
-    _exclusions(proposal, dataset, exclusions)
-    _columns(proposal, dataset, answers, meaning, country, known, form, revised)
+    propose_unpivot(proposal, dataset, meaning)
+    propose_exclusions(proposal, dataset, exclusions)
+    propose_columns(proposal, dataset, answers, meaning, country, known, form, revised)
     proposal.warnings += [
         f"the column '{column}' looks like personal data ({reason}): it is left out, and a file that holds it is refused"
         for column, reason in personal
     ]
     if personal:
         proposal.warnings.append("ask the partner for a file without it; statistics are taken, never persons")
-    _ignored(proposal, dataset, meaning, personal)
-    _control_totals(proposal, dataset, meaning)
+    propose_ignored(proposal, dataset, meaning, personal)
+    propose_control_totals(proposal, dataset, meaning)
     proposal.notes += form.notes
 
 
@@ -325,234 +312,3 @@ def _form(proposal: Proposal, place: Place, form: SampleForm, path: Path, answer
     else:
         issued, reason = (answers.issued_on, None) if answers.issued_on else issue_of_sample(form, path)
     proposal.put((*place, "issued_on"), issued, reason)
-
-
-# --- columns ---------------------------------------------------------------------------------------------------------
-
-
-def _ignored(proposal: Proposal, place: Place, meaning: Meaning, personal: Sequence[tuple[str, str]]) -> None:
-    """Columns that nothing is read from: each needs its reason, and is refused without one."""
-    outer = [column.name for column in meaning.outer_areas]
-    hidden = {column for column, _ in personal}
-    names = [name for name in dict.fromkeys([*meaning.unread, *outer]) if name not in hidden]
-    if not names:
-        return
-    reason = "not read"
-    proposal.put((*place, "ignored"), [{"column": name, "reason": reason} for name in names])
-    for index, name in enumerate(names):
-        what = "what the areas are part of" if name in outer else "does it split the figures? then add it under columns"
-        if says("other_figure", name):
-            what = "what stood before, or a difference?"
-        proposal.guesses[(*place, "ignored", index)] = what
-
-
-def _control_totals(proposal: Proposal, place: Place, meaning: Meaning) -> None:
-    """Totals over periods: compared with their parts, and no figures."""
-    if meaning.period is None:
-        return
-    fiscal = {"fiscal": True} if meaning.period.is_fiscal else {}
-    rules = [
-        {"column": PART} | rule
-        for rule in _totals_of_parts([label for label, _ in meaning.totals], PART, meaning.year_source)
-    ]
-    column = control_of_rows(meaning)
-    if column is not None and "period_2" in meaning.roles:
-        (year,) = (name for name in meaning.period.sources if name != column.name)
-        rules += [{"column": column.name} | rule for rule in _totals_of_parts(column.texts, column.name, year)]
-    elif column is not None:
-        halves = [label for label in column.texts if span_with_year(label) == "semester"]
-        if halves:
-            period: dict[str, Any] = {"from": column.name, "as": "semester"}
-            rules.append({"column": column.name, "in": halves, "period": period | _names_of_halves(halves)})
-        years = [label for label in column.texts if span_with_year(label) == "year"]
-        for words in dict.fromkeys(map(without_year, years)):
-            same = [label for label in years if without_year(label) == words]
-            pattern = escaped(same[0]).replace(re.findall(r"\d{4}", same[0])[0], r"(?P<year>\d{4})")
-            rules.append({"column": column.name, "in": same, "period": {"from": column.name, "pattern": pattern}})
-    if rules:
-        proposal.put((*place, "control_totals"), [rule | {"period": rule["period"] | fiscal} for rule in rules])
-        for index in range(len(rules)):
-            proposal.guesses[(*place, "control_totals", index)] = "totals of the parts of a year: compared, no figures"
-
-
-def _totals_of_parts(labels: Sequence[str], part: str, year: str) -> list[dict[str, Any]]:
-    """Whole years and half-years among the parts of a year, each with how its period is read."""
-    found: list[dict[str, Any]] = []
-    for span in ("year", "semester"):
-        of_span = [label for label in labels if span_of_total(label) == span]
-        if of_span and span == "year":
-            found.append({"in": of_span, "period": {"from": year, "as": "year"}})
-        elif of_span:
-            found.append({"in": of_span, "period": {"from": [year, part], "as": span} | _names_of_halves(of_span)})
-    return found
-
-
-def _names_of_halves(labels: Sequence[str]) -> dict[str, Any]:
-    """`names` of half-years, where the reader does not know them without: the label without its year."""
-    names = dict.fromkeys(map(without_year, labels))
-    if all(re.fullmatch(r"[SsHh][12]", name) for name in names):
-        return {}
-    return {"names": {name: f"S{half_of_year(name)}" for name in names}}
-
-
-def _unpivot(proposal: Proposal, place: Place, meaning: Meaning) -> None:
-    if meaning.unpivot is None:
-        return
-    number = len(meaning.figures)
-    proposal.put(
-        (*place, "unpivot"),
-        {"columns": meaning.unpivot, "into": {"name": "heading", "value": "figure"}},
-        f"{number} columns of figures are read as rows",
-    )
-
-
-def _exclusions(proposal: Proposal, place: Place, exclusions: Sequence[Exclusion]) -> None:
-    rules = [
-        {"column": each.column}
-        | ({"in": list(each.labels)} if each.labels else {"starts_with": list(each.starts_with)})
-        | {"reason": each.reason}
-        for each in exclusions
-    ]
-    if rules:
-        proposal.put((*place, "exclude"), rules)
-        for index, rule in enumerate(rules):
-            proposal.guesses[(*place, "exclude", index)] = (
-                f"rows named {', '.join(rule.get('in', rule.get('starts_with')))}"
-            )
-
-
-def _columns(
-    proposal: Proposal,
-    place: Place,
-    answers: Answers,
-    meaning: Meaning,
-    country: str,
-    known: dict[str, str],
-    form: SampleForm,
-    revised: str,
-) -> None:
-    inner: Place = (*place, "columns")
-    if "measure" in meaning.roles and answers.measure is None:
-        column = meaning.roles["measure"]
-        file = _map_file(proposal, inner, "measure")
-        proposal.maps[file] = [(label, "", "") for label in sorted(column.texts, key=folded_period)]
-        proposal.put((*inner, "measure"), {"from": column.name, "map": file})
-        proposal.guesses[(*inner, "measure", "map")] = (
-            "each row has its measure; the measures stand in the seed `measures`"
-        )
-    else:
-        proposal.put(
-            (*inner, "measure"),
-            {"constant": answers.measure or "victims_detected"},
-            None if answers.measure else "what is counted; the measures stand in the seed `measures`",
-        )
-    of_units = meaning.roles.get("unit") or meaning.roles.get("measure")
-    if of_units is not None and ("unit" in meaning.roles or any(map(multiplier_said, of_units.texts))):
-        column = of_units
-        proposal.put(
-            (*inner, "unit"), {"from": column.name, "values": {label: unit_of(label) for label in column.texts}}
-        )
-        proposal.guesses[(*inner, "unit", "values")] = "each row has its unit"
-    _area(proposal, inner, meaning, country, known)
-    proposal.put(
-        (*inner, "area_role"),
-        {"constant": answers.area_role or "detection"},
-        None if answers.area_role else "what the area is: detection, exploitation, recruitment, court, reporting body?",
-    )
-    for role in ("sex", "age", "exploitation"):
-        if role == meaning.group_role:
-            source = meaning.group_source or ("group" if "(?P<group>" in (meaning.unpivot or "") else "heading")
-            _mapped(proposal, inner, role, source, meaning.group_labels, "from the header")
-        elif role in meaning.roles:
-            column = meaning.roles[role]
-            _mapped(proposal, inner, role, column.name, column.texts, meaning.why[role], bool(column.blanks))
-    if meaning.group_labels and meaning.group_role is None and len(meaning.group_labels) > 1:
-        proposal.notes.append(
-            "the headers also say: " + ", ".join(meaning.group_labels) + "; the group is not read yet"
-        )
-    if "counterpart_area" in meaning.roles:
-        _counterpart(proposal, inner, meaning)
-    says_fiscal = any(fiscal_said(" ".join(row)) for _, row in form.preamble)
-    says_fiscal = says_fiscal or "fiscal_year" in proposal.content["datasets"].get(revised, {})
-    propose_period(proposal, place, meaning, says_fiscal)
-    named = proposal.content["datasets"].get(revised, {}).get("columns", {}).get("period", {}).get("names")
-    if named and proposal.content["datasets"][place[1]]["columns"]["period"].get("language"):
-        # the publisher's own names are the same on both sheets, whichever of them the corrections happen to hold
-        proposal.put((*inner, "period", "names"), named)
-    propose_value(proposal, inner, meaning, form)
-
-
-def _area(proposal: Proposal, inner: Place, meaning: Meaning, country: str, known: dict[str, str]) -> None:
-    column = meaning.roles.get("area")
-    if column is None:
-        code = country if country not in ("INT", "EUR") else "_U"
-        proposal.put((*inner, "area"), {"constant": code}, "no column of areas was found")
-        return
-    labels = [label for label in column.texts if not is_total(label) and not begins_with_total(label)]
-    rows = [
-        (label, known.get(label) or known.get(folded_period(label), ""), "")
-        for label in sorted(labels, key=folded_period)
-    ]
-    found = sum(1 for _, code, _ in rows if code)
-    file = _map_file(proposal, inner, "area")
-    proposal.maps[file] = rows
-    if not found:
-        proposal.notes.append(
-            "no label is the name of a known area: where the areas have a set, put it into areas/ of the contracts "
-            "folder first, then propose again"
-        )
-    proposal.put((*inner, "area"), {"from": column.name, "map": file})
-    proposal.guesses[(*inner, "area", "from")] = meaning.why["area"]
-    proposal.guesses[(*inner, "area", "map")] = (
-        f"{found} of {len(rows)} labels have the name of a known area; look through the map"
-    )
-
-
-def _map_file(proposal: Proposal, inner: Place, role: str) -> str:
-    """Maps of a second dataset have its name: its labels may mean something else."""
-    is_first = next(iter(proposal.content["datasets"])) == inner[1]
-    return f"map_{role}.csv" if is_first else f"map_{inner[1]}_{role}.csv"
-
-
-def _mapped(
-    proposal: Proposal, inner: Place, role: str, source: str, labels: Sequence[str], why: str, has_blanks: bool = False
-) -> None:
-    known = codes_of_labels(role, labels, codes(role))
-    rows = [(label, known[label], "") for label in sorted(labels, key=folded_period)]
-    if has_blanks:
-        rows.insert(0, ("", "", "cells without a label"))
-    found = sum(1 for _, code, _ in rows if code)
-    file = _map_file(proposal, inner, role)
-    proposal.maps[file] = rows
-    proposal.put((*inner, role), {"from": source, "map": file})
-    proposal.guesses[(*inner, role, "from")] = why
-    proposal.guesses[(*inner, role, "map")] = (
-        f"{found} of {len(rows)} labels have a word that is known; look through the map"
-    )
-
-
-def _counterpart(proposal: Proposal, inner: Place, meaning: Meaning) -> None:
-    column = meaning.roles["counterpart_area"]
-    left = [label for label in column.texts if resolve(label) is None]
-    rule: dict[str, Any] = {"from": column.name, "library": "country_names"}
-    if left or column.blanks:
-        rows = [(label, _counterpart_code(label), "") for label in sorted(left, key=folded_period)]
-        file = _map_file(proposal, inner, "counterpart_area")
-        proposal.maps[file] = [("", "", "cells without a label")] * bool(column.blanks) + rows
-        rule = {"from": column.name, "map": file, "library": "country_names"}
-    proposal.put((*inner, "counterpart_area"), rule)
-    proposal.guesses[(*inner, "counterpart_area", "from")] = meaning.why["counterpart_area"]
-    if "map" in rule:
-        proposal.guesses[(*inner, "counterpart_area", "map")] = (
-            "labels that are no name of a country; look through the map"
-        )
-    totals = [label for label in column.texts if is_total(label)]
-    roles: Any = {"constant": "citizenship"}
-    if totals:
-        roles = [{"constant": "_Z", "where": {column.name: totals}}, roles]
-    proposal.put((*inner, "counterpart_role"), roles, "citizenship, recruitment, repatriation or asset location?")
-
-
-def _counterpart_code(label: str) -> str:
-    code = code_of_label("counterpart_area", label, ())
-    return code or (label if label in country_codes().values() else "")

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from submissions.contract_model import PeriodRule, trimmed
+from submissions.contract_model import trimmed
 from submissions.country_names import resolve
 from submissions.fields import codes
 from submissions.period_names import folded_period
 from submissions.said_words import multiplier_said
-from submissions.sample_form import NUMBER, SampleForm, escaped, is_figure, shape_of
-from submissions.sample_headings import GROUP, PART, YEAR, Headings, headings_below, headings_of
+from submissions.sample_form import NUMBER, SampleForm, escaped, shape_of
+from submissions.sample_headings import GROUP, Headings, headings_below, headings_of
+from submissions.sample_meaning import LABELS, Column, Exclusion, Meaning
+from submissions.sample_periods import find_period, parts_of
 from submissions.sample_values import days_of
 from submissions.sample_words import (
     begins_with_total,
@@ -25,7 +26,6 @@ from submissions.sample_words import (
     role_of_header,
     rule_for,
     says,
-    span_of_total,
 )
 
 if TYPE_CHECKING:
@@ -33,75 +33,8 @@ if TYPE_CHECKING:
 
     from submissions.reading import Reading
 
-LABELS = 2_000
-MOST_FIGURES = 0.6
 _NO_COUNT = re.compile(r"\b(id|[a-z]?code|fips|index|rank|rate|share|percent|latitude|longitude)\b")
 CODED = ("sex", "age", "exploitation")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the sample: its labels, most frequent first, and what its header's words point to."""
-
-    position: int
-    name: str
-    labels: tuple[tuple[str, int], ...]
-    blanks: int
-
-    @property
-    def texts(self) -> list[str]:
-        return [label for label, _ in self.labels]
-
-    @property
-    def rows(self) -> int:
-        return sum(number for _, number in self.labels)
-
-    @property
-    def is_of_figures(self) -> bool:
-        figures = sum(number for label, number in self.labels if is_figure(label))
-        return bool(self.rows) and figures >= MOST_FIGURES * self.rows and any(NUMBER.fullmatch(x) for x in self.texts)
-
-
-@dataclass(frozen=True)
-class Exclusion:
-    """Rows that are totals of other rows, by the labels of a column or by how these begin."""
-
-    column: str
-    labels: tuple[str, ...]
-    starts_with: tuple[str, ...]
-    reason: str
-
-
-@dataclass
-class Meaning:
-    """What was made of the columns. `roles` are our columns by name; texts of `why` say what each rests on."""
-
-    roles: dict[str, Column] = field(default_factory=dict)
-    why: dict[str, str] = field(default_factory=dict)
-    period: PeriodRule | None = None
-    figures: list[Column] = field(default_factory=list)
-    """The column of figures, or all those that `unpivot` turns into rows."""
-    unpivot: str | None = None
-    """A pattern of their names, with the groups `period` and `group` where the names say more than one thing."""
-    group_role: str | None = None
-    group_labels: tuple[str, ...] = ()
-    group_source: str | None = None
-    """What `unpivot` calls what else the names say; by default `group`, or all of the name."""
-    totals: tuple[tuple[str, str], ...] = ()
-    """(label, year or semester) of parts of a year that are totals of the others."""
-    year_source: str = YEAR
-    """Where the year of these parts stands: a part of the names, or a column."""
-    issued: Column | None = None
-    """A column of days on which the figures were put out."""
-    unread: list[str] = field(default_factory=list)
-    outer_areas: list[Column] = field(default_factory=list)
-
-    @property
-    def unpivot_has_period(self) -> bool:
-        """Whether the names of the columns of figures say periods, or parts of them."""
-        return (
-            bool(self.unpivot) and self.period is not None and (not self.period.sources or PART in self.period.sources)
-        )
 
 
 def columns_of(
@@ -163,7 +96,7 @@ def meaning_of(
     meaning.issued = next((column for column in rest if says("issued", column.name) and days_of(column.texts)), None)
     rest = [column for column in rest if column is not meaning.issued]
     if meaning.period is None:
-        _find_period(connection, rest, meaning)
+        find_period(connection, rest, meaning)
     rest = [column for column in rest if column not in meaning.roles.values()]
     _find_dimensions(rest, areas, meaning)
     used = {*(column.name for column in meaning.roles.values()), *(column.name for column in meaning.figures)}
@@ -210,11 +143,11 @@ def _wide_by_headings(columns: Sequence[Column], form: SampleForm, meaning: Mean
 
 def _wide_below_year(columns: Sequence[Column], form: SampleForm, meaning: Meaning) -> bool:
     """Columns whose names are parts of a year, where another column says of each row which year it is."""
-    years = [(column, rule) for column in columns if (rule := rule_for(_parts(column))) and rule.forms == ("year",)]
+    years = [(column, rule) for column in columns if (rule := rule_for(parts_of(column))) and rule.forms == ("year",)]
     for column, _ in sorted(years, key=lambda pair: role_of_header(pair[0].name) != "period"):
         others = [each for each in columns if each.is_of_figures and each is not column]
         names = [(each.position, each.name, _levels(each, form)) for each in others]
-        found = headings_below(_parts(column)[0], column.name, names)
+        found = headings_below(parts_of(column)[0], column.name, names)
         if found is not None:
             _take_headings(found, others, meaning)
             meaning.roles["period"], meaning.year_source = column, column.name
@@ -308,97 +241,6 @@ def _shapes(texts: Sequence[str], figures: Sequence[Column], chosen: Sequence[Co
     if any(re.search(pattern, name) for name in others):
         return "|".join(dict.fromkeys(map(escaped, texts)))
     return pattern
-
-
-# --- periods ---------------------------------------------------------------------------------------------------------
-
-
-def _find_period(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], meaning: Meaning) -> None:
-    """One column whose every label is a period, or a year and another column that together are a finer one."""
-    whole = [
-        (column, rule) for column in columns if (rule := rule_for(_parts(column)) or rule_for(_without_totals(column)))
-    ]
-    years = [column for column, rule in whole if rule.forms == ("year",)]
-    for year in years:
-        for part in columns:
-            is_named = role_of_header(part.name) == "period"
-            if part is year or not (is_named or any(character.isalpha() for character in part.texts[0])):
-                continue
-            pairs = connection.execute(
-                f"SELECT DISTINCT c{part.position} || ' ' || c{year.position} FROM source WHERE NOT is_after_end "
-                f"AND c{part.position} <> '' AND c{year.position} <> '' LIMIT {LABELS}"
-            ).fetchall()
-            pairs = [(text,) for (text,) in pairs if span_of_total(text.rsplit(" ", 1)[0]) is None]
-            backwards = [" ".join(reversed(text.rsplit(" ", 1))) for (text,) in pairs]
-            for texts, order in (([text for (text,) in pairs], (part, year)), (backwards, (year, part))):
-                rule = rule_for(texts)
-                if rule is not None and rule.forms != ("year",):
-                    meaning.period = PeriodRule(
-                        tuple(column.name for column in order),
-                        forms=rule.forms, is_fiscal=rule.is_fiscal, languages=rule.languages,
-                    )  # fmt: skip
-                    meaning.roles |= {"period": order[0], "period_2": order[1]}
-                    return
-    named = [pair for pair in whole if role_of_header(pair[0].name) == "period"]
-    for column, rule in (named or whole)[:1]:
-        meaning.period = PeriodRule(
-            (column.name,), forms=rule.forms, is_fiscal=rule.is_fiscal, languages=rule.languages
-        )
-        meaning.roles["period"] = column
-
-
-def _parts(column: Column) -> list[str]:
-    return [label for label in column.texts if not is_total(label)]
-
-
-def _without_totals(column: Column) -> list[str]:
-    return [label for label in _parts(column) if span_with_year(label) is None]
-
-
-def span_with_year(label: str) -> str | None:
-    """`semester` or `year` where a label names half of a year or the whole of it in words: S1 2023, Totale 2023."""
-    years = re.findall(r"(?<!\d)\d{4}(?!\d)", label)
-    rest = without_year(label)
-    return span_of_total(rest) if len(years) == 1 and rest else None
-
-
-def without_year(label: str) -> str:
-    return re.sub(r"(?<!\d)\d{4}(?!\d)", "", label).strip(" -/,.")
-
-
-def control_of_rows(meaning: Meaning) -> Column | None:
-    """The column of the parts of a year, where totals of it stand among the parts: the year may stand in another column."""
-    if (
-        "period" not in meaning.roles
-        or meaning.period is None
-        or meaning.period.forms == ("year",)
-        or meaning.unpivot_has_period
-    ):
-        return None
-    parts = [meaning.roles[role] for role in ("period", "period_2") if role in meaning.roles]
-    if len(parts) == 1:
-        return parts[0] if any(span_with_year(label) for label in parts[0].texts) else None
-    named = [column for column in parts if any(span_of_total(label) for label in column.texts)]
-    years = [column for column in parts if column not in named and rule_for(_parts(column)) is not None]
-    return named[0] if len(named) == 1 and len(years) == 1 else None
-
-
-def exclusions_of(meaning: Meaning) -> list[Exclusion]:
-    """Totals over areas and periods: their parts are read, and both together would count twice."""
-    found = []
-    periods = [column for role, column in meaning.roles.items() if role.startswith("period")]
-    of_areas = [meaning.roles["area"], *meaning.outer_areas] if "area" in meaning.roles else []
-    for columns, what in ((of_areas, "areas"), (periods, "periods")):
-        for column in columns:
-            totals = tuple(label for label in column.texts if is_total(label))
-            if what == "periods" and column is control_of_rows(meaning):
-                continue
-            beginnings = tuple(sorted({word + " " for label in column.texts if (word := begins_with_total(label))}))
-            if totals:
-                found.append(Exclusion(column.name, totals, (), f"total of the {what}"))
-            if beginnings:
-                found.append(Exclusion(column.name, (), beginnings, f"sub-total of {what}"))
-    return found
 
 
 # --- dimensions ------------------------------------------------------------------------------------------------------
