@@ -75,7 +75,8 @@ def propose_columns(
     says_fiscal = says_fiscal or "fiscal_year" in proposal.content["datasets"].get(revised, {})
     propose_period(proposal, place, meaning, says_fiscal)
     named = proposal.content["datasets"].get(revised, {}).get("columns", {}).get("period", {}).get("names")
-    if named and proposal.content["datasets"][place[1]]["columns"]["period"].get("language"):
+    own = proposal.content["datasets"][place[1]]["columns"]["period"]
+    if named and ("language" in own or "names" in own):
         # the publisher's own names are the same on both sheets, whichever of them the corrections happen to hold
         proposal.put((*inner, "period", "names"), named)
     propose_value(proposal, inner, meaning, form)

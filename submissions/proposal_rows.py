@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from submissions.sample_form import escaped
-from submissions.sample_headings import PART
+from submissions.sample_headings import PART, names_as_written
 from submissions.sample_meaning import Exclusion, Meaning
 from submissions.sample_periods import control_of_rows, span_with_year, without_year
-from submissions.sample_words import half_of_year, says, span_of_total
+from submissions.sample_words import half_of_year, rule_of_numbers, says, span_of_total
 
 if TYPE_CHECKING:
     from submissions.marked_yaml import Place
@@ -45,7 +45,10 @@ def propose_control_totals(proposal: Proposal, place: Place, meaning: Meaning) -
     column = control_of_rows(meaning)
     if column is not None and "period_2" in meaning.roles:
         (year,) = (name for name in meaning.period.sources if name != column.name)
-        rules += [{"column": column.name} | rule for rule in _totals_of_parts(column.texts, column.name, year)]
+        of_months = meaning.period.forms == ("month",)
+        rules += [
+            {"column": column.name} | rule for rule in _totals_of_parts(column.texts, column.name, year, of_months)
+        ]
     elif column is not None:
         halves = [label for label in column.texts if span_with_year(label) == "semester"]
         if halves:
@@ -62,8 +65,8 @@ def propose_control_totals(proposal: Proposal, place: Place, meaning: Meaning) -
             proposal.guesses[(*place, "control_totals", index)] = "totals of the parts of a year: compared, no figures"
 
 
-def _totals_of_parts(labels: Sequence[str], part: str, year: str) -> list[dict[str, Any]]:
-    """Whole years and half-years among the parts of a year, each with how its period is read."""
+def _totals_of_parts(labels: Sequence[str], part: str, year: str, of_months: bool = False) -> list[dict[str, Any]]:
+    """Whole years and half-years among the parts of a year, and quarters among months, each with how its period is read."""
     found: list[dict[str, Any]] = []
     for span in ("year", "semester"):
         of_span = [label for label in labels if span_of_total(label) == span]
@@ -71,6 +74,11 @@ def _totals_of_parts(labels: Sequence[str], part: str, year: str) -> list[dict[s
             found.append({"in": of_span, "period": {"from": year, "as": "year"}})
         elif of_span:
             found.append({"in": of_span, "period": {"from": [year, part], "as": span} | _names_of_halves(of_span)})
+    quarters = [label for label in labels if of_months and rule_of_numbers([f"{label} 2000"])]
+    rule = rule_of_numbers([f"{label} 2000" for label in quarters])
+    if rule is not None:
+        names = names_as_written(rule)
+        found.append({"in": quarters, "period": {"from": [year, part], "as": "quarter", "names": names}})
     return found
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from submissions.contract_model import PeriodRule
 from submissions.period_names import folded_period
 from submissions.sample_form import escaped
-from submissions.sample_words import rule_for, rule_with_names, span_of_total
+from submissions.sample_words import rule_for, rule_of_numbers, rule_with_names, span_of_total
 
 YEAR, PART, GROUP = "heading_year", "heading_part", "heading_group"
 _YEAR = re.compile(r"(?:FY ?)?\d{4}(?:[/\u2013-](?:\d{4}|\d{2}))?")
@@ -78,7 +78,7 @@ def headings_below(year: str, column: str, names: Names) -> Headings | None:
 
 
 def _is_part(label: str, year: str) -> bool:
-    rule = rule_for([f"{year} {label}"])
+    rule = rule_for([f"{year} {label}"]) or rule_of_numbers([f"{year} {label}"])
     return span_of_total(label) is not None or (rule is not None and rule.forms != ("year",))
 
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from submissions.contract_model import PeriodRule
 from submissions.sample_meaning import LABELS, Column, Exclusion, Meaning
-from submissions.sample_words import begins_with_total, is_total, role_of_header, rule_for, span_of_total
+from submissions.sample_words import (
+    begins_with_total,
+    is_total,
+    role_of_header,
+    rule_for,
+    rule_of_numbers,
+    span_of_total,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,7 +26,11 @@ def find_period(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]
     whole = [
         (column, rule)
         for column in columns
-        if (rule := rule_for(parts_of(column)) or rule_for(_without_totals(column)))
+        if (
+            rule := rule_for(parts_of(column))
+            or rule_for(_without_totals(column))
+            or rule_of_numbers(_without_totals(column))
+        )
     ]
     years = [column for column, rule in whole if rule.forms == ("year",)]
     for year in years:
@@ -34,18 +45,19 @@ def find_period(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]
             pairs = [(text,) for (text,) in pairs if span_of_total(text.rsplit(" ", 1)[0]) is None]
             backwards = [" ".join(reversed(text.rsplit(" ", 1))) for (text,) in pairs]
             for texts, order in (([text for (text,) in pairs], (part, year)), (backwards, (year, part))):
-                rule = rule_for(texts)
+                months = [text for text in texts if rule_of_numbers([text]) is None]
+                rule = rule_for(texts) or rule_of_numbers(texts) or rule_for(months)
                 if rule is not None and rule.forms != ("year",):
                     meaning.period = PeriodRule(
                         tuple(column.name for column in order),
-                        forms=rule.forms, is_fiscal=rule.is_fiscal, languages=rule.languages,
+                        forms=rule.forms, is_fiscal=rule.is_fiscal, languages=rule.languages, names=rule.names,
                     )  # fmt: skip
                     meaning.roles |= {"period": order[0], "period_2": order[1]}
                     return
     named = [pair for pair in whole if role_of_header(pair[0].name) == "period"]
     for column, rule in (named or whole)[:1]:
         meaning.period = PeriodRule(
-            (column.name,), forms=rule.forms, is_fiscal=rule.is_fiscal, languages=rule.languages
+            (column.name,), forms=rule.forms, is_fiscal=rule.is_fiscal, languages=rule.languages, names=rule.names
         )
         meaning.roles["period"] = column
 

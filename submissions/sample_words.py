@@ -22,16 +22,17 @@ _APART = ("issued", "other_figure")
 _HALF_YEAR = re.compile(
     r"[sh] ?([12])|([12]|i|ii|first|second|erstes|zweites|pierwsze|drugie|premier|deuxieme|primer|segundo|primo|secondo|1er|2e|1o|2o"
     r"|1st|2nd|eerste|tweede) ?(?:s|h|er semestre|e semestre|o semestre|semestre|semester|semestr|halbjahr|polrocze|pololeti"
-    r"|half|half year|halfjaar|halvar|felev|felevi|polugodie)|(?:semestre|semester|semestr|half) ([12]|i|ii)"
+    r"|half|half year|halfjaar|halvar|felev|felevi|polugodie)|(?:semestre|semester|semestr|semestrul|half|halvar) ([12]|i|ii)"
 )
 # 1.º T, Trim. 2, III kwart: a number with a word, or the beginning of one, that says quarter in some language
 _QUARTER_WORD = (
-    r"(?:t|tr|tri|trim|trimestre|q|qtr|qu|quarter|k|kw|kv|kwart|kvart|kvartal|kwartal|c|ctvrt|n|ne|negyed|vj)"
+    r"(?:t|tr|tri|trim|trimestre|trimestrul|q|qtr|qu|quarter|k|kw|kv|kwart|kvart|kvartal|kwartal|c|ctvrt|n|ne|negyed|vj"
+    r"|τριμηνο|тримесечие|тр|квартал|кв)"
 )
 _NUMBERED_QUARTER = re.compile(
-    rf"(?P<before>[1-4]|iv|i{{1,3}}) ?(?:o|a|er|e|st|nd|rd|th)? ?{_QUARTER_WORD}|{_QUARTER_WORD} ?(?P<behind>[1-4]|iv|i{{1,3}})"
+    rf"(?P<before>[1-4]|iv|i{{1,3}}|[αβγδ]) ?(?:o|a|er|e|st|nd|rd|th)? ?{_QUARTER_WORD}|{_QUARTER_WORD} ?(?P<behind>[1-4]|iv|i{{1,3}})"
 )
-_NUMERALS = {"1": 1, "2": 2, "3": 3, "4": 4, "i": 1, "ii": 2, "iii": 3, "iv": 4}
+_NUMERALS = {"1": 1, "2": 2, "3": 3, "4": 4, "i": 1, "ii": 2, "iii": 3, "iv": 4, "α": 1, "β": 2, "γ": 3, "δ": 4}
 _SECOND = ("2", "ii", "second", "zweites", "drugie", "deuxieme", "segundo", "secondo", "2e", "2o", "2nd", "tweede")
 # letters of the two sexes that are certain only beside each other: women and men of one language
 _PAIRS_OF_SEXES = ({"w": "F", "m": "M"}, {"k": "F", "m": "M"}, {"v": "F", "m": "M"}, {"f": "F", "h": "M"}, {"m": "F", "h": "M"},
@@ -146,20 +147,32 @@ def is_period_label(text: str) -> bool:
     return bool(text) and any(re.finditer(r"\d{4}", text)) and rule_for([text]) is not None
 
 
+def rule_of_numbers(texts: Iterable[str]) -> PeriodRule | None:
+    """A rule by quarters that a publisher numbers in a way of his own (1.º T 2023, kvartal 2 2023), with these as names."""
+    texts = list(texts)
+    rests = list(dict.fromkeys(re.sub(r"(?<!\d)\d{4}(?!\d)", "", text).strip() for text in texts))
+    found = [_NUMBERED_QUARTER.fullmatch(folded_period(rest)) for rest in rests]
+    if not rests or not all(found) or not all(re.search(r"\d{4}", text) for text in texts):
+        return None
+    numbers = [_NUMERALS[next(filter(None, match.group("before", "behind")))] for match in found if match]
+    if len(set(numbers)) < len(numbers):
+        return None
+    names = {rest: ("quarter", number) for rest, number in zip(rests, numbers, strict=True)}
+    return PeriodRule(forms=("quarter",), names=names)
+
+
 def rule_with_names(texts: Iterable[str]) -> PeriodRule | None:
-    """A rule by months or quarters in which some names are the publisher's own: by their place among those that are known."""
+    """A rule by months or quarters in which some names are the publisher's own: by their number, or else by their place
+    among those that are known."""
     from submissions.period_names import number_of_name
 
     texts = list(texts)
+    numbered = rule_of_numbers(texts)
+    if numbered is not None:
+        return numbered
     rests = list(dict.fromkeys(re.sub(r"(?<!\d)\d{4}(?!\d)", "", text).strip() for text in texts))
     if len(rests) < 3 or not all(re.search(r"\d{4}", text) for text in texts):
         return None
-    numbered = [_NUMBERED_QUARTER.fullmatch(folded_period(rest)) for rest in rests]
-    if all(numbered):
-        numbers = [next(filter(None, found.group("before", "behind"))) for found in numbered if found]
-        own = {folded_period(rest): ("quarter", _NUMERALS[number]) for rest, number in zip(rests, numbers, strict=True)}
-        if len(set(own.values())) == len(own):
-            return PeriodRule(forms=("quarter",), names={rest: own[folded_period(rest)] for rest in rests})
     for language in LANGUAGES:
         known = [number_of_name(rest, {}, (language,)) for rest in rests]
         kinds = {found[0] for found in known if found}
