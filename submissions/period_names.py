@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Mapping
 from functools import cache
 
-_PLAIN_LETTERS = str.maketrans({"ł": "l", "đ": "d", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe"})
+_PLAIN_LETTERS = str.maketrans({"ł": "l", "đ": "d", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "°": "o"})
 # words for "year" that stand beside it and that CLDR's patterns of a month with its year do not have
 _YEAR_WORDS = {"pl": ("r", "rok", "roku"), "cs": ("rok", "roku"), "sk": ("rok", "roku"), "lv": ("gada", "gads")}
 # a year, or a year and the next one (2019/20, 2019-2020), that no other digit touches

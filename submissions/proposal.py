@@ -9,28 +9,25 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from submissions import areas
-from submissions.country_names import country_codes, resolve
 from submissions.errors import WaymarkError
 from submissions.fields import codes, seed
 from submissions.marked_yaml import Place
 from submissions.period_names import folded_period
 from submissions.problems import Refusal
-from submissions.proposal_figures import propose_period, propose_value
-from submissions.said_words import fiscal_said, multiplier_said
-from submissions.sample_columns import Exclusion, Meaning, columns_of, control_of_rows, exclusions_of, meaning_of
+from submissions.proposal_columns import propose_columns
+from submissions.proposal_rows import propose_control_totals, propose_exclusions, propose_ignored, propose_unpivot
+from submissions.said_words import corrections_said
+from submissions.sample_columns import columns_of, meaning_of
 from submissions.sample_form import SampleForm, form_of_sample
-from submissions.sample_headings import PART, YEAR
-from submissions.sample_values import (
-    issue_of_sample,
-    unit_of,
-)
-from submissions.sample_words import begins_with_total, code_of_label, is_total
+from submissions.sample_meaning import Exclusion, Meaning
+from submissions.sample_periods import exclusions_of
+from submissions.sample_values import NO_DATE, currency_said, days_of, issue_of_sample
 
 PARTNER_ID = re.compile(
     r"([a-z]{3})_(police|prosecution|court|ngo|immigration|labour|fiu|hotline|health|stat|io)_[a-z0-9_]+"
@@ -97,25 +94,78 @@ def propose(partner: str, path: Path, answers: Answers, roots: Sequence[Path]) -
     _known(answers)
     form = form_of_sample(path, answers.sheet)
     known = _areas(roots, match[1].upper())
-    meaning, exclusions, personal = _looked_at(path, form, known)
     proposal = Proposal({"partner": partner})
     _partner(proposal, answers, match[2])
-    dataset: Place = ("datasets", name)
-    _dataset(proposal, dataset, answers, match[2], not meaning.figures)
-    _form(proposal, dataset, form, path, answers)
-    _unpivot(proposal, dataset, meaning)
-    _exclusions(proposal, dataset, exclusions)
-    _columns(proposal, dataset, answers, meaning, match[1].upper(), known, form)
+    _described(proposal, ("datasets", name), path, form, answers, known)
+    # corrections to its cells may stand beside a table; the sheet that was asked for is the only one
+    sheets = [] if answers.sheet else form.other_sheets
+    unread = [sheet for sheet in sheets if not _corrections(proposal, name, path, sheet, answers, known)]
+    if unread:
+        proposal.notes.append(f"sheets that are not read: {', '.join(unread)}")
+    proposal.notes = list(dict.fromkeys(proposal.notes))
+    return proposal
+
+
+def _corrections(
+    proposal: Proposal, revised: str, path: Path, sheet: str, answers: Answers, known: dict[str, str]
+) -> bool:
+    """Proposes a sheet that says it holds corrections as a second dataset, once; whether it did."""
+    name = f"{revised}_corrections"
+    if name in proposal.content["datasets"]:
+        return False
+    try:
+        form = form_of_sample(path, sheet)
+    except WaymarkError:
+        return False
+    titles = [sheet, *(" ".join(row) for _, row in form.preamble)]
+    if not any(map(corrections_said, titles)):
+        return False
+    issued_before, own = (
+        proposal.content["datasets"][revised]["issued_on"],
+        replace(answers, replaces="keys", title=None),
+    )
+    _described(proposal, ("datasets", name), path, form, own, known, revised)
+    if proposal.content["datasets"][name]["issued_on"] == NO_DATE:
+        proposal.put(
+            ("datasets", name, "issued_on"),
+            issued_before,
+            "no date of its own was found: the corrected figures came out later",
+        )
+    return True
+
+
+def _described(
+    proposal: Proposal,
+    dataset: Place,
+    path: Path,
+    form: SampleForm,
+    answers: Answers,
+    known: dict[str, str],
+    revised: str = "",
+) -> None:
+    """One dataset: the sample under its form, what its columns mean, and every guess."""
+    country, sector = proposal.content["partner"][:3].upper(), proposal.content["sector"]
+    meaning, exclusions, personal = _looked_at(path, form, known)
+    _dataset(proposal, dataset, answers, sector, meaning, form)
+    if revised:
+        proposal.put((*dataset, "revises"), revised, "its title speaks of corrections: to the cells of this dataset?")
+        # what is corrected is counted as it was, whether or not the sheet says so again
+        proposal.content["datasets"][dataset[1]]["counting_unit"] = proposal.content["datasets"][revised][
+            "counting_unit"
+        ]
+    _form(proposal, dataset, form, path, answers, meaning)
+    propose_unpivot(proposal, dataset, meaning)
+    propose_exclusions(proposal, dataset, exclusions)
+    propose_columns(proposal, dataset, answers, meaning, country, known, form, revised)
     proposal.warnings += [
         f"the column '{column}' looks like personal data ({reason}): it is left out, and a file that holds it is refused"
         for column, reason in personal
     ]
     if personal:
         proposal.warnings.append("ask the partner for a file without it; statistics are taken, never persons")
-    _ignored(proposal, dataset, meaning, personal)
-    _control_totals(proposal, dataset, meaning)
+    propose_ignored(proposal, dataset, meaning, personal)
+    propose_control_totals(proposal, dataset, meaning)
     proposal.notes += form.notes
-    return proposal
 
 
 def _known(answers: Answers) -> None:
@@ -162,6 +212,7 @@ def _looked_at(
     issue = "issue" if "sheets" in form.keys else None
     meaning = meaning_of(connection, columns, form, known, frozenset(), issue)
     periods = {column.position for role, column in meaning.roles.items() if role.startswith("period")}
+    periods |= {meaning.issued.position} if meaning.issued else set()
     roles = Roles(
         # which of them are codes is what the contract will say
         places=frozenset(column.position for column in meaning.roles.values()) - periods,
@@ -214,14 +265,20 @@ def _partner(proposal: Proposal, answers: Answers, sector: str) -> None:
     )
 
 
-def _dataset(proposal: Proposal, place: Place, answers: Answers, sector: str, is_of_cases: bool) -> None:
+def _dataset(
+    proposal: Proposal, place: Place, answers: Answers, sector: str, meaning: Meaning, form: SampleForm
+) -> None:
     measure = answers.measure or "victims_detected"
     unit = next((row["unit_kind"] for row in seed("measures") if row["measure"] == measure), "persons")
+    titles = [*(column.name for column in meaning.figures), *(" ".join(row) for _, row in form.preamble)]
+    currency = currency_said(titles)
+    if unit == "currency" or (answers.measure is None and currency):
+        unit = currency or unit
     proposal.put((*place, "title"), answers.title or place[1], None if answers.title else "the title shown to readers")
-    if is_of_cases:
+    if not meaning.figures:
         proposal.put((*place, "kind"), "cases", "no column counts anything: is a row a person or case?")
     proposal.put((*place, "source_type"), sector)
-    is_given = answers.counting_unit or (answers.measure and unit != "currency")
+    is_given = answers.counting_unit or (answers.measure and unit not in ("currency", currency))
     proposal.put(
         (*place, "counting_unit"), answers.counting_unit or unit, None if is_given else "what is one of the figures?"
     )
@@ -242,201 +299,16 @@ def _dataset(proposal: Proposal, place: Place, answers: Answers, sector: str, is
 # --- form and date of issue ------------------------------------------------------------------------------------------
 
 
-def _form(proposal: Proposal, place: Place, form: SampleForm, path: Path, answers: Answers) -> None:
+def _form(proposal: Proposal, place: Place, form: SampleForm, path: Path, answers: Answers, meaning: Meaning) -> None:
     for key, value in form.keys.items():
         proposal.put((*place, "format", key), value, form.guesses.get(key))
     pattern = re.sub(r"\d+", "*", re.sub(r"[\[\]?*\x00-\x1f\x7f-\x9f]", "?", path.name))
     pattern = re.sub(r"\*(?:[-_.]?\*)+", "*", pattern)
     proposal.put((*place, "files"), [{"pattern": pattern}])
     proposal.guesses[(*place, "files", 0, "pattern")] = "the name of the sample with any digits"
-    issued, reason = (answers.issued_on, None) if answers.issued_on else issue_of_sample(form, path)
-    proposal.put((*place, "issued_on"), issued, reason)
-
-
-# --- columns ---------------------------------------------------------------------------------------------------------
-
-
-def _ignored(proposal: Proposal, place: Place, meaning: Meaning, personal: Sequence[tuple[str, str]]) -> None:
-    """Columns that nothing is read from: each needs its reason, and is refused without one."""
-    outer = [column.name for column in meaning.outer_areas]
-    hidden = {column for column, _ in personal}
-    names = [name for name in dict.fromkeys([*meaning.unread, *outer]) if name not in hidden]
-    if not names:
-        return
-    reason = "not read"
-    proposal.put((*place, "ignored"), [{"column": name, "reason": reason} for name in names])
-    for index, name in enumerate(names):
-        what = "what the areas are part of" if name in outer else "does it split the figures? then add it under columns"
-        proposal.guesses[(*place, "ignored", index)] = what
-
-
-def _control_totals(proposal: Proposal, place: Place, meaning: Meaning) -> None:
-    """Totals over periods: compared with their parts, and no figures."""
-    if meaning.period is None:
-        return
-    fiscal = {"fiscal": True} if meaning.period.is_fiscal else {}
-    rules: list[dict[str, Any]] = []
-    for span in ("year", "semester"):
-        labels = [label for label, of_span in meaning.totals if of_span == span]
-        if labels:
-            period: dict[str, Any] = (
-                {"from": YEAR, "as": "year"} if span == "year" else {"from": [YEAR, PART], "as": span}
-            )
-            if span == "semester" and not all(re.fullmatch(r"[SsHh][12]", label) for label in labels):
-                period["names"] = {label: f"S{re.findall('[12]', label)[0]}" for label in labels}
-            rules.append({"column": PART, "in": labels, "period": period | fiscal})
-    column = control_of_rows(meaning)
-    if column is not None:
-        (year,) = (name for name in meaning.period.sources if name != column)
-        totals = [label for role in ("period", "period_2") for label in meaning.roles[role].texts if is_total(label)]
-        rules.append({"column": column, "in": totals, "period": {"from": year, "as": "year"} | fiscal})
-    if rules:
-        proposal.put((*place, "control_totals"), rules)
-        for index in range(len(rules)):
-            proposal.guesses[(*place, "control_totals", index)] = "totals of the parts of a year: compared, no figures"
-
-
-def _unpivot(proposal: Proposal, place: Place, meaning: Meaning) -> None:
-    if meaning.unpivot is None:
-        return
-    number = len(meaning.figures)
-    proposal.put(
-        (*place, "unpivot"),
-        {"columns": meaning.unpivot, "into": {"name": "heading", "value": "figure"}},
-        f"{number} columns of figures are read as rows",
-    )
-
-
-def _exclusions(proposal: Proposal, place: Place, exclusions: Sequence[Exclusion]) -> None:
-    rules = [
-        {"column": each.column}
-        | ({"in": list(each.labels)} if each.labels else {"starts_with": list(each.starts_with)})
-        | {"reason": each.reason}
-        for each in exclusions
-    ]
-    if rules:
-        proposal.put((*place, "exclude"), rules)
-        for index, rule in enumerate(rules):
-            proposal.guesses[(*place, "exclude", index)] = (
-                f"rows named {', '.join(rule.get('in', rule.get('starts_with')))}"
-            )
-
-
-def _columns(
-    proposal: Proposal,
-    place: Place,
-    answers: Answers,
-    meaning: Meaning,
-    country: str,
-    known: dict[str, str],
-    form: SampleForm,
-) -> None:
-    inner: Place = (*place, "columns")
-    if "measure" in meaning.roles and answers.measure is None:
-        column = meaning.roles["measure"]
-        proposal.maps["map_measure.csv"] = [(label, "", "") for label in sorted(column.texts, key=folded_period)]
-        proposal.put((*inner, "measure"), {"from": column.name, "map": "map_measure.csv"})
-        proposal.guesses[(*inner, "measure", "map")] = (
-            "each row has its measure; the measures stand in the seed `measures`"
-        )
+    if meaning.issued is not None:
+        issued: Any = {"column": meaning.issued.name, "date_format": days_of(meaning.issued.texts)}
+        reason: str | None = "a column of days on which figures came out"
     else:
-        proposal.put(
-            (*inner, "measure"),
-            {"constant": answers.measure or "victims_detected"},
-            None if answers.measure else "what is counted; the measures stand in the seed `measures`",
-        )
-    of_units = meaning.roles.get("unit") or meaning.roles.get("measure")
-    if of_units is not None and ("unit" in meaning.roles or any(map(multiplier_said, of_units.texts))):
-        column = of_units
-        proposal.put(
-            (*inner, "unit"), {"from": column.name, "values": {label: unit_of(label) for label in column.texts}}
-        )
-        proposal.guesses[(*inner, "unit", "values")] = "each row has its unit"
-    _area(proposal, inner, meaning, country, known)
-    proposal.put(
-        (*inner, "area_role"),
-        {"constant": answers.area_role or "detection"},
-        None if answers.area_role else "what the area is: detection, exploitation, recruitment, court, reporting body?",
-    )
-    for role in ("sex", "age", "exploitation"):
-        if role == meaning.group_role:
-            source = meaning.group_source or ("group" if "(?P<group>" in (meaning.unpivot or "") else "heading")
-            _mapped(proposal, inner, role, source, meaning.group_labels, "from the header")
-        elif role in meaning.roles:
-            column = meaning.roles[role]
-            _mapped(proposal, inner, role, column.name, column.texts, meaning.why[role], bool(column.blanks))
-    if meaning.group_labels and meaning.group_role is None and len(meaning.group_labels) > 1:
-        proposal.notes.append(
-            "the headers also say: " + ", ".join(meaning.group_labels) + "; the group is not read yet"
-        )
-    if "counterpart_area" in meaning.roles:
-        _counterpart(proposal, inner, meaning)
-    propose_period(proposal, place, meaning, any(fiscal_said(" ".join(row)) for _, row in form.preamble))
-    propose_value(proposal, inner, meaning, form)
-
-
-def _area(proposal: Proposal, inner: Place, meaning: Meaning, country: str, known: dict[str, str]) -> None:
-    column = meaning.roles.get("area")
-    if column is None:
-        code = country if country not in ("INT", "EUR") else "_U"
-        proposal.put((*inner, "area"), {"constant": code}, "no column of areas was found")
-        return
-    labels = [label for label in column.texts if not is_total(label) and not begins_with_total(label)]
-    rows = [
-        (label, known.get(label) or known.get(folded_period(label), ""), "")
-        for label in sorted(labels, key=folded_period)
-    ]
-    found = sum(1 for _, code, _ in rows if code)
-    proposal.maps["map_area.csv"] = rows
-    if not found:
-        proposal.notes.append(
-            "no label is the name of a known area: where the areas have a set, put it into areas/ of the contracts "
-            "folder first, then propose again"
-        )
-    proposal.put((*inner, "area"), {"from": column.name, "map": "map_area.csv"})
-    proposal.guesses[(*inner, "area", "from")] = meaning.why["area"]
-    proposal.guesses[(*inner, "area", "map")] = (
-        f"{found} of {len(rows)} labels have the name of a known area; look through the map"
-    )
-
-
-def _mapped(
-    proposal: Proposal, inner: Place, role: str, source: str, labels: Sequence[str], why: str, has_blanks: bool = False
-) -> None:
-    rows = [(label, code_of_label(role, label, codes(role)), "") for label in sorted(labels, key=folded_period)]
-    if has_blanks:
-        rows.insert(0, ("", "", "cells without a label"))
-    found = sum(1 for _, code, _ in rows if code)
-    file = f"map_{role}.csv"
-    proposal.maps[file] = rows
-    proposal.put((*inner, role), {"from": source, "map": file})
-    proposal.guesses[(*inner, role, "from")] = why
-    proposal.guesses[(*inner, role, "map")] = (
-        f"{found} of {len(rows)} labels have a word that is known; look through the map"
-    )
-
-
-def _counterpart(proposal: Proposal, inner: Place, meaning: Meaning) -> None:
-    column = meaning.roles["counterpart_area"]
-    left = [label for label in column.texts if resolve(label) is None]
-    rule: dict[str, Any] = {"from": column.name, "library": "country_names"}
-    if left or column.blanks:
-        rows = [(label, _counterpart_code(label), "") for label in sorted(left, key=folded_period)]
-        proposal.maps["map_counterpart_area.csv"] = [("", "", "cells without a label")] * bool(column.blanks) + rows
-        rule = {"from": column.name, "map": "map_counterpart_area.csv", "library": "country_names"}
-    proposal.put((*inner, "counterpart_area"), rule)
-    proposal.guesses[(*inner, "counterpart_area", "from")] = meaning.why["counterpart_area"]
-    if "map" in rule:
-        proposal.guesses[(*inner, "counterpart_area", "map")] = (
-            "labels that are no name of a country; look through the map"
-        )
-    totals = [label for label in column.texts if is_total(label)]
-    roles: Any = {"constant": "citizenship"}
-    if totals:
-        roles = [{"constant": "_Z", "where": {column.name: totals}}, roles]
-    proposal.put((*inner, "counterpart_role"), roles, "citizenship, recruitment, repatriation or asset location?")
-
-
-def _counterpart_code(label: str) -> str:
-    code = code_of_label("counterpart_area", label, ())
-    return code or (label if label in country_codes().values() else "")
+        issued, reason = (answers.issued_on, None) if answers.issued_on else issue_of_sample(form, path)
+    proposal.put((*place, "issued_on"), issued, reason)

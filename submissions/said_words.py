@@ -31,6 +31,11 @@ _FISCAL = re.compile(
     r"|\b(?:esercizio|anno) (?:finanziario|fiscale)|\bboekjaar|\brakenskapsar|\bregnskabsar|\bmali yil|\bfy ?'?\d{2}"
 )
 
+_CORRECTIONS = re.compile(
+    r"\b(?:revis|correct|corrig|rectif|rettific|correzion|berichtig|korrig|korekt|sprostow|skorygow|herzien|rattel|rattad|oprav"
+    r"|helyesb|korjat|rectificat|aanpassing|errat|isprav)\w*"
+)
+
 
 @cache
 def _patterns() -> tuple[tuple[int, re.Pattern[str]], ...]:
@@ -75,6 +80,11 @@ def multiplier_said(text: str) -> int | None:
             if not _NOT_BEHIND.search(plain[: match.start()]):
                 said.append(number)
     return max(said, default=None)
+
+
+def corrections_said(text: str) -> bool:
+    """Whether a title or the name of a sheet speaks of corrected or revised figures."""
+    return bool(_CORRECTIONS.search(folded(text)))
 
 
 def fiscal_said(text: str) -> bool:

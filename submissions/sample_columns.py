@@ -7,81 +7,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from submissions.contract_model import PeriodRule, trimmed
+from submissions.contract_model import trimmed
 from submissions.country_names import resolve
 from submissions.fields import codes
 from submissions.period_names import folded_period
 from submissions.said_words import multiplier_said
-from submissions.sample_form import NUMBER, SampleForm, escaped, is_figure, shape_of
-from submissions.sample_headings import GROUP, headings_of
-from submissions.sample_words import begins_with_total, code_of_label, is_total, role_of_header, rule_for
+from submissions.sample_form import NUMBER, SampleForm, escaped, shape_of
+from submissions.sample_headings import GROUP, Headings, headings_below, headings_of
+from submissions.sample_meaning import LABELS, Column, Exclusion, Meaning
+from submissions.sample_periods import find_period, parts_of
+from submissions.sample_values import days_of
+from submissions.sample_words import (
+    begins_with_total,
+    code_of_label,
+    is_total,
+    role_of_header,
+    rule_for,
+    says,
+)
 
 if TYPE_CHECKING:
     import duckdb
 
     from submissions.reading import Reading
 
-LABELS = 2_000
-MOST_FIGURES = 0.6
 _NO_COUNT = re.compile(r"\b(id|[a-z]?code|fips|index|rank|rate|share|percent|latitude|longitude)\b")
 CODED = ("sex", "age", "exploitation")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the sample: its labels, most frequent first, and what its header's words point to."""
-
-    position: int
-    name: str
-    labels: tuple[tuple[str, int], ...]
-    blanks: int
-
-    @property
-    def texts(self) -> list[str]:
-        return [label for label, _ in self.labels]
-
-    @property
-    def rows(self) -> int:
-        return sum(number for _, number in self.labels)
-
-    @property
-    def is_of_figures(self) -> bool:
-        figures = sum(number for label, number in self.labels if is_figure(label))
-        return bool(self.rows) and figures >= MOST_FIGURES * self.rows and any(NUMBER.fullmatch(x) for x in self.texts)
-
-
-@dataclass(frozen=True)
-class Exclusion:
-    """Rows that are totals of other rows, by the labels of a column or by how these begin."""
-
-    column: str
-    labels: tuple[str, ...]
-    starts_with: tuple[str, ...]
-    reason: str
-
-
-@dataclass
-class Meaning:
-    """What was made of the columns. `roles` are our columns by name; texts of `why` say what each rests on."""
-
-    roles: dict[str, Column] = field(default_factory=dict)
-    why: dict[str, str] = field(default_factory=dict)
-    period: PeriodRule | None = None
-    figures: list[Column] = field(default_factory=list)
-    """The column of figures, or all those that `unpivot` turns into rows."""
-    unpivot: str | None = None
-    """A pattern of their names, with the groups `period` and `group` where the names say more than one thing."""
-    group_role: str | None = None
-    group_labels: tuple[str, ...] = ()
-    group_source: str | None = None
-    """What `unpivot` calls what else the names say; by default `group`, or all of the name."""
-    totals: tuple[tuple[str, str], ...] = ()
-    """(label, year or semester) of parts of a year that are totals of the others."""
-    unread: list[str] = field(default_factory=list)
-    outer_areas: list[Column] = field(default_factory=list)
 
 
 def columns_of(
@@ -132,16 +85,22 @@ def meaning_of(
     usable = [column for column in columns if column.rows]
     figures = [column for column in usable if column.is_of_figures and rule_for(column.texts) is None]
     # a column whose every cell is a mark or empty is known by its header alone
-    is_wide = _wide_by_headings(columns, form, meaning) or _wide_by_period(columns, form, meaning)
+    is_wide = (
+        _wide_by_headings(columns, form, meaning)
+        or _wide_below_year(usable, form, meaning)
+        or _wide_by_period(columns, form, meaning)
+    )
     if not is_wide and not _wide_by_members(figures, form, meaning):
         _one_of_figures(figures, meaning)
     rest = [column for column in usable if column not in meaning.figures]
+    meaning.issued = next((column for column in rest if says("issued", column.name) and days_of(column.texts)), None)
+    rest = [column for column in rest if column is not meaning.issued]
     if meaning.period is None:
-        _find_period(connection, rest, meaning)
+        find_period(connection, rest, meaning)
     rest = [column for column in rest if column not in meaning.roles.values()]
     _find_dimensions(rest, areas, meaning)
     used = {*(column.name for column in meaning.roles.values()), *(column.name for column in meaning.figures)}
-    used |= {column.name for column in meaning.outer_areas}
+    used |= {column.name for column in (*meaning.outer_areas, meaning.issued) if column is not None}
     meaning.unread = [column.name for column in usable if column.name not in used]
     return meaning
 
@@ -152,7 +111,10 @@ def meaning_of(
 def _one_of_figures(figures: Sequence[Column], meaning: Meaning) -> None:
     if len(figures) == sum(_is_flag(column) for column in figures):
         return
-    counts = [column for column in figures if not _is_flag(column) and not _NO_COUNT.search(folded_period(column.name))]
+    counts = [
+        column for column in figures
+        if not _is_flag(column) and not _NO_COUNT.search(folded_period(column.name)) and not says("other_figure", column.name)
+    ]  # fmt: skip
     named = [column for column in counts if role_of_header(column.name) == "value"]
     meaning.figures = [(named or counts or list(figures))[-1]]
 
@@ -175,12 +137,30 @@ def _wide_by_headings(columns: Sequence[Column], form: SampleForm, meaning: Mean
     found = headings_of([(column.position, column.name, _levels(column, form)) for column in usable])
     if found is None:
         return False
-    meaning.figures = [column for column in usable if column.position in found.positions]
+    _take_headings(found, usable, meaning)
+    return True
+
+
+def _wide_below_year(columns: Sequence[Column], form: SampleForm, meaning: Meaning) -> bool:
+    """Columns whose names are parts of a year, where another column says of each row which year it is."""
+    years = [(column, rule) for column in columns if (rule := rule_for(parts_of(column))) and rule.forms == ("year",)]
+    for column, _ in sorted(years, key=lambda pair: role_of_header(pair[0].name) != "period"):
+        others = [each for each in columns if each.is_of_figures and each is not column]
+        names = [(each.position, each.name, _levels(each, form)) for each in others]
+        found = headings_below(parts_of(column)[0], column.name, names)
+        if found is not None:
+            _take_headings(found, others, meaning)
+            meaning.roles["period"], meaning.year_source = column, column.name
+            return True
+    return False
+
+
+def _take_headings(found: Headings, columns: Sequence[Column], meaning: Meaning) -> None:
+    meaning.figures = [column for column in columns if column.position in found.positions]
     meaning.unpivot, meaning.period, meaning.totals = found.pattern, found.period, found.totals
     if len(found.groups) > 1:
         meaning.group_labels, meaning.group_source = found.groups, GROUP
         meaning.group_role = _role_of_members(found.groups)
-    return True
 
 
 def _wide_by_period(columns: Sequence[Column], form: SampleForm, meaning: Meaning) -> bool:
@@ -261,73 +241,6 @@ def _shapes(texts: Sequence[str], figures: Sequence[Column], chosen: Sequence[Co
     if any(re.search(pattern, name) for name in others):
         return "|".join(dict.fromkeys(map(escaped, texts)))
     return pattern
-
-
-# --- periods ---------------------------------------------------------------------------------------------------------
-
-
-def _find_period(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], meaning: Meaning) -> None:
-    """One column whose every label is a period, or a year and another column that together are a finer one."""
-    whole = [(column, rule) for column in columns if (rule := rule_for(_parts(column)))]
-    years = [column for column, rule in whole if rule.forms == ("year",)]
-    for year in years:
-        for part in columns:
-            is_named = role_of_header(part.name) == "period"
-            if part is year or not (is_named or any(character.isalpha() for character in part.texts[0])):
-                continue
-            pairs = connection.execute(
-                f"SELECT DISTINCT c{part.position} || ' ' || c{year.position} FROM source WHERE NOT is_after_end "
-                f"AND c{part.position} <> '' AND c{year.position} <> '' LIMIT {LABELS}"
-            ).fetchall()
-            pairs = [(text,) for (text,) in pairs if not is_total(text.rsplit(" ", 1)[0])]
-            backwards = [" ".join(reversed(text.rsplit(" ", 1))) for (text,) in pairs]
-            for texts, order in (([text for (text,) in pairs], (part, year)), (backwards, (year, part))):
-                rule = rule_for(texts)
-                if rule is not None and rule.forms != ("year",):
-                    meaning.period = PeriodRule(
-                        tuple(column.name for column in order),
-                        forms=rule.forms, is_fiscal=rule.is_fiscal, languages=rule.languages,
-                    )  # fmt: skip
-                    meaning.roles |= {"period": order[0], "period_2": order[1]}
-                    return
-    named = [pair for pair in whole if role_of_header(pair[0].name) == "period"]
-    for column, rule in (named or whole)[:1]:
-        meaning.period = PeriodRule(
-            (column.name,), forms=rule.forms, is_fiscal=rule.is_fiscal, languages=rule.languages
-        )
-        meaning.roles["period"] = column
-
-
-def _parts(column: Column) -> list[str]:
-    return [label for label in column.texts if not is_total(label)]
-
-
-def control_of_rows(meaning: Meaning) -> str | None:
-    """The column of the parts of a year, where the year stands in another and totals of it among the parts."""
-    if "period_2" not in meaning.roles or meaning.period is None or meaning.period.forms == ("year",):
-        return None
-    parts = [meaning.roles[role] for role in ("period", "period_2")]
-    named = [column for column in parts if any(is_total(label) for label in column.texts)]
-    years = [column for column in parts if column not in named and rule_for(_parts(column)) is not None]
-    return named[0].name if len(named) == 1 and len(years) == 1 else None
-
-
-def exclusions_of(meaning: Meaning) -> list[Exclusion]:
-    """Totals over areas and periods: their parts are read, and both together would count twice."""
-    found = []
-    periods = [column for role, column in meaning.roles.items() if role.startswith("period")]
-    of_areas = [meaning.roles["area"], *meaning.outer_areas] if "area" in meaning.roles else []
-    for columns, what in ((of_areas, "areas"), (periods, "periods")):
-        for column in columns:
-            totals = tuple(label for label in column.texts if is_total(label))
-            if what == "periods" and column.name == control_of_rows(meaning):
-                continue
-            beginnings = tuple(sorted({word + " " for label in column.texts if (word := begins_with_total(label))}))
-            if totals:
-                found.append(Exclusion(column.name, totals, (), f"total of the {what}"))
-            if beginnings:
-                found.append(Exclusion(column.name, (), beginnings, f"sub-total of {what}"))
-    return found
 
 
 # --- dimensions ------------------------------------------------------------------------------------------------------

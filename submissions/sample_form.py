@@ -50,6 +50,7 @@ class SampleForm:
     keys: dict[str, Any] = field(default_factory=dict)
     guesses: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    other_sheets: list[str] = field(default_factory=list)
     preamble: Grid = field(default_factory=list)
     levels: list[tuple[str, ...]] = field(default_factory=list)
     """The labels of each header row, filled right where the contract would, one text a column."""
@@ -226,8 +227,7 @@ def _workbook(path: Path, form: SampleForm, wanted: str | None) -> None:
     name = wanted or max(grids, key=lambda each: sum(len(list(filter(None, row))) for _, row in grids[each]))
     if wanted is None and len(grids) > 1:
         form.guess("sheet", name, f"the fullest of {len(grids)} sheets")
-        others = ", ".join(each for each in grids if each != name)
-        form.notes.append(f"sheets that are not read: {others}")
+        form.other_sheets = [each for each in grids if each != name]
     else:
         form.keys["sheet"] = name
     _table(grids[name], form)

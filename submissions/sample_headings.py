@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from submissions.contract_model import PeriodRule
 from submissions.period_names import folded_period
 from submissions.sample_form import escaped
-from submissions.sample_words import rule_for, rule_with_names, span_of_total
+from submissions.sample_words import rule_for, rule_of_numbers, rule_with_names, span_of_total
 
 YEAR, PART, GROUP = "heading_year", "heading_part", "heading_group"
 _YEAR = re.compile(r"(?:FY ?)?\d{4}(?:[/\u2013-](?:\d{4}|\d{2}))?")
 _YEAR_SHAPES = ((r"\d{4}", r"\d{4}"), (r"\d{4}/\d{2}", r"\d{4}/\d{2}"), (r"\d{4}-\d{2}", r"\d{4}-\d{2}"),
-                (r"\d{4}/\d{4}", r"\d{4}/\d{4}"), (r"\d{4}-\d{4}", r"\d{4}-\d{4}"))  # fmt: skip
+                (r"\d{4}/\d{4}", r"\d{4}/\d{4}"), (r"\d{4}-\d{4}", r"\d{4}-\d{4}"),
+                (r"FY ?\d{4}", r"FY ?\d{4}"), (r"FY ?\d{4}/\d{2}", r"FY ?\d{4}/\d{2}"))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,52 @@ class Headings:
     groups: tuple[str, ...]
 
 
-def headings_of(names: Sequence[tuple[int, str, Sequence[str]]]) -> Headings | None:
-    """From (position, name, labels of each header row) of columns that may hold figures; None where no part is named."""
+Names = Sequence[tuple[int, str, Sequence[str]]]
+"""(position, name, labels of each header row) of columns that may hold figures."""
+
+
+def headings_of(names: Names, is_plain_known: bool = False) -> Headings | None:
+    """What the headings say; None where no part of a year is named, or nothing but plain periods (2023 Q1) unless these are
+    wanted too."""
     depth = len(names[0][2]) if names else 0
     spans = [(first, last) for first in range(depth) for last in range(first + 1, depth + 1)]
     for first, last in sorted(spans, key=lambda span: span[0] - span[1]):
-        found = _of_levels(names, first, last)
+        found = _of_levels(names, first, last, is_plain_known)
         if found is not None:
             return found
     return None
+
+
+def headings_below(year: str, column: str, names: Names) -> Headings | None:
+    """Headings that name parts of a year (Q1 … Q4, Total) which itself stands in a column of the rows, such as `year`.
+
+    They are read as if the year stood before the part, in each row of the header in turn; what is returned has the column
+    in its place.
+    """
+    for level in range(len(names[0][2]) if names else 0):
+        parts = [each for each in names if _is_part(each[2][level], year)]
+        for chosen in (names, parts):
+            if len({each[2][level] for each in chosen}) < 2:
+                continue
+            with_year = [(each[0], [*each[2][:level], year, *each[2][level:]]) for each in chosen]
+            found = headings_of([(place, " ".join(filter(None, labels)), labels) for place, labels in with_year], True)
+            groups = [
+                group
+                for group in (rf"(?P<{YEAR}>{shape}) " for shape, _ in _YEAR_SHAPES)
+                if found and group in found.pattern
+            ]
+            if found is None or not groups:
+                continue
+            pattern = found.pattern.replace(groups[0], "")
+            if all(re.fullmatch(pattern, each[1]) for each in chosen if each[0] in found.positions):
+                period = replace(found.period, sources=(column, PART))
+                return replace(found, pattern=pattern, period=period)
+    return None
+
+
+def _is_part(label: str, year: str) -> bool:
+    rule = rule_for([f"{year} {label}"]) or rule_of_numbers([f"{year} {label}"])
+    return span_of_total(label) is not None or (rule is not None and rule.forms != ("year",))
 
 
 @dataclass(frozen=True)
@@ -56,7 +94,7 @@ class _Heading:
     below: str
 
 
-def _of_levels(names: Sequence[tuple[int, str, Sequence[str]]], first: int, last: int) -> Headings | None:
+def _of_levels(names: Names, first: int, last: int, is_plain_known: bool) -> Headings | None:
     texts = {position: " ".join(filter(None, labels[first:last])) for position, _, labels in names}
     with_year = {position: text for position, text in texts.items() if len(_YEAR.findall(text)) == 1}
     if len(with_year) < 3:
@@ -76,7 +114,7 @@ def _of_levels(names: Sequence[tuple[int, str, Sequence[str]]], first: int, last
         return None
     ordered = [_joined(heading) for heading in parts]
     rule = rule_for(ordered) or rule_with_names(ordered)
-    if rule is None or rule.forms == ("year",) or not (common or totals or rule.names):
+    if rule is None or rule.forms == ("year",) or not (common or totals or rule.names or is_plain_known):
         return None
     taken = [heading for heading in split if heading.part]
     pattern = _pattern(taken)

@@ -48,6 +48,14 @@ def issue_of_sample(form: SampleForm, path: Path) -> tuple[Any, str]:
     return NO_DATE, "no date was found: write the day on which the publisher put the figures out"
 
 
+def days_of(labels: Sequence[str]) -> str | None:
+    """The form of strptime in which every label is a day; None where there is none."""
+    for shape, date_format in _DAYS:
+        if "%d" in date_format and labels and all(re.fullmatch(shape, label) for label in labels):
+            return date_format
+    return None
+
+
 def thousands_of(texts: Sequence[str], decimal: str) -> str | None:
     """The mark that parts thousands in some number, where it cannot be the decimal mark."""
     for mark, shape in ((" ", "[ \u00a0\u2007\u2009\u202f]"), ("'", "['\u2019]"), (",", ","), (".", r"\.")):
@@ -78,6 +86,12 @@ def mark_of(text: str) -> tuple[Any, str]:
     return {"missing": "not_reported"}, "what does an empty cell mean?" if not text else "what does the mark mean?"
 
 
+def currency_said(texts: Sequence[str]) -> str | None:
+    """The currency that a title or header names, where they name one."""
+    found = {unit_of(text) for text in texts} & {unit for unit, _ in _UNITS if len(unit) == 3}
+    return found.pop() if len(found) == 1 else None
+
+
 _UNITS = (
     ("EUR", r"euros?|eur|€"), ("USD", r"usd|dollars?|us\$|\$"), ("GBP", r"gbp|pounds?|£"), ("CHF", r"chf|franken"),
     ("PLN", r"pln|zl|zloty\w*"), ("CZK", r"czk|kc|korun"), ("RON", r"ron|lei"), ("SEK", r"sek|kronor"),
@@ -97,5 +111,7 @@ def unit_of(label: str) -> str:
 
 def status_of_suffix(text: str) -> str:
     """The SDMX status that a suffix usually says: p provisional, e estimated, b break, u unreliable; else nothing."""
+    if text.endswith(")") and not text.startswith("("):
+        return "none"  # a) and b) number the notes below a table
     letters = "".join(character for character in text.casefold() if character.isalpha())
     return {"p": "P", "prov": "P", "e": "E", "est": "E", "s": "E", "b": "B", "u": "U", "d": "D"}.get(letters, "none")

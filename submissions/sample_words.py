@@ -17,6 +17,26 @@ from submissions.contract_model import PeriodRule
 from submissions.country_names import LANGUAGES
 from submissions.period_names import folded_period
 
+# what else a header may say: these take no part in the search for its role
+_APART = ("issued", "other_figure")
+_HALF_YEAR = re.compile(
+    r"[sh] ?([12])|([12]|i|ii|first|second|erstes|zweites|pierwsze|drugie|premier|deuxieme|primer|segundo|primo|secondo|1er|2e|1o|2o"
+    r"|1st|2nd|eerste|tweede) ?(?:s|h|er semestre|e semestre|o semestre|semestre|semester|semestr|halbjahr|polrocze|pololeti"
+    r"|half|half year|halfjaar|halvar|felev|felevi|polugodie)|(?:semestre|semester|semestr|semestrul|half|halvar) ([12]|i|ii)"
+)
+# 1.º T, Trim. 2, III kwart: a number with a word, or the beginning of one, that says quarter in some language
+_QUARTER_WORD = (
+    r"(?:t|tr|tri|trim|trimestre|trimestrul|q|qtr|qu|quarter|k|kw|kv|kwart|kvart|kvartal|kwartal|c|ctvrt|n|ne|negyed|vj"
+    r"|τριμηνο|тримесечие|тр|квартал|кв)"
+)
+_NUMBERED_QUARTER = re.compile(
+    rf"(?P<before>[1-4]|iv|i{{1,3}}|[αβγδ]) ?(?:o|a|er|e|st|nd|rd|th)? ?{_QUARTER_WORD}|{_QUARTER_WORD} ?(?P<behind>[1-4]|iv|i{{1,3}})"
+)
+_NUMERALS = {"1": 1, "2": 2, "3": 3, "4": 4, "i": 1, "ii": 2, "iii": 3, "iv": 4, "α": 1, "β": 2, "γ": 3, "δ": 4}
+_SECOND = ("2", "ii", "second", "zweites", "drugie", "deuxieme", "segundo", "secondo", "2e", "2o", "2nd", "tweede")
+# letters of the two sexes that are certain only beside each other: women and men of one language
+_PAIRS_OF_SEXES = ({"w": "F", "m": "M"}, {"k": "F", "m": "M"}, {"v": "F", "m": "M"}, {"f": "F", "h": "M"}, {"m": "F", "h": "M"},
+                   {"n": "F", "f": "M"}, {"z": "F", "m": "M"})  # fmt: skip
 _AGES = re.compile(r"(\d{1,2}) ?(?:-|–|to|do|bis|a|à) ?(\d{1,2})")
 _AGES_OPEN = re.compile(r"(?:from |od |ab )?(\d{1,2}) ?(?:\+|and over|or over|or older|i wiecej|et plus|und alter)")
 
@@ -31,7 +51,7 @@ def _words() -> dict[tuple[str, str], frozenset[str]]:
 def role_of_header(name: str) -> str | None:
     """The one of our columns that a header's words point to: all of it, or else its first or last word."""
     folded = folded_period(name)
-    roles = {role: words for (role, code), words in _words().items() if not code}
+    roles = {role: words for (role, code), words in _words().items() if not code and role not in _APART}
     for role, words in roles.items():
         if folded in words:
             return role
@@ -61,12 +81,39 @@ def begins_with_total(label: str) -> str | None:
 
 def span_of_total(label: str) -> str | None:
     """`year` or `semester` where a label beside quarters or months names the whole of a year, or half of it."""
-    folded = folded_period(label)
-    if re.fullmatch(
-        r"[sh][12]|[12] ?(?:s|h|er semestre|e semestre|semestre|o semestre|halbjahr|polrocze|half)", folded
-    ):
+    if half_of_year(label) is not None:
         return "semester"
-    return "year" if is_total(label) or folded in _words()["year_total", "_T"] else None
+    folded = folded_period(label)
+    first = re.split(r" ", folded, maxsplit=1)
+    is_total_of_year = (
+        len(first) == 2 and first[0] in _words()["total", "_T"] and first[1] in _words()["year_total", "_T"]
+    )
+    return "year" if is_total(label) or is_total_of_year or folded in _words()["year_total", "_T"] else None
+
+
+def half_of_year(label: str) -> int | None:
+    """1 or 2 where a label without its year names a half of it: S1, H2, I półrocze, 2. Halbjahr, 1.er semestre."""
+    found = _HALF_YEAR.fullmatch(folded_period(label))
+    if found is None:
+        return None
+    return 2 if next(filter(None, found.groups())) in _SECOND else 1
+
+
+def says(role: str, name: str) -> bool:
+    """Whether any word of a header, or all of it, is one of those of a role that takes no part in `role_of_header`."""
+    words, folded = _words()[role, ""], folded_period(name)
+    return folded in words or any(part in words for part in folded.split())
+
+
+def codes_of_labels(role: str, labels: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """The codes of labels that stand beside each other: single letters of the two sexes are read as a pair or not at all."""
+    labels, known = list(labels), frozenset(known)
+    found = {label: code_of_label(role, label, known) for label in labels}
+    letters = {label: folded_period(label) for label in labels if len(folded_period(label)) == 1}
+    pair = next((pair for pair in _PAIRS_OF_SEXES if pair.keys() == set(letters.values())), None)
+    if role == "sex" and pair is not None:
+        found |= {label: pair[letter] for label, letter in letters.items()}
+    return found
 
 
 def code_of_label(role: str, label: str, known: Iterable[str]) -> str:
@@ -100,10 +147,29 @@ def is_period_label(text: str) -> bool:
     return bool(text) and any(re.finditer(r"\d{4}", text)) and rule_for([text]) is not None
 
 
+def rule_of_numbers(texts: Iterable[str]) -> PeriodRule | None:
+    """A rule by quarters that a publisher numbers in a way of his own (1.º T 2023, kvartal 2 2023), with these as names."""
+    texts = list(texts)
+    rests = list(dict.fromkeys(re.sub(r"(?<!\d)\d{4}(?!\d)", "", text).strip() for text in texts))
+    found = [_NUMBERED_QUARTER.fullmatch(folded_period(rest)) for rest in rests]
+    if not rests or not all(found) or not all(re.search(r"\d{4}", text) for text in texts):
+        return None
+    numbers = [_NUMERALS[next(filter(None, match.group("before", "behind")))] for match in found if match]
+    if len(set(numbers)) < len(numbers):
+        return None
+    names = {rest: ("quarter", number) for rest, number in zip(rests, numbers, strict=True)}
+    return PeriodRule(forms=("quarter",), names=names)
+
+
 def rule_with_names(texts: Iterable[str]) -> PeriodRule | None:
-    """A rule by months or quarters in which some names are the publisher's own: by their place among those that are known."""
+    """A rule by months or quarters in which some names are the publisher's own: by their number, or else by their place
+    among those that are known."""
     from submissions.period_names import number_of_name
 
+    texts = list(texts)
+    numbered = rule_of_numbers(texts)
+    if numbered is not None:
+        return numbered
     rests = list(dict.fromkeys(re.sub(r"(?<!\d)\d{4}(?!\d)", "", text).strip() for text in texts))
     if len(rests) < 3 or not all(re.search(r"\d{4}", text) for text in texts):
         return None

@@ -170,8 +170,8 @@ def _suffixes(dataset: Dataset, parameters: Parameters) -> tuple[str, str, str]:
     tail = f"regexp_extract(value_text, {parameters.bind(f'(?:{one})+$')})"
     marks = parameters.bind([mark.text for mark in rule.marks])
     said = {text: status for text, status in rule.suffixes.items() if status}
-    bare_suffix = f"trim(suffix, {parameters.bind(BLANKS)})"
-    status = _lookup(bare_suffix, said, parameters) if said else "NULL::VARCHAR"
+    # what is bound and not used is refused by DuckDB: footnotes alone say no status
+    status = _lookup(f"trim(suffix, {parameters.bind(BLANKS)})", said, parameters) if said else "NULL::VARCHAR"
     bare = f""",
         CASE WHEN list_contains({marks}, value_text) THEN value_text
              ELSE substr(value_text, 1, length(value_text) - length({tail})) END AS bare_text,

@@ -1,8 +1,11 @@
-"""Two tables as authorities publish them, with the numbers that were put into them: nothing in them exists.
+"""Four tables as authorities publish them, with the numbers that were put into them: nothing in them exists.
 
 The first is a French-style text file: cp1252, title lines, thousands of euros beside persons by row, suffix marks, fiscal
 quarters with yearly totals and a line of totals, footnotes. The second is a workbook with merged heads, publisher's own
-month names, and a sheet of revisions in another order and with other labels than the table it corrects.
+month names, and a sheet of revisions in another order and with other labels than the table it corrects. The third is Polish,
+cp1250: quarters, half-years and the year across, the year itself in a column, millions of zloty. The fourth is a Spanish
+workbook: parts of a year down the rows, sexes across, thousands of persons, and a sheet of corrections whose new figures
+stand before the old ones.
 """
 
 from __future__ import annotations
@@ -244,6 +247,137 @@ datasets:
       period: {from: Monat, as: month, language: de, names: {Jän: M01, Feber: M02}}
       value: {from: Wert neu}
 """
+
+
+# --- the Polish table ----------------------------------------------------------------------------------------------------
+
+POLISH_AREAS = dict(zip(REGIONS, FRENCH_AREAS, strict=True))
+POLISH_SUFFIXES = {(1, 0, 1): " a)", (2, 1, 3): " b)"}
+POLISH_STATUSES = {(1, 0, 1): "E", (2, 1, 3): "A"}
+POLISH_MISSING = {(0, 1, 4), (2, 0, 2)}
+
+
+def seized(region: int, year: int, quarter: int) -> Decimal:
+    """Property seized, in millions of zloty with two places."""
+    return Decimal(125 + 1_150_000 * (region == 2) + 31 * region + 9 * quarter + 4 * year) / 100
+
+
+def polish_number(number: Decimal) -> str:
+    return f"{number:,.2f}".replace(",", " ").replace(".", ",")
+
+
+def write_polish(path: Path) -> Path:
+    lines: list[list[str]] = [
+        ["Straż Pograniczna Tarnowii"],
+        ["Mienie zajęte w sprawach o handel ludźmi"],
+        ["Stan na 30.06.2024"],
+        [],
+        ["Rok", "Województwo", "Wartość mienia (mln zł)", "", "", "", "", "", ""],
+        ["", "", "I kw.", "II kw.", "I półrocze", "III kw.", "IV kw.", "II półrocze", "Ogółem"],
+    ]
+    for year, number in enumerate(YEARS):
+        for region, name in enumerate((*REGIONS, "Razem")):
+            places = range(3) if name == "Razem" else (region,)
+            known = {
+                quarter: [seized(each, year, quarter) for each in places if (each, year, quarter) not in POLISH_MISSING]
+                for quarter in range(1, 5)
+            }
+            cells = {
+                quarter: "x"
+                if (region, year, quarter) in POLISH_MISSING
+                else polish_number(sum(known[quarter], Decimal(0))) + POLISH_SUFFIXES.get((region, year, quarter), "")
+                for quarter in range(1, 5)
+            }
+            first, second = (
+                sum((figure for quarter in half for figure in known[quarter]), Decimal(0)) for half in ((1, 2), (3, 4))
+            )
+            halves = (cells[1], cells[2], polish_number(first), cells[3], cells[4], polish_number(second))
+            lines.append([str(number) if region == 0 else "", name, *halves, polish_number(first + second)])
+    lines += [[], ["a) dane szacunkowe"], ["b) bez mienia zwróconego"], ["Źródło: ewidencja Straży"]]
+    width = max(map(len, lines))
+    text = "\r\n".join(";".join([*line, *[""] * (width - len(line))]) for line in lines) + "\r\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode("cp1250"))
+    return path
+
+
+def polish_cells() -> dict[tuple[str, str], tuple[Decimal | None, str]]:
+    """(area code, period) to (value in zloty, OBS_STATUS)."""
+    return {
+        (code, f"{number}-Q{quarter}"): (None, "O")
+        if (region, year, quarter) in POLISH_MISSING
+        else (seized(region, year, quarter) * 1_000_000, POLISH_STATUSES.get((region, year, quarter), "A"))
+        for region, code in enumerate(POLISH_AREAS.values())
+        for year, number in enumerate(YEARS)
+        for quarter in range(1, 5)
+    }
+
+
+# --- the Spanish workbook ------------------------------------------------------------------------------------------------
+
+SPANISH_AREAS = {"Valle Alto": "QNB-1", "Valle Bajo": "QNB-2", "Salinas": "QNB-3"}
+SPANISH_QUARTERS = ("1.er trimestre", "2.º trimestre", "3.er trimestre", "4.º trimestre")
+SPANISH_REVISED = {(0, 0, 1, 2): 6, (2, 1, 0, 4): -11}
+"""Change of the figure by (area, sex, year, quarter), told in the sheet of corrections."""
+
+
+def attended(area: int, sex: int, year: int, quarter: int) -> int:
+    return 1_040 + 250 * (area == 1) + 31 * area + 7 * sex + 3 * quarter + 17 * year
+
+
+def write_spanish(path: Path) -> Path:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "Datos"
+    sheet.append(["Personas atendidas, en miles"])
+    sheet.append(["Publicado el 31/03/2024"])
+    sheet.append([])
+    sheet.append(["Año", "Provincia", "Periodo", "Mujeres", "Hombres"])
+    for year, number in enumerate(YEARS):
+        for area, name in enumerate(SPANISH_AREAS):
+            counts = [[attended(area, sex, year, quarter) for sex in (0, 1)] for quarter in range(1, 5)]
+            sums = [
+                [sum(pair) for pair in zip(*counts[first:last], strict=True)]
+                for first, last in ((0, 2), (2, 4), (0, 4))
+            ]
+            rows = [*counts[:2], sums[0], *counts[2:], sums[1], sums[2]]
+            labels = [*SPANISH_QUARTERS[:2], "1.er semestre", *SPANISH_QUARTERS[2:], "2.º semestre", "Total anual"]
+            for place, (label, pair) in enumerate(zip(labels, rows, strict=True)):
+                shown: list[object] = [number if area == place == 0 else None, name if place == 0 else None, label]
+                shown += [count / 1000 for count in pair]
+                if (area, year, place) == (1, 1, 4):
+                    shown[-1] = f"{pair[-1] / 1000:.3f} (P)".replace(".", ",")
+                sheet.append(shown)
+    sheet.append(["(P) Dato provisional"])
+    corrections = book.create_sheet("Rectificaciones")
+    corrections.append(["Datos rectificados, en miles"])
+    corrections.append([])
+    corrections.append(
+        ["Provincia", "Trimestre", "Sexo", "Dato rectificado", "Dato anterior", "Fecha de rectificación"]
+    )
+    for (area, sex, year, quarter), change in SPANISH_REVISED.items():
+        old = attended(area, sex, year, quarter)
+        when = f"{SPANISH_QUARTERS[quarter - 1]} {YEARS[year]}"
+        name = list(SPANISH_AREAS)[area]
+        corrections.append([name, when, "MH"[sex], (old + change) / 1000, old / 1000, "2024-05-31"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    book.save(path)
+    return path
+
+
+def spanish_cells() -> dict[tuple[str, str, str], tuple[Decimal | None, str]]:
+    """(area code, sex, period) to (persons after the corrections, OBS_STATUS)."""
+    return {
+        (code, "FM"[sex], f"{number}-Q{quarter}"): (
+            Decimal(attended(area, sex, year, quarter) + SPANISH_REVISED.get((area, sex, year, quarter), 0)),
+            "P" if (area, sex, year, quarter) == (1, 1, 1, 4) else "A",
+        )
+        for area, code in enumerate(SPANISH_AREAS.values())
+        for sex in (0, 1)
+        for year, number in enumerate(YEARS)
+        for quarter in range(1, 5)
+    }
 
 
 def write_contract(contracts: Path, text: str) -> Path:

@@ -24,6 +24,7 @@ LONGEST_FIRST = (
     "damage",
     "tests/statistics/test_null_families.py",
     "tests/trust/test_disclosure_campaign.py",
+    "tests/pipeline/test_messy_tables.py",
     "newcomers",
     "notebooks",
     "page numbers",

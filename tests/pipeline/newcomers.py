@@ -1,14 +1,12 @@
-"""One home that four unknown partners join, and the one run that takes their files.
+"""One home that two unknown partners join by `contract new`, and the one run that takes their files.
 
-Two come by `contract new` (onboarding_files.py): their guesses are confirmed as a person would, by deleting what was looked
-at. Two come with contracts written by hand (messy_tables.py).
+Their guesses are confirmed as a person would, by deleting what was looked at.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import messy_tables
 import onboarding_files as files
 from command_under_test import Ran, waymark
 
@@ -19,7 +17,6 @@ TOLD = {
     SHELTERS: {"name": "Shelters of Ostmark", "title": "Persons assisted", "measure": "victims_assisted", "dataset": "assisted",
                "period-basis": "service", "area-role": "reporting body", "replaces": "whole_dataset"},
 }  # fmt: skip
-POLICE, SERVICE = "qna_police_judiciaire", "qnb_ngo_taldienst"
 
 
 def samples(home: Path) -> dict[str, Path]:
@@ -44,8 +41,4 @@ def make(home: Path) -> list[Ran]:
         contract = home / "contracts" / "partners" / partner / "contract.yml"
         contract.write_text(contract.read_text(encoding="utf-8").split("\nto_confirm:")[0] + "\n", encoding="utf-8")
         ran.append(waymark("check", sample, "--partner", partner, "--home", home, "--json"))
-    for text in (messy_tables.FRENCH_CONTRACT, messy_tables.WORKBOOK_CONTRACT):
-        messy_tables.write_contract(home / "contracts", text)
-    messy_tables.write_french(home / "inbox" / POLICE / "traite_2024.csv")
-    messy_tables.write_workbook(home / "inbox" / SERVICE / "taldienst_2024.xlsx")
     return [*ran, waymark("run", "--home", home, "--json")]

@@ -1,8 +1,9 @@
-"""A small home as version 0.1 of the program wrote it (layout 1) opens, tells its story, and is released.
+"""Small homes as earlier programs wrote them (layouts 1 and 2) open, tell their story, and are released.
 
-The home is kept in the repository as it was then and never written anew: what a later version cannot read of it, its
-users could not read of theirs. It was made by `small_home.make` and four more files: one refused, one with a row in
-quarantine, one withdrawn, one held for confirmation. Builds, releases and logs are left out: all are made again.
+A home is kept in the repository as it was then and never written anew: what a later version cannot read of it, its
+users could not read of theirs. Each was made by `small_home.make` and four more files: one refused, one with a row in
+quarantine, one withdrawn, one held for confirmation. Builds, releases and logs are left out: all are made again. Of layout
+2 a public release is on record, of which one count of 4 is hidden; what later releases need of it is kept beside the ledger.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from submissions.home import SCHEMA_VERSION, Home
 from submissions.ledger import Ledger, state
 
 OLD = Path(__file__).parent / "homes" / "v1"
+SEALED = OLD.parent / "v2"
 STANDINGS = {
     "2024-01-15": "accepted",
     "2024-04-01": "withdrawn",
@@ -73,9 +75,60 @@ def test_it_is_released_with_its_own_figures(old: Path, goes_on: bool) -> None:
     assert figures(old) == expected(2025)
 
 
-def figures(home: Path) -> dict[tuple[str, str, str], int]:
+# ---- layout 2: a sealed ledger, and a public release on record
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = Path(shutil.copytree(SEALED, tmp_path_factory.mktemp("sealed") / "home"))
+    (path / "ledger" / "key").chmod(0o600)
+    return path
+
+
+def damages(home: Path) -> set[str]:
+    """What is broken, but for the release that was left out of the repository."""
+    found = {each.about for each in doctor.examine(home, deep=True) if each.gravity == doctor.BROKEN}
+    return found - {"release"}
+
+
+def test_a_sealed_home_is_small_proved_whole_and_tells_its_story(sealed: Path) -> None:
+    files = [path for path in SEALED.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 150_000
+    assert json.loads((SEALED / "home.json").read_text()) == {"schema_version": 2, "kind": "demonstration"}
+    known = state(Ledger.of(Home.open(sealed)).entries())
+    assert {
+        entry["issued_on"]: known.standing(identifier) for identifier, entry in known.submissions.items()
+    } == STANDINGS
+    assert damages(sealed) == set()
+    (out,) = publications.record_of(Home.open(sealed), "public").out()
+    kept = published_cells.earlier(Home.open(sealed), "public", [1])
+    assert out.release_id.startswith("2024-01-15-")
+    assert kept["suppressed"].value_counts().to_dict() == {published_cells.SHOWN: 70, published_cells.HIDDEN: 2}
+
+
+def test_a_sealed_home_is_released_against_what_was_out_before(sealed: Path) -> None:
+    """Both audiences; what the release before hid stays hidden, though it is not small any more where its total is known."""
+    ran = waymark("run", "--home", sealed, "--contracts", sealed / "contracts").ok()
+    assert "protected against 1 earlier releases" in ran.out
+    sent = (SEALED / "inbox" / small_home.PARTNER / "victims_20250115.csv").read_text(encoding="utf-8").splitlines()
+    codes = {"all": "_T", "women": "F", "men": "M"}
+    accepted = [line.split(",") for line in sent[1:] if not line.endswith(",many")]
+    truth = {(area, year, codes[sex]): int(count) for area, year, sex, count in accepted}
+    assert figures(sealed) == truth
+    shown = figures(sealed, "public")
+    assert shown == {key: value for key, value in truth.items() if key in shown}
+    hidden = truth.keys() - shown.keys()
+    assert ("QMB", "2013", "M") in hidden
+    assert {key[:2] for key in hidden} == {("QMB", "2013")} and len(hidden) == 2
+    (manifest,) = [json.loads((release(sealed, "public") / "manifest.json").read_text(encoding="utf-8"))]
+    (before,) = publications.record_of(Home.open(SEALED), "public").out()
+    assert before.release_id in json.dumps(manifest["provenance"])
+    assert damages(sealed) == set()
+
+
+def figures(home: Path, audience: str = "restricted") -> dict[tuple[str, str, str], int]:
     """(area, year, sex) -> value in the latest release."""
-    table = release(home, "restricted") / "tables" / "observations.parquet"
+    table = release(home, audience) / "tables" / "observations.parquet"
     rows = duckdb.execute(
         """
         select distinct area_code, period, sex, value::int from read_parquet(?)

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from partner_files import run
 
 from orchestration.command import main
 from submissions import check
@@ -316,6 +317,128 @@ def test_words_of_several_languages() -> None:
     assert rule_for(["2022", "total"]) is None
     found = rule_for(["Jänner 2023", "März 2023"])
     assert found is None or found.languages == ("de",)
+
+
+# --- parts of a year, their totals, and corrections --------------------------------------------------------------------
+
+
+def wide(header: str, cells: str) -> str:
+    """Two years of two areas, with the same cells in each."""
+    rows = [f"{year};{area};{cells}" for year in (2022, 2023) for area in ("Aldavia", "Brenmark")]
+    return "\n".join([header, *rows]) + "\n"
+
+
+QUARTERS = {f"{year}-Q{quarter}": 10 + quarter for year in (2022, 2023) for quarter in range(1, 5)}
+WITH_HALVES = "11;12;23;13;14;27;50"
+BELOW_A_YEAR = {
+    "cs": wide(
+        "Rok;Kraj;1. čtvrtletí;2. čtvrtletí;1. pololetí;3. čtvrtletí;4. čtvrtletí;2. pololetí;Celkem", WITH_HALVES
+    ),
+    "hu": wide("Év;Megye;I. negyedév;II. negyedév;I. félév;III. negyedév;IV. negyedév;II. félév;Összesen", WITH_HALVES),
+    "nl": wide("Jaar;Provincie;K1;K2;K3;K4;Totaal", "11;12;13;14;50"),
+    "two rows": wide("Year;Region;Victims found;;;;\n;;Q1;Q2;Q3;Q4;Year", "11;12;13;14;50"),
+}
+
+
+@pytest.mark.parametrize("language", BELOW_A_YEAR)
+def test_parts_across_below_a_year_in_a_column_are_figures_and_their_totals_are_none(
+    tmp_path: Path, language: str
+) -> None:
+    root = with_areas(tmp_path / "contracts")
+    path = sample(tmp_path, BELOW_A_YEAR[language])
+    found = taken(root, path)
+    assert found == {(area, period): value for area in ("Aldavia", "Brenmark") for period, value in QUARTERS.items()}
+
+
+def taken(root: Path, path: Path) -> dict[tuple[str, str], int]:
+    """(area label, period) to the sum over sexes, under the confirmed proposal; the whole file is accepted, unwarned."""
+    target = path.parent / PARTNER / path.name
+    target.parent.mkdir()
+    path = path.rename(target)
+    result = new(root, path)
+    assert result.exit_code == 0, result.output
+    confirmed(root)
+    receipt = check(path, PARTNER, root)
+    assert (receipt.outcome, receipt.problems) == ("accepted", ())
+    sums: dict[tuple[str, str], int] = {}
+    for area, period, value in run(root, path).observations("area", "period", "value"):
+        sums[area, period] = sums.get((area, period), 0) + int(value)
+    return sums
+
+
+def test_half_years_and_years_in_words_among_the_quarters_of_one_column(tmp_path: Path) -> None:
+    labels = ["1° trimestre 2023", "2° trimestre 2023", "1° semestre 2023", "3° trimestre 2023", "4° trimestre 2023",
+              "2° semestre 2023", "Totale 2023"]  # fmt: skip
+    counts = [11, 12, 23, 13, 14, 27, 50]
+    body = "Regione;Periodo;Uomini;Donne\n" + "".join(
+        f"{area};{label};{count};{2 * count}\n" for area in ("Aldavia", "Brenmark") for label, count in zip(labels, counts, strict=True)
+    )  # fmt: skip
+    found = taken(with_areas(tmp_path / "contracts"), sample(tmp_path, body))
+    assert found == {
+        (area, f"2023-Q{quarter}"): 3 * (10 + quarter) for area in ("Aldavia", "Brenmark") for quarter in range(1, 5)
+    }
+
+
+@pytest.mark.parametrize(
+    ("header", "first"),
+    [("Distrito;1.º T 2023;2.º T 2023;3.º T 2023;4.º T 2023;Total 2023", 1), ("Region;FY2023 Q1;FY2023 Q2;FY2023 Q3;FY2023 Q4;FY2023 Total", 2)],
+)  # fmt: skip
+def test_quarters_numbered_in_a_way_of_their_own(tmp_path: Path, header: str, first: int) -> None:
+    body = f"{header}\nAldavia;11;12;13;14;50\nBrenmark;11;12;13;14;50\n"
+    found = taken(with_areas(tmp_path / "contracts"), sample(tmp_path, body))
+    periods = [f"{2023 + (first + place - 1) // 4}-Q{(first + place - 1) % 4 + 1}" for place in range(4)]
+    assert found == {
+        (area, period): 11 + place for area in ("Aldavia", "Brenmark") for place, period in enumerate(periods)
+    }
+
+
+def with_corrections(path: Path, order: tuple[str, str]) -> Path:
+    book = openpyxl.Workbook()
+    sheet, revised = book.active, book.create_sheet("Korekty 2023")
+    assert sheet is not None
+    for row in (["Region", "Kwartał", "Płeć", "Liczba"], ["Aldavia", "2023 Q1", "kobiety", 40], ["Aldavia", "2023 Q1", "mężczyźni", 31],
+                ["Brenmark", "2023 Q1", "kobiety", 42], ["Brenmark", "2023 Q1", "mężczyźni", 33]):  # fmt: skip
+        sheet.append(row)
+    figures = {"Liczba poprzednia": 40, "Liczba nowa": 44}
+    revised.append(["Region", "Kwartał", "Płeć", *order, "Data korekty"])
+    for sex in ("k", "m"):
+        revised.append(["Aldavia", "2023 Q1", sex, *(figures[name] for name in order), "31.05.2024"])
+    path.parent.mkdir(parents=True)
+    book.save(path)
+    return path
+
+
+@pytest.mark.parametrize("order", [("Liczba poprzednia", "Liczba nowa"), ("Liczba nowa", "Liczba poprzednia")])
+def test_a_sheet_of_corrections_is_a_second_dataset_that_revises_the_first(
+    tmp_path: Path, order: tuple[str, str]
+) -> None:
+    root = with_areas(tmp_path / "contracts")
+    path = with_corrections(tmp_path / "sent" / PARTNER / "ofiary_2023.xlsx", order)
+    result = new(root, path)
+    assert result.exit_code == 0, result.output
+    contract = confirmed(root)
+    sheet = contract.datasets["figures_corrections"]
+    assert (sheet.revises, sheet.replaces, sheet.files[0].format.sheet) == ("figures", "keys", "Korekty 2023")
+    assert (sheet.files[0].issued_on.kind, sheet.files[0].issued_on.date_format) == ("column", "%d.%m.%Y")
+    assert sheet.value is not None
+    assert sheet.value.source == "Liczba nowa", "what stood before is no figure, wherever it stands"
+    codes = {row.source: row.code for row in contract.maps["map_figures_corrections_sex.csv"]}
+    assert codes == {"k": "F", "m": "M"}, "letters of the two sexes are read as a pair"
+    receipt = check(path, PARTNER, root)
+    assert (receipt.outcome, receipt.rows_accepted, receipt.problems) == ("accepted", 6, ())
+    assert {part.dataset: part.issued_on for part in receipt.parts}["figures_corrections"] == "2024-05-31"
+
+
+def test_a_second_sheet_that_speaks_of_no_correction_is_told_and_not_proposed(tmp_path: Path) -> None:
+    path = with_corrections(tmp_path / "sent" / PARTNER / "ofiary_2023.xlsx", ("Liczba poprzednia", "Liczba nowa"))
+    book = openpyxl.load_workbook(path)
+    book["Korekty 2023"].title = "Arkusz 2"
+    book["Arkusz 2"]["F1"] = "Data"
+    book.save(path)
+    result = new(tmp_path / "contracts", path)
+    assert result.exit_code == 0, result.output
+    assert "sheets that are not read: Arkusz 2" in result.output
+    assert list(confirmed(tmp_path / "contracts").datasets) == ["figures"]
 
 
 # --- personal data ---------------------------------------------------------------------------------------------------

@@ -72,6 +72,18 @@ def test_amounts_of_any_size(tmp_path: Path, number: str, text: str, expected: s
     assert ("R-range" in found.codes) == (expected is None)
 
 
+@pytest.mark.parametrize("suffixes", [{"(r)": "none"}, {"a)": "none", "*": "none"}, {"p": "P"}])
+def test_footnotes_alone_say_no_status_and_statuses_need_no_footnote(tmp_path: Path, suffixes: dict[str, str]) -> None:
+    """What is bound into a query and not used refuses it: a contract of footnotes alone could read no file."""
+    body = "".join(f"QMA,{2010 + place},all,{20 + place} {text}\n" for place, text in enumerate(suffixes))
+    found = made(tmp_path, f"area,year,sex,count\n{body}", {"suffixes": suffixes})
+    assert found.codes == {}
+    assert found.observations("period", "value", "obs_status") == [
+        (str(2010 + place), 20 + place, "A" if status == "none" else status)
+        for place, status in enumerate(suffixes.values())
+    ]
+
+
 def test_suffixes_are_statuses_or_nothing(tmp_path: Path) -> None:
     cells = ["12 p", "5*", "7p *", "1 234 (r)", "8", "9 e", "10 pe", "11 x", "n.d. *", "*", "13 1)"]
     body = "area;year;sex;count\n" + "".join(f"{chr(65 + index)};2022;all;{cell}\n" for index, cell in enumerate(cells))

@@ -357,12 +357,30 @@ def test_one_file_may_feed_two_datasets(home: Home, tmp_path: Path) -> None:
     assert one(receive(home, tmp_path)).outcome == "already_held"
 
 
+def test_the_lake_says_which_dataset_a_sheet_of_corrections_revises(home: Home, tmp_path: Path) -> None:
+    content = changed()
+    sheet = json.loads(json.dumps(content["datasets"]["victims"])) | {"replaces": "keys", "revises": "victims"}
+    content["datasets"]["corrections"] = sheet
+    write_contract(tmp_path / "contracts", content)
+    write_file(tmp_path / "inbox")
+    assert one(receive(home, tmp_path)).outcome == "accepted"
+    connection = duckdb.connect()
+    lake.load(connection, home)
+    rows = connection.execute("SELECT dataset, revises FROM lake.datasets ORDER BY 1").fetchall()
+    assert rows == [("corrections", "victims"), ("victims", "")]
+
+
 def test_a_batch_that_fails_its_suite_is_refused(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_contract(tmp_path / "contracts")
-    write_file(tmp_path / "inbox")
+    path = write_file(tmp_path / "inbox")
     monkeypatch.setattr(expectations, "begin", lambda *arguments: lambda: (("the key is unique", False),))
+    checked = check(path, PARTNER, tmp_path / "contracts")
     receipt = one(receive(home, tmp_path))
-    assert [(problem.code, problem.detail) for problem in receipt.problems] == [("F-expectations", "the key is unique")]
+    for each in (checked, receipt):
+        assert each.outcome == "refused"
+        assert [(problem.code, problem.detail) for problem in each.problems] == [
+            ("F-expectations", "the key is unique")
+        ]
     assert not list(home.lake.glob("observations/*/*"))
 
 

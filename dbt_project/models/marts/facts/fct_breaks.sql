@@ -242,16 +242,7 @@ with
             min(coalesce(evidence, 'declared')) as evidence,
             cast(null as string) as definition_before_id,
             cast(null as string) as definition_after_id
-        from {{ ref("stg_lake__breaks") }} as breaks
-        where
-            kind <> 'coverage'
-            or not exists (
-                select 1
-                from reporters_a_period as counted
-                where
-                    counted.area_code = breaks.area_code
-                    and breaks.measure in (counted.measure, '_T')
-            )
+        from {{ ref("stg_lake__breaks") }}
         group by area_code, measure, break_on, kind
     ),
 
@@ -383,11 +374,20 @@ with
 
     -- how many areas report is counted here, on the figures as they stand at as_of: a
     -- declared count of an older issue stands only where there is nothing to count
-    -- on both sides
+    -- on both sides, or where a source begins or ends, which counts of areas do not tell
     counted as (
-        select distinct area_code, measure, period_start as break_on
+        select distinct
+            reporters_before.area_code,
+            reporters_before.measure,
+            reporters_before.period_start as break_on,
+            source_mix.area_code is not null as has_other_sources
         from reporters_before
-        where areas_before_count is not null
+        left join
+            source_mix
+            on reporters_before.area_code = source_mix.area_code
+            and reporters_before.measure = source_mix.measure
+            and reporters_before.period_start = source_mix.break_on
+        where reporters_before.areas_before_count is not null
     ),
 
     every_break as (
@@ -441,7 +441,7 @@ left join
 where
     case
         when every_break.kind = 'coverage' and counted.area_code is not null
-        then not every_break.is_declared
+        then not every_break.is_declared or counted.has_other_sources
         -- what a person declared with evidence is not repeated by the machine
         else declared_keys.area_code is null or every_break.is_declared
     end
