@@ -3,7 +3,8 @@
 Written without a look at the code that hides them and without any declaration: he finds by himself which members of a
 dimension add up to which others (`found_relations`, by integer programming on the figures), writes one equation for each
 place where such a relation holds, over all releases together, and solves for the smallest and largest value of every
-hidden cell. A cell that did not change is one unknown in all releases; hidden cells hold at least one, for zeros are shown.
+hidden cell. A cell that did not change is one unknown in all releases; hidden cells hold at least one, for zeros are shown, unless
+their publisher gave an interval (nobody knows the value, it is blank): those may be zero.
 
 He is as sharp as can be: where the hidden values are given beside the frames (never in a release: a test gives them) he
 uses them for three things and no more: to find relations, to know which equations hold, and to know which hidden cells did
@@ -45,7 +46,8 @@ class Relation:
 class Findings:
     """What he got.
 
-    exact: hidden cells with one possible value. near: small hidden counts (1 to threshold - 1) known to within one, exact
+    exact: hidden cells with one possible value, but 0, which is nobody (an interval that its publisher's own lines leave
+    nothing for). near: small hidden counts (1 to threshold - 1) known to within one, exact
     ones included. differences: shown cells that changed by 1 to threshold - 1 from one release to another. told_changes:
     small changes of cells that are hidden in one or both of two releases, where the change itself has one possible value.
     small_shown: shown counts of 1 to threshold - 1. Frames with the dimensions, `release` (0 is the first) and figures.
@@ -97,7 +99,9 @@ def attack(
     free = np.isnan(known)
     pairs = [(a, b) for a, b in zip(older["unknown"], newer["unknown"], strict=True) if free[a] or free[b]]
     increase = _growth(rows) if growing else []
-    low, high, told = _solve(system, right, known, wanted, pairs, increase)
+    least = np.ones(count)
+    least[rows.loc[rows["hidden"] & rows["value"].isna(), "unknown"]] = 0
+    low, high, told = _solve(system, right, known, least, wanted, pairs, increase)
 
     hidden = rows[rows["hidden"]].assign(
         low=low[rows.loc[rows["hidden"], "unknown"]], high=high[rows.loc[rows["hidden"], "unknown"]]
@@ -105,10 +109,11 @@ def attack(
     hidden = hidden[free[hidden["unknown"]]].drop_duplicates("unknown")
     width = hidden["high"] - hidden["low"]
     columns = [*dims, "release", "value", "low", "high"]
-    small = small_truth[hidden.index] | (hidden["value"].isna() & (hidden["high"] < threshold))
+    may_be_small = hidden["value"].isna() & (hidden["high"] < threshold) & (hidden["high"] > TINY)
+    small = small_truth[hidden.index] | may_be_small
     told_rows = [i for i, (a, b) in enumerate(zip(older["unknown"], newer["unknown"], strict=True)) if (a, b) in told]
     return Findings(
-        exact=hidden.loc[width < TINY, columns].reset_index(drop=True),
+        exact=hidden.loc[(width < TINY) & (hidden["high"] > TINY), columns].reset_index(drop=True),
         near=hidden.loc[small & (width <= 2 + TINY), columns].reset_index(drop=True),
         differences=_visible_differences(shown, dims, threshold),
         told_changes=newer.iloc[told_rows][[*dims, "release", "value"]].reset_index(drop=True),
@@ -266,6 +271,7 @@ def _solve(
     system: sparse.csr_array,
     right: np.ndarray,
     known: np.ndarray,
+    least: np.ndarray,
     wanted: np.ndarray,
     pairs: list[tuple[int, int]],
     increase: list[tuple[int, int]],
@@ -301,15 +307,18 @@ def _solve(
         inner = np.full(len(free), -1)
         inner[columns] = np.arange(len(columns))
         seen: list[np.ndarray] = []
+        floor = [(low_of, None) for low_of in least[free[columns]]]
 
-        def extreme(cost: np.ndarray, a_eq=a_eq, a_ub=a_ub, used=used, used_ub=used_ub, seen=seen) -> float:
+        def extreme(
+            cost: np.ndarray, a_eq=a_eq, a_ub=a_ub, used=used, used_ub=used_ub, seen=seen, floor=floor
+        ) -> float:
             answer = linprog(
                 cost,
                 A_eq=a_eq[used] if len(used) else None,
                 b_eq=equal_right[used] if len(used) else None,
                 A_ub=a_ub[used_ub] if len(used_ub) else None,
                 b_ub=np.array(bound)[used_ub] if len(used_ub) else None,
-                bounds=(1, None),
+                bounds=floor,
                 method="highs",
             )
             if answer.status == 0:
