@@ -89,3 +89,28 @@
         )
     }}
 {% endmacro %}
+
+{# The dimensions of a series: what is the same in all of its points, and how they are derived. #}
+{% macro series_dimensions() %}
+    {{
+        return(
+            [
+                "area_code",
+                "area_name",
+                "area_level",
+                "area_role",
+                "measure",
+                "unit",
+                "reporter",
+                "offence",
+                "exploitation",
+                "sex",
+                "age",
+                "source",
+                "dataset",
+                "derivation",
+                "frequency",
+            ]
+        )
+    }}
+{% endmacro %}

@@ -8,7 +8,8 @@ import pytest
 import yaml
 from warehouse_build import PROJECT, Build
 
-from orchestration import documentation
+from orchestration import documentation, table_declarations
+from submissions import fields
 
 PUBLISHED = {path.stem for path in (PROJECT / "models" / "published").glob("pub_*.sql")}
 
@@ -23,25 +24,50 @@ def models(manifest):
     return {node.name: node for node in manifest.nodes.values() if node.resource_type == "model"}
 
 
-def test_column_docs_are_those_of_the_field_registry() -> None:
-    assert documentation.COLUMN_DOCS.read_text() == documentation.column_docs(), (
-        "run python -m orchestration.documentation"
-    )
-
-
 def test_every_published_column_has_the_description_of_the_registry(manifest) -> None:
-    fields = documentation.fields()
+    known = fields.registry()
     for name in PUBLISHED:
         for column, info in models(manifest)[name].columns.items():
-            assert column in fields, f"{name}.{column} is not in contracts/fields.yml"
-            assert info.description == documentation.description(fields[column]), f"{name}.{column}"
+            assert column in known, f"{name}.{column} is not in contracts/fields.yml"
+            assert info.description == documentation.description(known[column]), f"{name}.{column}"
 
 
 def test_dims_facts_and_published_tables_have_enforced_contracts(manifest) -> None:
     for name, node in models(manifest).items():
         if name.startswith(("dim_", "fct_", "pub_")):
             assert node.contract.enforced, f"{name} has no contract"
-            assert node.description, f"{name} has no description"
+
+
+def test_every_model_is_described_and_has_a_data_test(manifest) -> None:
+    tested = {
+        upstream
+        for node in manifest.nodes.values()
+        if node.resource_type == "test"
+        for upstream in [getattr(node, "attached_node", None)]
+    }
+    for name, node in models(manifest).items():
+        assert node.description, f"{name} has no description"
+        assert node.unique_id in tested, f"{name} has no data test"
+
+
+def test_dbt_and_the_house_read_the_same_declaration(manifest) -> None:
+    """The loader of the house reads the YAML as dbt does: names, types, meta."""
+    declared = table_declarations.tables()
+    assert {f"pub_{name}" for name in declared} == PUBLISHED
+    for name, table in declared.items():
+        node = models(manifest)[f"pub_{name}"]
+        assert {column: info.data_type for column, info in node.columns.items()} == table.columns
+        assert tuple(node.config.meta["key"]) == table.key
+    for name, columns in table_declarations.between().items():
+        assert f"source.waymark.{name}" in manifest.sources
+        assert columns
+
+
+def test_series_dimensions_are_those_that_stand_beside_the_frames(manifest) -> None:
+    series = set(models(manifest)["dim_series"].columns) - {"series_id"}
+    for name in ("trends", "alerts", "nowcasts", "verdicts"):
+        beside = models(manifest)[f"pub_{name}"].config.meta["frame"]["beside"]
+        assert set(beside) == series | {"as_of"}
 
 
 def test_every_model_states_its_grain_in_the_first_line() -> None:
@@ -50,7 +76,7 @@ def test_every_model_states_its_grain_in_the_first_line() -> None:
 
 
 def test_layers_and_tags(manifest) -> None:
-    tags = {"stg": "marts", "dim": "marts", "pub": "published"}
+    tags = {"stg": "marts", "pub": "published"}
     for name, node in models(manifest).items():
         assert len({"marts", "series", "published"} & set(node.tags)) == 1, name
         assert tags.get(name[:3], node.tags[0]) in node.tags, name

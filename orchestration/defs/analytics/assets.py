@@ -25,6 +25,7 @@ from orchestration.defs.resources import AUDIENCE_PARTITIONS, Warehouse
 from orchestration.defs.warehouse.dbt import POOL
 from orchestration.defs.warehouse.lake import fill
 from orchestration.parameters import parameters
+from orchestration.table_declarations import between
 
 CELLS = """
     select cells.* exclude (value, lower, upper), seen.value::double as value, seen.lower::double as lower,
@@ -172,7 +173,7 @@ def read_hotspots(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.Dat
 
     totals = read_mapped_totals(connection)
     wanted = sorted(totals.loc[totals["area_level"] != "country", "area_set"].unique())
-    return hotspots.compute(totals, shapes(build, wanted), parameters())
+    return hotspots.compute(totals, shapes(build, wanted), parameters(), between()["analytics.hotspots"])
 
 
 def read_clusters(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
