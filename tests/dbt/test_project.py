@@ -78,13 +78,13 @@ def test_every_model_states_its_grain_in_the_first_line() -> None:
 def test_layers_and_tags(manifest) -> None:
     tags = {"stg": "marts", "pub": "published"}
     for name, node in models(manifest).items():
-        assert len({"marts", "series", "published"} & set(node.tags)) == 1, name
+        assert len({"marts", "protected", "published"} & set(node.tags)) == 1, name
         assert tags.get(name[:3], node.tags[0]) in node.tags, name
         upstream = {manifest.nodes[key].tags[0] for key in node.depends_on.nodes if key in manifest.nodes}
-        order = ["marts", "series", "published"]
+        order = ["marts", "protected", "published"]
         assert all(order.index(tag) <= order.index(node.tags[0]) for tag in upstream), name
         sources = {manifest.sources[key].source_name for key in node.depends_on.nodes if key in manifest.sources}
-        allowed = {"marts": {"lake"}, "series": {"protected"}, "published": {"protected", "analytics"}}[node.tags[0]]
+        allowed = {"marts": {"lake"}, "protected": {"protected"}, "published": {"protected", "analytics"}}[node.tags[0]]
         assert sources <= allowed, f"{name} reads {sources - allowed}"
 
 
@@ -104,11 +104,11 @@ def test_every_published_table_belongs_to_a_page(manifest) -> None:
 
 def test_there_is_no_default_database() -> None:
     profile = yaml.safe_load((PROJECT / "profiles.yml").read_text())["waymark"]
-    assert profile["outputs"][profile["target"]]["path"] == "{{ env_var('WAYMARK_BUILD') }}"
+    assert profile["outputs"][profile["target"]]["path"] == "{{ env_var('WAYMARK_BUILD', ':memory:') }}"
 
 
 def test_unit_tests_of_the_models(build: Build) -> None:
     build.write({})
-    build.dbt("build", "--select", "tag:marts", "tag:series", "--exclude-resource-type", "unit_test", "test")
+    build.dbt("build", "--select", "tag:marts", "tag:protected", "--exclude-resource-type", "unit_test", "test")
     result = build.dbt("test", "--select", "test_type:unit")
     assert len(result.result.results) >= 7

@@ -80,7 +80,7 @@ def built(build: Build, home, as_of: str) -> Build:
         lake.load(connection, home, as_of=date.fromisoformat(as_of))
     build.dbt("build", "--select", "tag:marts", "--exclude-resource-type", "unit_test", "test")
     build.protect_nothing()
-    build.dbt("build", "--select", "tag:series", "tag:published", "--exclude-resource-type", "unit_test", "test")
+    build.dbt("build", "--select", "tag:protected", "tag:published", "--exclude-resource-type", "unit_test", "test")
     return build
 
 

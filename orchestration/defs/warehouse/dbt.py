@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PROJECT = ROOT / "dbt_project"
 POOL = "warehouse_writer"
-SELECTIONS = ("marts", "series", "published")
+SELECTIONS = ("marts", "protected", "published")
 # tests that hold of how a model is made, whatever the data: they run in the tests of the house and in no build
 PROOF = "proof"
 # which Python asset fills the tables of a dbt source
@@ -85,7 +85,7 @@ def _group(node: Any) -> str:
     """The room of the house that a node stands in. What is made after protection never stands with what is made before."""
     if node.resource_type == "seed":
         return "definitions"
-    return "series" if "series" in node.tags else LAYERS.get(node.name[:3], "marts")
+    return "protected" if "protected" in node.tags else LAYERS.get(node.name[:3], "marts")
 
 
 def _dependencies(node: Any) -> list[dg.AssetKey]:
@@ -140,7 +140,7 @@ def _description(node: Any) -> str:
 
 
 def warehouse_assets(selection: str, partitions: dg.PartitionsDefinition | None = None) -> dg.AssetsDefinition:
-    """One Dagster definition for one dbt selection: `marts`, `series` or `published`."""
+    """One Dagster definition for one dbt selection: `marts`, `protected` or `published`."""
     models = _selected(selection)
     tests = _tests(models)
     specs = [
