@@ -11,18 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
 
 from orchestration import code_identity, progress, table_declarations, verification
 from orchestration.building import Build, rules_digest
 from orchestration.parameters import parameters
 from orchestration.releases import verify_files
-from submissions import publications, published_cells
+from submissions import fields, publications, published_cells
 from submissions.errors import WaymarkError
 from submissions.ledger import Ledger
 
 SCHEMA_VERSION = 1
-FIELDS = code_identity.ROOT / "contracts" / "fields.yml"
 # what the audit found and what was lost, as protection leaves it in the folder of a build
 DISCLOSURE = "disclosure.json"
 
@@ -178,18 +176,17 @@ def describe(build: Build, identifier: str) -> dict[str, Any]:
         "parameters": parameters(),
         "sources": json.loads(sources.to_json(orient="records", date_format="iso")),
         "balance": balance,
-        "fields": fields(),
+        "fields": field_texts(),
+        "labels": fields.labels(),
         "tables": table_declarations.described(),
     }
 
 
-def fields() -> dict[str, Any]:
+def field_texts() -> dict[str, Any]:
     """The field registry as the data package and the column dictionary need it: column -> description, type, unit."""
-    registry = yaml.safe_load(FIELDS.read_text(encoding="utf-8"))
-    columns = registry.get("fields", registry)
     return {
         name: {key: entry.get(key) for key in ("description", "type", "unit") if entry.get(key) is not None}
-        for name, entry in sorted(columns.items())
+        for name, entry in sorted(fields.registry().items())
     }
 
 

@@ -20,6 +20,7 @@ import shapely
 
 from geo.layers import layer
 from orchestration import table_declarations
+from submissions import fields
 
 COUNTRIES = [f"QM{letter}" for letter in "ABCDEFGHIJKL"]
 NAMES = dict(
@@ -121,6 +122,7 @@ def build(
         "balance": BALANCE,
         "fields": FIELDS,
         "tables": table_declarations.described(),
+        "labels": fields.labels(),
     }
     (destination / "release.json").write_text(json.dumps(release), encoding="utf-8")
     return destination
@@ -209,10 +211,10 @@ def _observations(areas: pd.DataFrame, periods: list[str], random: np.random.Gen
                 for sex, age in (
                     ("F", "_T"),
                     ("M", "_T"),
-                    ("F", "Y0T17"),
-                    ("F", "Y_GE18"),
-                    ("M", "Y0T17"),
-                    ("M", "Y_GE18"),
+                    ("F", "0-17"),
+                    ("F", "18+"),
+                    ("M", "0-17"),
+                    ("M", "18+"),
                 ):
                     value = float(random.poisson(base * size * (0.3 if age == "_T" else 0.15)))
                     rows.append(_observation(area, measure, "_T", sex, age, periods[-1], value, population, country))
