@@ -40,16 +40,11 @@
     {{ return(terms | join(" and ")) }}
 {% endmacro %}
 
-{# The dimensions of a published row, in the order of the published tables. #}
-{% macro dimension_columns() %}
+{# What a figure of an area, period and measure may be split by: with those, the key of an observation inside its dataset. #}
+{% macro split_columns() %}
     {{
         return(
             [
-                "area_code",
-                "area_role",
-                "period",
-                "measure",
-                "unit",
                 "reporter",
                 "offence",
                 "exploitation",
@@ -64,28 +59,22 @@
     }}
 {% endmacro %}
 
+{# The dimensions of a published row, in the order of the published tables. #}
+{% macro dimension_columns() %}
+    {{
+        return(
+            ["area_code", "area_role", "period", "measure", "unit"] + split_columns()
+        )
+    }}
+{% endmacro %}
+
 {# What makes figures of different areas and periods one panel: everything of the key but area and period. #}
 {% macro panel_columns() %}
     {{
         return(
-            [
-                "source",
-                "dataset",
-                "source_type",
-                "area_role",
-                "measure",
-                "unit",
-                "reporter",
-                "offence",
-                "exploitation",
-                "sex",
-                "age",
-                "counterpart_area",
-                "counterpart_role",
-                "detail_kind",
-                "detail",
-                "frequency",
-            ]
+            ["source", "dataset", "source_type", "area_role", "measure", "unit"]
+            + split_columns()
+            + ["frequency"]
         )
     }}
 {% endmacro %}

@@ -50,6 +50,23 @@ def test_every_model_is_described_and_has_a_data_test(manifest) -> None:
         assert node.unique_id in tested, f"{name} has no data test"
 
 
+def test_every_seed_is_read(manifest) -> None:
+    """By a model or a test of the project, or as the code list of a column."""
+    read = {key for node in manifest.nodes.values() for key in node.depends_on.nodes if not _is_of_seed(node, key)}
+    read |= {
+        f"seed.waymark.{listed['seed'] if isinstance(listed, dict) else listed}"
+        for field in fields.registry().values()
+        for listed in (field.get("codes"), field.get("labels"))
+        if isinstance(listed, str) or (listed and "seed" in listed)
+    }
+    seeds = {key for key, node in manifest.nodes.items() if node.resource_type == "seed"}
+    assert seeds <= read, sorted(seeds - read)
+
+
+def _is_of_seed(node, key: str) -> bool:
+    return node.resource_type == "test" and getattr(node, "attached_node", None) == key
+
+
 def test_dbt_and_the_house_read_the_same_declaration(manifest) -> None:
     """The loader of the house reads the YAML as dbt does: names, types, meta."""
     declared = table_declarations.tables()

@@ -27,6 +27,9 @@ from orchestration.defs.warehouse.lake import fill
 from orchestration.parameters import parameters
 from orchestration.table_declarations import between
 
+# what the words of verdicts are and when each is said
+VERDICT_LISTS = ("verdict_words", "verdict_reasons", "evidence_rules")
+
 
 def read(connection: duckdb.DuckDBPyConnection, model: str, *order: str) -> pd.DataFrame:
     """The rows of a model of the warehouse in the order of columns that tell them apart; by default of all columns."""
@@ -81,8 +84,7 @@ def read_verdicts(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.Dat
     ).df()
     parents = dict(connection.execute("select area_code, parent_code from dim_areas").fetchall())
     found = verdicts.Found(*(connection.table(f"analytics.{name}").df() for name in ("hotspots", "clusters", "alerts")))
-    seeds = ("verdict_words", "verdict_reasons", "evidence_rules")
-    words = verdicts.Words(*(connection.table(name).df() for name in seeds))
+    words = verdicts.Words(*(connection.table(name).df() for name in VERDICT_LISTS))
     tested = connection.table("analytics.trends").df()
     return verdicts.compute(series, tested, members, found, breaks, parents, words, parameters())
 
@@ -135,10 +137,16 @@ def _asset(
     description: str,
     compute: Callable[[duckdb.DuckDBPyConnection, Build], pd.DataFrame],
     after: Sequence[str] = (),
+    lists: Sequence[str] = (),
 ) -> dg.AssetsDefinition:
     @dg.asset(
         key=["analytics", name],
-        deps=[["protection", "cells"], *(["warehouse", dep] for dep in deps), *(["analytics", dep] for dep in after)],
+        deps=[
+            ["protection", "cells"],
+            *(["warehouse", dep] for dep in deps),
+            *(["analytics", dep] for dep in after),
+            *(["definitions", each] for each in lists),
+        ],
         partitions_def=AUDIENCE_PARTITIONS,
         group_name="analytics",
         owners=["team:statistics"],
@@ -226,5 +234,6 @@ ASSETS = [
         "a sum over areas stands without its two main contributors.",
         read_verdicts,
         after=["trends", "hotspots", "clusters", "alerts"],
+        lists=VERDICT_LISTS,
     ),
 ]
