@@ -149,3 +149,34 @@ def test_a_table_for_the_restricted_stays_behind_in_public(build_of_areas, monke
     )
     assert publishing.published_tables(build_of_areas, "public") == []
     assert publishing.published_tables(build_of_areas, "restricted") == ["areas"]
+
+
+# ---- a new column --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("table", "after"), [("trends", "      - *series_id\n"), ("areas", "      - *area_code\n")])
+def test_a_new_column_is_one_line(table: str, after: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line in the declaration, and frame, dictionary, data package and gate have the column."""
+    head, start, rest = table_declarations.PUBLISHED.read_text(encoding="utf-8").partition(f"  - name: pub_{table}\n")
+    before, at, behind = rest.partition(after)
+    assert start, table
+    assert at, table
+    line = "      - {name: newest_thing, data_type: double, description: new}\n"
+    declaration = tmp_path / "models.yml"
+    declaration.write_text(f"{head}{start}{before}{at}{line}{behind}", encoding="utf-8")
+    widened, registry = tables(declaration), dict(fields.registry())
+    monkeypatch.setattr(table_declarations, "tables", lambda: widened)
+    monkeypatch.setattr(fields, "registry", lambda: registry)
+    found = {table: [*widened[table].columns]}
+    assert "newest_thing" in found[table]
+    # what nobody described has no privacy class, and a public release stops
+    assert table_declarations.not_publishable("public", found) == [
+        f"{table}.newest_thing has the privacy class unknown"
+    ]
+    registry["newest_thing"] = {"description": "The newest thing", "type": "number", "privacy": "open"}
+    assert table_declarations.not_publishable("public", found) == []
+    assert documentation.data_dictionary().count("| newest_thing | double |  | open | The newest thing |") == 1
+    between = table_declarations.between.__wrapped__()
+    assert (between.get(f"analytics.{table}", {}).get("newest_thing") == "double") == bool(widened[table].frame)
+    # what is declared and was never built is no column of a release
+    assert publishing.field_texts()["newest_thing"] == {"description": "The newest thing", "type": "number"}
