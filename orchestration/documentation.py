@@ -16,6 +16,7 @@ import yaml
 from orchestration import table_declarations
 from orchestration.code_identity import ROOT
 from submissions import fields as registry
+from submissions.errors import WaymarkError
 
 COLUMN_DOCS = ROOT / "dbt_project" / "models" / "column_docs.md"
 EXPOSURES = ROOT / "dbt_project" / "models" / "exposures.yml"
@@ -82,7 +83,10 @@ def data_dictionary() -> str:
         "The published tables, in the order of a release. What a value means beyond its column stands in docs/methods.",
     ]
     known = registry.registry()
-    for table in table_declarations.tables().values():
+    tables = table_declarations.tables().values()
+    if missing := sorted({name for table in tables for name in table.columns if name not in known}):
+        raise WaymarkError(f"contracts/fields.yml does not describe {', '.join(missing)}", hint="add a line for each")
+    for table in tables:
         added = "nothing: no figure of it may be added to another"
         if table.values:
             added = (
@@ -125,7 +129,11 @@ def written() -> dict[Path, str]:
 
 
 def main() -> None:
-    for path, text in written().items():
+    try:
+        texts = written()
+    except WaymarkError as error:
+        raise SystemExit(str(error)) from None
+    for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
         print(f"{path.relative_to(ROOT)} written")
 

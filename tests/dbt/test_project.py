@@ -52,7 +52,12 @@ def test_every_model_is_described_and_has_a_data_test(manifest) -> None:
 
 def test_every_seed_is_read(manifest) -> None:
     """By a model or a test of the project, or as the code list of a column."""
-    read = {key for node in manifest.nodes.values() for key in node.depends_on.nodes if not _is_of_seed(node, key)}
+    read = {
+        key
+        for node in manifest.nodes.values()
+        for key in getattr(node.depends_on, "nodes", [])
+        if not _is_of_seed(node, key)
+    }
     read |= {
         f"seed.waymark.{listed['seed'] if isinstance(listed, dict) else listed}"
         for field in fields.registry().values()
