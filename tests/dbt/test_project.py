@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -129,8 +133,19 @@ def test_there_is_no_default_database() -> None:
     assert profile["outputs"][profile["target"]]["path"] == "{{ env_var('WAYMARK_BUILD', ':memory:') }}"
 
 
-def test_unit_tests_of_the_models(build: Build) -> None:
+def test_the_project_builds_and_is_documented_on_an_empty_build(build: Build) -> None:
+    """Every model, data test and unit test: what CONTRIBUTING says of dbt by hand."""
     build.write({})
-    build.dbt("build", "--select", "tag:marts", "tag:protected", "--exclude-resource-type", "unit_test", "test")
-    result = build.dbt("test", "--select", "test_type:unit")
-    assert len(result.result.results) >= 7
+    result = build.dbt("build")
+    assert sum(each.node.resource_type == "unit_test" for each in result.result.results) >= 7
+    build.dbt("docs", "generate")
+
+
+def test_dbt_lists_the_project_with_nothing_set(tmp_path: Path) -> None:
+    """`dbt ls` in a fresh clone, in a process of its own: no variable, no database."""
+    environment = {name: value for name, value in os.environ.items() if name != "WAYMARK_BUILD"}
+    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "ls", "--resource-type", "model"]
+    command += ["--target-path", str(tmp_path), "--log-path", str(tmp_path)]
+    listed = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert listed.returncode == 0, listed.stdout + listed.stderr
+    assert {line.split(".")[-1] for line in listed.stdout.split()} >= PUBLISHED

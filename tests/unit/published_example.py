@@ -51,9 +51,10 @@ TABLES = (
     "reconciliation", "changes", "areas", "datasets", "verdicts", "shares", "summary",
 )  # fmt: skip
 DECLARED = table_declarations.tables()
+# decimals as doubles, which reading makes of them anyway: tests change figures in frames
 TYPES = {
     "string": pa.string(), "double": pa.float64(), "integer": pa.int32(), "boolean": pa.bool_(), "date": pa.date32(),
-    "decimal(20, 4)": pa.decimal128(20, 4),
+    "decimal(20, 4)": pa.float64(),
 }  # fmt: skip
 BALANCE = {"files": 24, "rows_in": 120034, "accepted": 119800, "quarantined": 200, "excluded": 34}
 FIELDS = {
@@ -136,9 +137,6 @@ def as_declared(name: str, table: pd.DataFrame) -> pa.Table:
     for column, kind in columns.items():
         if column not in table:
             arrays[column] = pa.nulls(len(table), TYPES[kind])
-        elif kind.startswith("decimal"):
-            numbers = pa.array(table[column].astype(float).round(4), from_pandas=True)
-            arrays[column] = numbers.cast(pa.string()).cast(TYPES[kind])
         else:
             arrays[column] = pa.array(table[column], from_pandas=True).cast(TYPES[kind])
     return pa.table(arrays)
