@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import published_example
 import pytest
 
 from orchestration import documentation, publishing, table_declarations
 from orchestration.defs.protection import lines
+from orchestration.defs.warehouse.lake import create_between, fill
 from orchestration.table_declarations import Table, tables
 from reports import figures, pages, pages_areas
 from reports import tables as release_tables
@@ -54,6 +56,18 @@ def test_a_frame_is_all_that_the_select_does_not_add() -> None:
             assert list(between[f"analytics.{table.name}"]) == list(table.frame)
     assert "area_name" not in between["analytics.trends"]
     assert between["analytics.trends"]["step_on"] == "date"
+
+
+def test_a_frame_fills_its_declared_columns_or_none() -> None:
+    connection = duckdb.connect()
+    create_between(connection)
+    frame = pd.DataFrame({"rate_per_100k": [2.5], "scratch": [1], "cell_id": ["c"], "rate_lower_per_100k": [1.0]})
+    with pytest.raises(ValueError, match="rate_upper_per_100k"):
+        fill(connection, "analytics.rates", frame)
+    fill(connection, "analytics.rates", frame.assign(rate_upper_per_100k=4.0))
+    assert connection.execute("select * from analytics.rates").fetchall() == [("c", 2.5, 1.0, 4.0)]
+    fill(connection, "analytics.rates", pd.DataFrame())
+    assert connection.execute("select count(*) from analytics.rates").fetchall() == [(0,)]
 
 
 # ---- readers ------------------------------------------------------------------------------------------------------
