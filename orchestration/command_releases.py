@@ -99,14 +99,14 @@ def show(identifier: str, home_path: Path, audience: str | None, as_json: bool) 
 @AUDIENCE
 @AS_JSON
 def diff(first: str, second: str, home_path: Path, audience: str | None, as_json: bool) -> None:
-    """Compare the tables of two releases. Exit 0 equal, 1 different."""
+    """Compare the tables of two releases: rows removed, added, changed under the same key. Exit 0 equal, 1 different."""
     from orchestration.printing import table
     from orchestration.releases import difference
 
     rows = difference(
         Path(_one(home_path, first, audience)["folder"]), Path(_one(home_path, second, audience)["folder"])
     )
-    changed = [row for row in rows if row["added"] or row["removed"]]
+    changed = [row for row in rows if row["added"] or row["removed"] or row["changed"]]
     click.echo(json.dumps(rows, indent=1) if as_json else table(rows))
     sys.exit(1 if changed else 0)
 

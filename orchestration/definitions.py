@@ -30,7 +30,7 @@ def for_audience() -> list[dg.AssetsDefinition]:
     return following(
         [
             cells,
-            warehouse_assets("series", AUDIENCE_PARTITIONS),
+            warehouse_assets("protected", AUDIENCE_PARTITIONS),
             *ANALYTICS,
             warehouse_assets("published", AUDIENCE_PARTITIONS),
             release_asset(),

@@ -11,18 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
 
-from orchestration import code_identity, progress, verification
+from orchestration import code_identity, progress, table_declarations, verification
 from orchestration.building import Build, rules_digest
 from orchestration.parameters import parameters
 from orchestration.releases import verify_files
-from submissions import publications, published_cells
+from submissions import fields, publications, published_cells
 from submissions.errors import WaymarkError
 from submissions.ledger import Ledger
 
 SCHEMA_VERSION = 1
-FIELDS = code_identity.ROOT / "contracts" / "fields.yml"
 # what the audit found and what was lost, as protection leaves it in the folder of a build
 DISCLOSURE = "disclosure.json"
 
@@ -43,27 +41,48 @@ class Published:
 
 
 def export_tables(build: Build) -> dict[str, str]:
-    """Write every pub_ table as parquet under `build.published`, and return name -> SHA-256 of its logical content."""
+    """Write every published table that its audience may have as parquet under `build.published`.
+
+    Gives name -> SHA-256 of its logical content. Raises WaymarkError where a table or column is not declared for the
+    audience: nothing of it is written then.
+    """
     folder = build.published / "tables"
     shutil.rmtree(build.published, ignore_errors=True)
-    folder.mkdir(parents=True)
     with duckdb.connect(str(build.database)) as connection:
-        names = [
-            row[0]
-            for row in connection.execute(
-                "select table_name from information_schema.tables where starts_with(table_name, 'pub_') order by 1"
-            ).fetchall()
-        ]
-        if not names:
+        tables = published_tables(connection, str(build.audience))
+        if not tables:
             raise WaymarkError(
                 f"the build {build.key} has no published tables", hint="the dbt selection `published` did not run"
             )
-        for table in names:
-            target = folder / f"{table.removeprefix('pub_')}.parquet"
+        folder.mkdir(parents=True)
+        for name in tables:
+            target = folder / f"{name}.parquet"
             connection.execute(
-                f"copy (select * from {table} order by all) to '{_quoted(target)}' (format parquet, compression zstd)"
+                f"copy (select * from pub_{name} order by all) to '{_quoted(target)}' (format parquet, compression zstd)"
             )
     return verification.table_digests(folder)
+
+
+def published_tables(connection: duckdb.DuckDBPyConnection, audience: str) -> list[str]:
+    """The tables of a build that go out to an audience, by name: the gate of published columns.
+
+    A table declared for a less open audience stays behind. Raises WaymarkError where the build has a table or a column
+    that is not declared, or, for the public, one whose privacy class does not let it out.
+    """
+    rows = connection.execute(
+        """
+        select substring(table_name, 5), list(column_name order by ordinal_position)
+        from information_schema.columns where starts_with(table_name, 'pub_') group by 1 order by 1
+        """
+    ).fetchall()
+    declared = table_declarations.tables()
+    found = {name: columns for name, columns in rows if name not in declared or declared[name].is_for(audience)}
+    if problems := table_declarations.not_publishable(audience, found):
+        raise WaymarkError(
+            f"nothing was published for the {audience} audience: {'; '.join(problems[:5])}",
+            hint="declare tables in dbt_project/models/published/_published__models.yml and privacy in contracts/fields.yml",
+        )
+    return list(found)
 
 
 def identity(build: Build) -> dict[str, Any]:
@@ -157,17 +176,17 @@ def describe(build: Build, identifier: str) -> dict[str, Any]:
         "parameters": parameters(),
         "sources": json.loads(sources.to_json(orient="records", date_format="iso")),
         "balance": balance,
-        "fields": fields(),
+        "fields": field_texts(),
+        "labels": fields.labels(),
+        "tables": table_declarations.described(),
     }
 
 
-def fields() -> dict[str, Any]:
+def field_texts() -> dict[str, Any]:
     """The field registry as the data package and the column dictionary need it: column -> description, type, unit."""
-    registry = yaml.safe_load(FIELDS.read_text(encoding="utf-8"))
-    columns = registry.get("fields", registry)
     return {
         name: {key: entry.get(key) for key in ("description", "type", "unit") if entry.get(key) is not None}
-        for name, entry in sorted(columns.items())
+        for name, entry in sorted(fields.registry().items())
     }
 
 

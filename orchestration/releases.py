@@ -115,13 +115,16 @@ def _digests(part: Any) -> dict[str, str]:
 
 
 def difference(first: Path, second: Path) -> list[dict[str, Any]]:
-    """One row a table: rows of the first release that are gone, rows of the second that are new, rows in both.
+    """One row a table: rows of the first release that are gone, rows of the second that are new, rows that changed, and
+    rows that are the same in both.
 
-    A row that changed counts as one gone and one new. Raises WaymarkError where a table's columns differ.
+    A row changed where both have one with its key, as the data package of the second declares it. Raises WaymarkError
+    where a table's columns differ.
     """
     import duckdb
 
     names = sorted({path.stem for folder in (first, second) for path in (folder / "tables").glob("*.parquet")})
+    keys = _keys(second)
     rows = []
     with duckdb.connect() as connection:
         for name in names:
@@ -130,7 +133,7 @@ def difference(first: Path, second: Path) -> list[dict[str, Any]]:
                 only = 0 if paths[0].exists() else 1
                 count = connection.execute("select count(*) from read_parquet(?)", [str(paths[only])]).fetchall()[0][0]
                 rows.append(
-                    {"table": name, "removed": count if only == 0 else 0, "added": count if only else 0, "same": 0}
+                    _compared(name, removed=0 if only else count, added=count if only else 0, changed=0, same=0)
                 )
                 continue
             columns = [
@@ -144,16 +147,38 @@ def difference(first: Path, second: Path) -> list[dict[str, Any]]:
                 )
             # as_of differs in every row of two dates; it is the question, not a difference
             kept = ", ".join(f'"{column}"' for column in columns[0] if column != "as_of")
-            counts = [
-                connection.execute(
-                    f"select count(*) from (select {kept} from read_parquet(?) except all select {kept} from read_parquet(?))",
-                    [str(a), str(b)],
-                ).fetchall()[0][0]
-                for a, b in (paths, reversed(paths))
-            ]
-            total = connection.execute("select count(*) from read_parquet(?)", [str(paths[0])]).fetchall()[0][0]
-            rows.append({"table": name, "removed": counts[0], "added": counts[1], "same": total - counts[0]})
+            key = ", ".join(f'"{column}"' for column in keys.get(name, ()))
+            total, gone, new, changed = connection.execute(
+                f"""
+                with before as (select {kept} from read_parquet($1)),
+                    now as (select {kept} from read_parquet($2)),
+                    gone as (select * from before except all select * from now),
+                    new as (select * from now except all select * from before),
+                    changed as (select {key or 1} from gone intersect all select {key or 1} from new)
+                select (select count(*) from before), (select count(*) from gone), (select count(*) from new),
+                    (select count(*) from changed)
+                """,
+                [str(path) for path in paths],
+            ).fetchall()[0]
+            changed = changed if key else 0
+            rows.append(
+                _compared(name, removed=gone - changed, added=new - changed, changed=changed, same=total - gone)
+            )
     return rows
+
+
+def _compared(table: str, **counts: int) -> dict[str, Any]:
+    return {"table": table, **counts}
+
+
+def _keys(folder: Path) -> dict[str, list[str]]:
+    """The key of each table as the data package of a release declares it; older releases declare none."""
+    package = json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
+    return {
+        Path(resource["path"]).stem: resource["schema"]["primaryKey"]
+        for resource in package["resources"]
+        if "primaryKey" in resource["schema"]
+    }
 
 
 def explain(manifest: dict[str, Any], area: str, period: str, measure: str | None) -> list[dict[str, Any]]:

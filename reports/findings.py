@@ -14,7 +14,7 @@ from reports.maps import SPATIAL, View
 from reports.pages_changes import before, of_kind
 from reports.revisions import moved_most
 from reports.series_words import step_sentence
-from reports.verdicts import DOTS, EVIDENCE, NO_FINDING, is_total, listed, of_areas, of_contributors, reasons, sentence
+from reports.verdicts import DOTS, NO_FINDING, is_total, listed, of_areas, of_contributors, reasons, sentence
 from reports.words import day, joined, measure_rank, name_order, period_label
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _of_verdict(site: Site, row: dict[str, Any], headline: str) -> Finding:
     return Finding(
         headline,
         text,
-        EVIDENCE.get(evidence, evidence),
+        words.label("evidence_word", evidence),
         reasons(row, words),
         "trends.html",
         "Trends",
@@ -230,7 +230,7 @@ def _law_steps(site: Site) -> list[Finding]:
         Finding(
             headline,
             text,
-            EVIDENCE[evidence],
+            words.label("evidence_word", evidence),
             "dated change in the law tables",
             "definitions.html",
             "Definitions",

@@ -160,6 +160,20 @@ def environment(site: Site) -> jinja2.Environment:
     return made
 
 
+# page -> what it says; which tables each reads is declared with the tables, and a test looks
+CONTENTS: dict[str, Callable[[Site], dict[str, Any]]] = {
+    "index.html": pages_overview.index,
+    "hotspots.html": pages_overview.hotspots,
+    "trends.html": pages_trends.trends,
+    "corridors.html": pages_corridors.corridors,
+    "definitions.html": pages_law.definitions,
+    "coverage.html": pages_coverage.coverage,
+    "changes.html": pages_changes.changes,
+    "methods.html": pages_methods.methods,
+    "downloads.html": pages_methods.downloads,
+}
+
+
 def write_pages(site: Site, destination: Path, progress: Callable[[str], None]) -> list[str]:
     """Write all pages; returns their paths relative to the release, in order."""
     templates = environment(site)
@@ -171,18 +185,7 @@ def write_pages(site: Site, destination: Path, progress: Callable[[str], None]) 
         (destination / path).write_text(text, encoding="utf-8", newline="\n")
         written.append(path)
 
-    contents: dict[str, Callable[[Site], dict[str, Any]]] = {
-        "index.html": pages_overview.index,
-        "hotspots.html": pages_overview.hotspots,
-        "trends.html": pages_trends.trends,
-        "corridors.html": pages_corridors.corridors,
-        "definitions.html": pages_law.definitions,
-        "coverage.html": pages_coverage.coverage,
-        "changes.html": pages_changes.changes,
-        "methods.html": pages_methods.methods,
-        "downloads.html": pages_methods.downloads,
-    }
-    for path, content in contents.items():
+    for path, content in CONTENTS.items():
         progress(f"page {path}")
         write(path, path, content(site))
     progress(f"pages of {len(site.area_pages)} areas")

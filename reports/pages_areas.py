@@ -15,8 +15,8 @@ from reports.pages_changes import change_row
 from reports.pages_law import break_rows, definition_row
 from reports.series import Series
 from reports.series_words import change_sentence, step_sentence
-from reports.verdicts import EVIDENCE, of_areas, of_contributors, reasons
 from reports.verdicts import label as verdict_label
+from reports.verdicts import of_areas, of_contributors, reasons
 from reports.verdicts import sentence as verdict_sentence
 from reports.words import day, joined, name_order, number, order_names, period_label, probability
 
@@ -207,7 +207,8 @@ def _facts(site: Site, main: list[Series]) -> list[tuple[str, str, str]]:
         facts.append((label, *_newest(book, item, words)))
         row = site.verdicts.of(item.key["area_code"], measure)
         if row is not None:
-            small = f"{EVIDENCE.get(row['evidence_word'], '')}, {period_label(row['period_first'])} to {period_label(row['period_last'])}"
+            evidence = words.label("evidence_word", row["evidence_word"])
+            small = f"{evidence}, {period_label(row['period_first'])} to {period_label(row['period_last'])}"
             facts.append((f"Verdict, {words.label('measure', measure).lower()}", verdict_label(row), small))
     return facts
 
@@ -313,7 +314,7 @@ def _verdicts(site: Site, code: str) -> list[dict[str, str]]:
                 "label": verdict_label(row),
                 "text": " ".join(part for part in said if part),
                 "reasons": reasons(row, words),
-                "evidence": EVIDENCE.get(row["evidence_word"], "–"),
+                "evidence": words.label("evidence_word", row["evidence_word"]) or "–",
             }
         )
     return rows

@@ -1,4 +1,4 @@
-"""Write, verify and compare releases.
+"""Write and verify releases.
 
 A published directory holds `release.json` (what, for whom, as of when, parameters, sources, balance, field texts),
 `tables/<name>.parquet` and `layers/<layer>.json`. From it alone a release folder is made: pages, charts, tables, data
@@ -13,13 +13,11 @@ import posixpath
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
-
-import pandas as pd
 
 from reports import palette, plotly_script, rendering
 from reports.figures import charts, write_data
@@ -42,19 +40,6 @@ class ReleaseResult:
     pages: list[str]
     charts: list[str]
     missing: list[str]
-
-
-@dataclass(frozen=True)
-class ReleaseDifference:
-    """Two releases compared: `files` (path, change), `tables` (counts a table), `rows` (changed rows a table)."""
-
-    files: pd.DataFrame
-    tables: pd.DataFrame
-    rows: dict[str, pd.DataFrame] = field(default_factory=dict)
-
-    @property
-    def is_empty(self) -> bool:
-        return self.files.empty and self.tables.empty
 
 
 def write(
@@ -144,149 +129,6 @@ def verify(folder: Path) -> list[str]:
     return problems
 
 
-def difference(folder_a: Path, folder_b: Path) -> ReleaseDifference:
-    """Compare two releases: core files that differ, and row by row the tables that do.
-
-    Rows are matched by every column that is not a figure or a status; `change` is added, removed or changed, and
-    changed columns stand as `<column>_before` and `<column>_after`.
-    """
-    cores = [json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["core"] for folder in (folder_a, folder_b)]
-    changes = []
-    for path in sorted(set(cores[0]) | set(cores[1])):
-        before, after = cores[0].get(path), cores[1].get(path)
-        if before is None or after is None:
-            changes.append((path, "added" if before is None else "removed"))
-        elif before["sha256"] != after["sha256"]:
-            changes.append((path, "changed"))
-    summary, rows = [], {}
-    for path, _ in changes:
-        found = re.fullmatch(r"tables/(.+)\.parquet", path)
-        if not found:
-            continue
-        name = found.group(1)
-        frames = [
-            pd.read_parquet(folder / path) if (folder / path).is_file() else pd.DataFrame()
-            for folder in (folder_a, folder_b)
-        ]
-        compared = _compare(*frames)
-        counts = compared["change"].value_counts() if len(compared) else {}
-        summary.append((name, *(int(counts.get(kind, 0)) for kind in ("added", "removed", "changed"))))
-        rows[name] = compared
-    return ReleaseDifference(
-        pd.DataFrame(changes, columns=["path", "change"]),
-        pd.DataFrame(summary, columns=["table", "added", "removed", "changed"]),
-        rows,
-    )
-
-
-# Key columns of tables end here: everything that is not one of these, nor a float, identifies a row.
-STATUS_COLUMNS = frozenset(
-    [
-        "obs_status",
-        "conf_status",
-        "missing_reason",
-        "issued_on",
-        "previous_issued_on",
-        "as_of",
-        "definition_id",
-        "comparability",
-        "derivation",
-        "precedence",
-        "is_selected",
-        "eligibility",
-        "eligibility_reason",
-        "assessment",
-        "emerging_category",
-        "emerging_eligibility",
-        "emerging_reason",
-        "direction",
-        "method_version",
-        "parameters",
-        "is_alarm",
-        "is_incomplete",
-        "baseline_count",
-        "vintages_count",
-        "family_id",
-        "family_count",
-        "periods_count",
-        "regimes_count",
-        "verdict",
-        "is_late",
-        "days_late",
-        "unmapped_count",
-        "last_issued_on",
-        "due_on",
-        "quality_note",
-        "first_period",
-        "last_period",
-        "periods_reported_count",
-        "periods_expected_count",
-        "population_period",
-        "is_population_carried",
-        "is_overlapping",
-        "area_name",
-        "counterpart_area_name",
-        "top_contributor_area",
-        "areas_reporting_count",
-        "areas_panel_count",
-        "step_on",
-        "evidence",
-        "citation",
-        "review_status",
-        "penalties",
-        "override_reason",
-        "source_name",
-        "dataset_name",
-        "licence",
-        "legal_basis",
-        "previous_value",
-        "previous_lower",
-        "previous_upper",
-        "difference",
-        "lower",
-        "upper",
-        "value",
-    ]
-)
-
-
-def _compare(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    if before.empty or after.empty:
-        frame, change = (after, "added") if before.empty else (before, "removed")
-        return frame.assign(change=change)
-    shared = [column for column in before.columns if column in after.columns]
-    keys = [
-        column
-        for column in shared
-        if column not in STATUS_COLUMNS
-        and not pd.api.types.is_float_dtype(before[column])
-        and not _is_decimal(before[column])
-    ]
-    values = [column for column in shared if column not in keys and column != "as_of"]
-    texts = [frame[keys].astype(str).assign(occurrence=_occurrence(frame, keys)) for frame in (before, after)]
-    joined = pd.concat([texts[0], before[values].add_suffix("_before")], axis=1).merge(
-        pd.concat([texts[1], after[values].add_suffix("_after")], axis=1),
-        how="outer", on=[*keys, "occurrence"], indicator="change", sort=True,
-    )  # fmt: skip
-    joined["change"] = (
-        joined["change"].map({"left_only": "removed", "right_only": "added", "both": "changed"}).astype(str)
-    )
-    same = pd.Series(joined["change"] == "changed", index=joined.index)
-    for column in values:
-        left, right = joined[f"{column}_before"], joined[f"{column}_after"]
-        same &= (left == right) | (left.isna() & right.isna())
-    return joined[~same].drop(columns="occurrence").reset_index(drop=True)
-
-
-def _occurrence(frame: pd.DataFrame, keys: list[str]) -> pd.Series:
-    return frame.groupby(keys, dropna=False).cumcount() if keys else pd.Series(range(len(frame)), index=frame.index)
-
-
-def _is_decimal(column: pd.Series) -> bool:
-    known = column.dropna()
-    return len(known) > 0 and type(known.iloc[0]).__name__ == "Decimal"
-
-
 def _copy_assets(directory: Path) -> None:
     directory.mkdir()
     for asset in sorted(ASSETS.iterdir()):
@@ -321,7 +163,7 @@ def _write_manifest(destination: Path, release: dict[str, Any], rendered: render
         entry = {"bytes": file.stat().st_size, "sha256": _sha256(file)}
         is_picture = file.suffix in RENDERED_ENDINGS or path == RENDERINGS_SCRIPT
         (pictures if is_picture else core)[path] = entry
-    facts = {name: value for name, value in release.items() if name not in ("fields", "labels")}
+    facts = {name: value for name, value in release.items() if name not in ("fields", "labels", "tables")}
     manifest = {
         "manifest_version": MANIFEST_VERSION,
         "release": facts,

@@ -22,32 +22,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from reports.cells import MARKS
-from reports.words import Words
+from reports.words import Words, joined
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-# What a table is about, in the order in which people look for them.
-TABLE_TITLES = {
-    "observations": "Every published figure",
-    "series": "Figures over time, with the chosen and the alternative sources",
-    "verdicts": "One verdict on each series that speaks for its area",
-    "trends": "Trend of each series",
-    "hotspots": "Assessment of each area",
-    "clusters": "Clusters found by the scan",
-    "alerts": "Newest counts against the past of their series",
-    "nowcasts": "Newest periods when all is reported",
-    "corridors": "Flows between areas",
-    "compositions": "Shifts of the mix of forms",
-    "breaks": "Breaks in series",
-    "comparability": "Legal definitions compared",
-    "shares": "Parts by form, sex and age as shares of their total",
-    "coverage": "What was reported and what is missing",
-    "reconciliation": "Totals against the sum of their parts",
-    "changes": "Figures against their previous version",
-    "areas": "Areas",
-    "datasets": "Datasets and their counting rules",
-    "summary": "What pages count of this release",
-}
 
 
 @dataclass(frozen=True)
@@ -62,6 +39,11 @@ class Published:
 
     def has(self, name: str) -> bool:
         return name in self.table_paths
+
+    @cached_property
+    def declared(self) -> dict[str, dict[str, Any]]:
+        """What the release says of each of its tables: title, description, grain, key, what may be added."""
+        return {entry["name"]: entry for entry in self.release.get("tables", [])}
 
     def table(self, name: str) -> pd.DataFrame:
         """The table as a frame: text columns as text ('' where missing), numbers as floats, dates as ISO text; and `at`,
@@ -170,8 +152,9 @@ def read(path: Path) -> Published:
         content = json.loads(_unmarked(layer_path.read_text(encoding="utf-8")))
         layers[content.get("layer", layer_path.stem)] = content
     found = {table.stem: table for table in sorted((path / "tables").glob("*.parquet"))}
-    order = [name for name in TABLE_TITLES if name in found]
-    order += [name for name in found if name not in TABLE_TITLES]
+    declared = [entry["name"] for entry in release.get("tables", [])]
+    order = [name for name in declared if name in found]
+    order += [name for name in found if name not in declared]
     return Published(path, release, layers, {name: found[name] for name in order})
 
 
@@ -187,7 +170,7 @@ def write_tables(published: Published, destination: Path) -> list[dict[str, Any]
         records.append(
             {
                 "name": name,
-                "title": TABLE_TITLES.get(name, name.replace("_", " ").capitalize()),
+                "title": published.declared.get(name, {}).get("title", name.replace("_", " ").capitalize()),
                 "rows": table.num_rows,
                 "columns": table.num_columns,
                 "csv_bytes": csv.stat().st_size,
@@ -238,15 +221,17 @@ def _float_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def data_package(published: Published, records: Iterable[dict[str, Any]], hashes: dict[str, str]) -> dict[str, Any]:
-    """Frictionless data package of the tables; column texts come from `fields` in release.json."""
+    """Frictionless data package of the tables; their texts and keys come from `tables` and `fields` in release.json."""
     fields = published.release.get("fields", {})
     resources = []
     for record in records:
         path = f"tables/{record['name']}.csv"
+        declared = published.declared.get(record["name"], {})
         resources.append(
             {
                 "name": record["name"].replace("_", "-"),
                 "title": record["title"],
+                **({"description": _about(declared)} if declared else {}),
                 "path": path,
                 "scheme": "file",
                 "format": "csv",
@@ -259,6 +244,7 @@ def data_package(published: Published, records: Iterable[dict[str, Any]], hashes
                 "schema": {
                     "fields": [_field(column, fields.get(column.name, {})) for column in record["schema"]],
                     "missingValues": [""],
+                    **({"primaryKey": declared["key"]} if declared else {}),
                 },
             }
         )
@@ -277,6 +263,17 @@ def data_package(published: Published, records: Iterable[dict[str, Any]], hashes
         "sources": [{"title": published.source_name(source)} for source in sorted(published.source_names)],
         "resources": resources,
     }
+
+
+def _about(declared: dict[str, Any]) -> str:
+    """What a table holds, what one row is, and what of it may be added."""
+    added = "No figure of it may be added to another."
+    if declared["additive_values"]:
+        added = (
+            f"Inside one dataset, measure and unit, {joined(declared['additive_values'])} may be added over "
+            f"{joined(declared['additive_over'])}, where the parts do not overlap."
+        )
+    return f"{declared['description']} One row is {declared['grain']}. {added}"
 
 
 def linked_data(published: Published, records: Iterable[dict[str, Any]]) -> dict[str, Any]:

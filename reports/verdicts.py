@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reports import cells
-from reports.labels_verdicts import VERDICT_LABELS
 from reports.tables import Published
 from reports.words import Words, is_missing, joined, measure_rank, period_label
 
 TOTALS = ("offence", "exploitation", "sex", "age")
 # a dot more for each word of the published list of evidence
 DOTS = {"strong": "●●●", "fair": "●●○", "limited": "●○○", "none": "○○○"}
-EVIDENCE = VERDICT_LABELS["evidence_word"]
 NO_FINDING = "Looks like a change, is not"
 
 
@@ -136,7 +134,7 @@ def sentence(row: dict[str, Any], words: Words) -> str:
 
 def reasons(row: dict[str, Any], words: Words) -> str:
     """The reasons in the words of the published list."""
-    names = [words.label("reason", code) for code in listed(row["reasons"])]
+    names = [words.label("reasons", code) for code in listed(row["reasons"])]
     return "; ".join([name if index == 0 else name[:1].lower() + name[1:] for index, name in enumerate(names)])
 
 

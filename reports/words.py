@@ -7,8 +7,6 @@ import math
 import re
 from typing import Any
 
-from reports.labels import LABELS
-
 RESERVED = {"_T": "Total", "_U": "Unknown", "_Z": "Not applicable", "_X": "Not mapped", "": "", "nan": ""}
 
 AGES = re.compile(r"^(\d+)(?:-(\d+)|\+)$")
@@ -47,17 +45,16 @@ def measure_rank(measure: str) -> tuple[int, str]:
 
 
 class Words:
-    """Labels of one release: its own first, then the built-in ones, then the code in plain letters."""
+    """The words of one release for its codes, by column; a code that it has no words for stands in plain letters."""
 
     def __init__(self, labels: dict[str, dict[str, str]] | None = None) -> None:
         self._labels = labels or {}
 
     def label(self, dimension: str, code: Any) -> str:
         text = "" if is_missing(code) else str(code)
-        for source in (self._labels, LABELS):
-            found = source.get(dimension, {}).get(text)
-            if found is not None:
-                return found
+        found = self._labels.get(dimension, {}).get(text)
+        if found is not None:
+            return found
         if text in RESERVED:
             return RESERVED[text]
         if dimension == "exploitation" and "+" in text:

@@ -41,6 +41,29 @@ def codes(column: str) -> frozenset[str]:
 
 
 @cache
+def labels() -> dict[str, dict[str, str]]:
+    """Column -> code -> the words for it, of every column whose codes have words: from the registry and the code lists.
+
+    A code list has them in `<column>_label` (of the column of the table, else of its own column).
+    """
+    found = {column: _labels(column, field) for column, field in registry().items()}
+    return {column: words for column, words in found.items() if words}
+
+
+def _labels(column: str, field: dict[str, Any]) -> dict[str, str]:
+    own = dict(field.get("labels", {}))
+    members = field.get("members", {})
+    words = {**(members if isinstance(members, dict) else {})}
+    listed = {"seed": own.pop("seed"), "column": own.pop("column")} if "seed" in own else field.get("codes")
+    if listed is not None:
+        name, key = (listed["seed"], listed["column"]) if isinstance(listed, dict) else (listed, column)
+        rows = seed(name)
+        label = next((each for each in (f"{column}_label", f"{key}_label") if each in rows[0]), None)
+        words |= {row[key]: row[label] for row in rows if label and row[key]}
+    return {**words, **own}
+
+
+@cache
 def count_units() -> frozenset[str]:
     """Units that count something, so that their figures are whole numbers; hours, scores and currencies do not."""
     return frozenset(row["unit"] for row in seed("units") if row["unit_kind"] not in ("currency", "hours", "score"))

@@ -8,15 +8,7 @@
     {{ relation }}.period_start,
     {{ relation }}.measure,
     {{ relation }}.unit,
-    {{ relation }}.reporter,
-    {{ relation }}.offence,
-    {{ relation }}.exploitation,
-    {{ relation }}.sex,
-    {{ relation }}.age,
-    {{ relation }}.counterpart_area,
-    {{ relation }}.counterpart_role,
-    {{ relation }}.detail_kind,
-    {{ relation }}.detail,
+    {{ columns_of(split_columns(), relation) }},
     {{ relation }}.value,
     {{ relation }}.lower,
     {{ relation }}.upper,
@@ -35,31 +27,16 @@
 
 {# The full key in the order in which published tables of figures are written. #}
 {% macro published_order(relation) %}
-    {{
-        return(
-            columns_of(
-                [
-                    "measure",
-                    "area_code",
-                    "area_role",
-                    "period",
-                    "source",
-                    "dataset",
-                    "unit",
-                    "reporter",
-                    "offence",
-                    "exploitation",
-                    "sex",
-                    "age",
-                    "counterpart_area",
-                    "counterpart_role",
-                    "detail_kind",
-                    "detail",
-                ],
-                relation,
-            )
-        )
-    }}
+    {%- set first = [
+        "measure",
+        "area_code",
+        "area_role",
+        "period",
+        "source",
+        "dataset",
+        "unit",
+    ] -%}
+    {{ return(columns_of(first + split_columns(), relation)) }}
 {% endmacro %}
 
 {# What a rate is a rate of: a quarter's or a month's count is brought to a year. `_Z` where there is no rate. #}

@@ -40,16 +40,11 @@
     {{ return(terms | join(" and ")) }}
 {% endmacro %}
 
-{# The dimensions of a published row, in the order of the published tables. #}
-{% macro dimension_columns() %}
+{# What a figure of an area, period and measure may be split by: with those, the key of an observation inside its dataset. #}
+{% macro split_columns() %}
     {{
         return(
             [
-                "area_code",
-                "area_role",
-                "period",
-                "measure",
-                "unit",
                 "reporter",
                 "offence",
                 "exploitation",
@@ -64,14 +59,34 @@
     }}
 {% endmacro %}
 
+{# The dimensions of a published row, in the order of the published tables. #}
+{% macro dimension_columns() %}
+    {{
+        return(
+            ["area_code", "area_role", "period", "measure", "unit"] + split_columns()
+        )
+    }}
+{% endmacro %}
+
 {# What makes figures of different areas and periods one panel: everything of the key but area and period. #}
 {% macro panel_columns() %}
     {{
         return(
+            ["source", "dataset", "source_type", "area_role", "measure", "unit"]
+            + split_columns()
+            + ["frequency"]
+        )
+    }}
+{% endmacro %}
+
+{# The dimensions of a series: what is the same in all of its points, and how they are derived. #}
+{% macro series_dimensions() %}
+    {{
+        return(
             [
-                "source",
-                "dataset",
-                "source_type",
+                "area_code",
+                "area_name",
+                "area_level",
                 "area_role",
                 "measure",
                 "unit",
@@ -80,10 +95,9 @@
                 "exploitation",
                 "sex",
                 "age",
-                "counterpart_area",
-                "counterpart_role",
-                "detail_kind",
-                "detail",
+                "source",
+                "dataset",
+                "derivation",
                 "frequency",
             ]
         )

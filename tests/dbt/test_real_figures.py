@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from warehouse_build import ROOT, Build, create_schemas
+from warehouse_build import ROOT, Build, create_sources
 
 INBOX = Path(os.environ.get("WAYMARK_SHARED_DATA", ROOT.parent / "shared" / "data")) / "inbox"
 PARTNER = "int_io_unodc"
@@ -76,11 +76,11 @@ def built(build: Build, home, as_of: str) -> Build:
 
     build.path.unlink(missing_ok=True)
     with build.connect() as connection:
-        create_schemas(connection)
+        create_sources(connection)
         lake.load(connection, home, as_of=date.fromisoformat(as_of))
     build.dbt("build", "--select", "tag:marts", "--exclude-resource-type", "unit_test", "test")
     build.protect_nothing()
-    build.dbt("build", "--select", "tag:series", "tag:published", "--exclude-resource-type", "unit_test", "test")
+    build.dbt("build", "--select", "tag:protected", "tag:published", "--exclude-resource-type", "unit_test", "test")
     return build
 
 

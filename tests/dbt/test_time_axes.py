@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from warehouse_build import ROOT, Build, create_schemas, insert_lake, observation
+from warehouse_build import ROOT, Build, create_sources, insert_lake, observation
 
 from submissions.ledger import state
 
@@ -120,7 +120,7 @@ class Warehouse:
         self.connection = duckdb.connect()
         self.connection.execute(f"attach ':memory:' as {self.database}")
         self.connection.execute(f"use {self.database}")
-        create_schemas(self.connection)
+        create_sources(self.connection)
         for name in MODELS:
             self.connection.execute(f"create view main.{name} as {queries[name]}")
 

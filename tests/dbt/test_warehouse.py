@@ -218,7 +218,7 @@ def test_hidden_cells_reach_no_table(build: Build) -> None:
             "update protected.cells set value = null, lower = null, upper = null, is_suppressed = true "
             "where cell_id in (select cell_id from fct_cells where area_code = 'QMB' and period = '2019')"
         )
-    build.dbt("build", "--select", "tag:series", "tag:published", "--exclude-resource-type", "unit_test", "test")
+    build.dbt("build", "--select", "tag:protected", "tag:published", "--exclude-resource-type", "unit_test", "test")
     hidden = build.rows(
         "select distinct value, lower, upper, obs_status, conf_status, missing_reason from pub_observations "
         "where area_code = 'QMB' and period = '2019'"

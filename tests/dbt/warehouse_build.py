@@ -8,22 +8,10 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.empty_build import create_sources, lake_tables
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "dbt_project"
-
-
-def lake_tables() -> dict[str, dict[str, str]]:
-    """The tables of the schema `lake` as the intake makes them: table -> column -> type."""
-    from submissions import checking, definitions, lake
-
-    observations = ("submission_id", "partner_id", "dataset", *checking.KEY, *checking.VALUES, "source_row_count")
-    types = {"source_row_count": "INTEGER"} | lake.OBSERVATION_TYPES
-    return {
-        **lake.TABLES,
-        "observations": {column: types.get(column, "VARCHAR") for column in observations},
-        "definitions": dict.fromkeys(definitions.columns("definitions"), "VARCHAR"),
-        "definition_map": dict.fromkeys(definitions.columns("definition_map"), "VARCHAR"),
-    }
 
 
 # What a literal row leaves out.
@@ -99,17 +87,6 @@ def observation(**given: object) -> dict[str, object]:
     return row
 
 
-def create_schemas(connection: duckdb.DuckDBPyConnection) -> None:
-    """The empty schemas and tables that dbt reads as sources."""
-    from orchestration.defs.warehouse.lake import create_between
-
-    connection.execute("create schema if not exists lake")
-    for table, columns in lake_tables().items():
-        definition = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        connection.execute(f"create or replace table lake.{table} ({definition})")
-    create_between(connection)
-
-
 def insert_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Insert literal rows, completed with the defaults, into tables of the schema `lake`."""
     for table, given in lake.items():
@@ -138,7 +115,7 @@ class Build:
         _let_go_of_the_file()
         self.path.unlink(missing_ok=True)
         with self.connect() as connection:
-            create_schemas(connection)
+            create_sources(connection)
             insert_lake(connection, lake)
 
     def dbt(self, *arguments: str, must_succeed: bool = True):
@@ -171,7 +148,7 @@ class Build:
         left_out = ("unit_test",) if with_checks else ("unit_test", "test")
         self.dbt("build", "--select", "tag:marts", "--exclude-resource-type", *left_out)
         self.protect_nothing()
-        self.dbt("build", "--select", "tag:series", "tag:published", "--exclude-resource-type", *left_out)
+        self.dbt("build", "--select", "tag:protected", "tag:published", "--exclude-resource-type", *left_out)
 
     def rows(self, query: str) -> list[tuple]:
         with self.connect() as connection:

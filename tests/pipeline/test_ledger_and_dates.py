@@ -116,7 +116,7 @@ def test_both_releases_are_listed_and_differ(withdrawn) -> None:
     assert [row["latest"] for row in rows].count("latest") == 1
     compared = waymark("release", "diff", *(row["release"] for row in rows), "--home", home, "--json")
     assert compared.code == 1
-    changed = {row["table"]: row["added"] + row["removed"] for row in compared.json()}
+    changed = {row["table"]: row["added"] + row["removed"] + row["changed"] for row in compared.json()}
     assert changed["observations"] > 0
     for row in rows:
         waymark("release", "verify", row["release"], "--home", home, "--audience", "restricted").ok()

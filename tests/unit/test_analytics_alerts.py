@@ -178,5 +178,5 @@ def test_few_cases_and_old_figures_raise_no_alarm() -> None:
 
 
 def test_nothing_gives_nothing() -> None:
-    assert found(series(counts()).head(0)).columns.tolist() == alerts.COLUMNS
+    assert found(series(counts()).head(0)).empty
     assert found(series(np.full((2, 20), np.nan))).empty

@@ -126,4 +126,3 @@ def test_parts_are_not_scanned(counts: np.ndarray) -> None:
         cells(counts, exploitation="SEX"), squares(), NO_BREAKS, PARENTS, parameters(), "restricted"
     )
     assert rows.empty
-    assert rows.columns.tolist() == clusters.COLUMNS

@@ -12,8 +12,13 @@ from shapely.geometry import box
 from orchestration.defs.analytics import corridors, hotspots, rates
 from orchestration.defs.analytics.rounding import significant
 from orchestration.parameters import parameters
+from orchestration.table_declarations import between
 
 SIDE = 8
+
+
+def judged(cells: pd.DataFrame, boundaries: dict) -> pd.DataFrame:
+    return hotspots.compute(cells, boundaries, parameters(), between()["analytics.hotspots"])
 
 
 def squares() -> gpd.GeoDataFrame:
@@ -54,7 +59,7 @@ def block() -> np.ndarray:
 
 
 def test_a_planted_persistent_block_is_hot_and_classed() -> None:
-    found = hotspots.compute(cells(np.where(block(), 3.0, 1.0)), {"invented": squares()}, parameters())
+    found = judged(cells(np.where(block(), 3.0, 1.0)), {"invented": squares()})
     last = found[found["period"] == "2021"].set_index("area_code")
     centre = "QMA-18"
     assert last.loc[centre, "assessment"] == "hot"
@@ -70,14 +75,14 @@ def test_a_planted_persistent_block_is_hot_and_classed() -> None:
 def test_few_people_with_a_wild_rate_are_not_hot() -> None:
     frame = cells(np.ones(64))
     frame.loc[frame["area_code"] == "QMA-27", ["population_count", "value"]] = [120.0, 2.0]
-    found = hotspots.compute(frame, {"invented": squares()}, parameters())
+    found = judged(frame, {"invented": squares()})
     assert not (found["assessment"] == "hot").any()
 
 
 def test_a_map_of_few_areas_is_not_assessed() -> None:
     frame = cells(np.ones(64))
     few = frame[frame["area_code"] < "QMA-20"]
-    found = hotspots.compute(few, {"invented": squares()}, parameters())
+    found = judged(few, {"invented": squares()})
     assert (found["eligibility"] == "not_assessed").all()
     assert found["eligibility_reason"].str.contains("20 areas report").all()
     assert found["assessment"].isna().all()
@@ -87,21 +92,21 @@ def test_an_area_without_population_or_figure_says_so() -> None:
     frame = cells(np.ones(64))
     frame.loc[frame["area_code"] == "QMA-00", "population_count"] = np.nan
     frame.loc[frame["area_code"] == "QMA-63", "value"] = np.nan
-    found = hotspots.compute(frame, {"invented": squares()}, parameters()).set_index(["area_code", "period"])
+    found = judged(frame, {"invented": squares()}).set_index(["area_code", "period"])
     assert "population" in found.loc[("QMA-00", "2015"), "eligibility_reason"]
     assert "figure" in found.loc[("QMA-63", "2015"), "eligibility_reason"]
     assert pd.isna(found.loc[("QMA-63", "2015"), "assessment"])
 
 
 def test_short_series_have_maps_and_no_class() -> None:
-    found = hotspots.compute(cells(np.where(block(), 3.0, 1.0), years=7), {"invented": squares()}, parameters())
+    found = judged(cells(np.where(block(), 3.0, 1.0), years=7), {"invented": squares()})
     assert (found["emerging_eligibility"] == "too_short").all()
     assert found["emerging_reason"].str.contains("7 periods").all()
     assert (found["assessment"] == "hot").any()
 
 
 def last_map(frame: pd.DataFrame) -> pd.DataFrame:
-    found = hotspots.compute(frame, {"invented": squares()}, parameters())
+    found = judged(frame, {"invented": squares()})
     return found[found["period"] == found["period"].max()].set_index("area_code")
 
 
@@ -206,7 +211,7 @@ def test_bounds_that_nobody_may_see_and_halves_of_persons_are_not_assessed() -> 
 def test_null_maps_claim_no_more_than_their_level() -> None:
     """40 maps of equal rates: the share with any hot or cold area stays within Monte Carlo error of 5 %."""
     frame = cells(np.ones(64), years=40, seed=5)
-    found = hotspots.compute(frame, {"invented": squares()}, parameters())
+    found = judged(frame, {"invented": squares()})
     claims = found["assessment"].isin(["hot", "cold"]).groupby(found["family_id"]).any()
     assert len(claims) == 40
     assert claims.sum() <= stats.binom.ppf(0.999, 40, 0.05)
@@ -222,7 +227,7 @@ def test_the_funnel_is_against_the_region() -> None:
     expected = np.full(20, 100.0)
     values = [float(value) for value in rng.poisson(expected)]
     values[0] = 400.0
-    found = hotspots.compute(countries(values, [1e6] * 20), {}, parameters()).set_index("area_code")
+    found = judged(countries(values, [1e6] * 20), {}).set_index("area_code")
     assert found.loc["QMA-00", "assessment"] == "above"
     assert (found.drop("QMA-00")["assessment"] == "within").all()
     assert found["expected_count"].to_numpy() == pytest.approx(sum(values) / 20)
@@ -231,7 +236,7 @@ def test_the_funnel_is_against_the_region() -> None:
 
 
 def test_a_region_of_few_countries_has_no_funnel() -> None:
-    found = hotspots.compute(countries([10.0, 20, 30], [1e6] * 3), {}, parameters())
+    found = judged(countries([10.0, 20, 30], [1e6] * 3), {})
     assert (found["eligibility"] == "not_assessed").all()
     assert found["eligibility_reason"].str.contains("fewer than 5 countries").all()
 

@@ -22,7 +22,7 @@ PRIVACY = {"open", "protected", "restricted"}
 @pytest.mark.parametrize("name", sorted(fields.registry()))
 def test_a_field_is_described_typed_and_classed(name: str) -> None:
     field = fields.registry()[name]
-    assert set(field) <= {"description", "type", "unit", "privacy", "codes", "format", "members"}
+    assert set(field) <= {"description", "type", "unit", "privacy", "codes", "format", "members", "labels"}
     assert field["type"] in TYPES
     assert field["privacy"] in PRIVACY
     assert field["description"]

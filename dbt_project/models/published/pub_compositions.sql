@@ -1,45 +1,7 @@
 -- grain: one form of one comparison of an area's mix of forms; a comparison that was
 -- not
 -- assessed has one row, of form _T
-select
-    compositions.area_code,
-    areas.area_name,
-    compositions.area_level,
-    compositions.area_role,
-    compositions.measure,
-    compositions.unit,
-    compositions.reporter,
-    compositions.source,
-    compositions.dataset,
-    compositions.comparison,
-    compositions.period_first,
-    compositions.period_last,
-    compositions.exploitation,
-    compositions.value_first,
-    compositions.value_last,
-    compositions.share_first,
-    compositions.share_last,
-    compositions.share_change,
-    compositions.residual,
-    compositions.q,
-    compositions.direction,
-    compositions.total_first,
-    compositions.total_last,
-    compositions.chi_square,
-    compositions.degrees,
-    compositions.cramers_v,
-    compositions.jensen_shannon,
-    compositions.p,
-    compositions.q_bh,
-    compositions.q_by,
-    compositions.family_id,
-    compositions.family_count,
-    compositions.eligibility,
-    compositions.eligibility_reason,
-    compositions.method,
-    compositions.parameters,
-    compositions.method_version,
-    parameters.as_of
+select {{ frame_columns("compositions") }}, areas.area_name, parameters.as_of
 from {{ source("analytics", "compositions") }} as compositions
 inner join {{ ref("dim_areas") }} as areas on compositions.area_code = areas.area_code
 cross join {{ ref("stg_lake__build_parameters") }} as parameters

@@ -29,21 +29,7 @@ with
     )
 
 select
-    corridors.counterpart_area,
-    corridors.counterpart_role,
-    corridors.area_code,
-    corridors.measure,
-    corridors.source,
-    corridors.dataset,
-    corridors.period,
-    corridors.value,
-    corridors.share,
-    corridors.location_quotient,
-    corridors.expected_count,
-    corridors.residual,
-    corridors.p,
-    corridors.q,
-    corridors.family_count,
+    {{ frame_columns("corridors") }},
     case
         when corridors.eligibility <> 'assessed'
         then null
@@ -53,21 +39,6 @@ select
         then 'below'
         else 'within'
     end as assessment,
-    corridors.eligibility,
-    corridors.eligibility_reason,
-    corridors.method,
-    corridors.parameters,
-    corridors.method_version,
-    corridors.origins_effective_number,
-    corridors.origins_hhi,
-    corridors.origins_top3_share,
-    corridors.origins_eligibility,
-    corridors.origins_reason,
-    corridors.destinations_effective_number,
-    corridors.destinations_hhi,
-    corridors.destinations_top3_share,
-    corridors.destinations_eligibility,
-    corridors.destinations_reason,
     areas.area_name,
     counterparts.area_name as counterpart_area_name,
     figures.lower,

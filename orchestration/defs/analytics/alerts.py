@@ -23,11 +23,6 @@ METHOD_VERSION = "2"  # 2: the newest periods of a question are one family
 FARRINGTON, EARS = "farrington_flexible", "ears_c2"
 QUESTION = ("measure", "area_level", "area_role", "reporter", "unit", "frequency")
 WHAT = {"Q": "quarters", "M": "months"}
-COLUMNS = [
-    "series_id", "period", "period_start", "value", "expected_count", "limit_upper", "score", "p", "q_bh", "q_by", "is_alarm",
-    "family_id", "family_count", "baseline_count", "eligibility", "eligibility_reason", "method", "parameters",
-    "method_version",
-]  # fmt: skip
 
 
 def compute(
@@ -38,7 +33,8 @@ def compute(
     as_of: date,
     parameters: Mapping[str, Any],
 ) -> pd.DataFrame:
-    """One row a series and period for the newest periods of each question, columns `COLUMNS`, ordered by series and period.
+    """One row a series and period for the newest periods of each question, the columns of analytics.alerts, ordered by
+    series and period.
 
     series      long, quarterly and monthly counts as this audience may see them, one series an area and form: series_id,
                 frequency, period, period_start, value, area_code, source, dataset, the columns of `QUESTION` and `SPLITS`.
@@ -56,10 +52,10 @@ def compute(
         if str(key[-1]) in rules["farrington"] and frame["value"].notna().any():
             parts.append(_question(frame, str(key[-1]), strata, parents, incomplete, as_of, rules))
     if not parts:
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame()
     result = _families(pd.concat(parts, ignore_index=True), rules)
     result = round_frame(result.assign(method_version=METHOD_VERSION), parameters["rounding"]["significant_digits"])
-    return result[COLUMNS].sort_values(["series_id", "period"], ignore_index=True)
+    return result.sort_values(["series_id", "period"], ignore_index=True)
 
 
 def _question(

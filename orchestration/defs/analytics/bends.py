@@ -12,16 +12,12 @@ from scipy import special
 from orchestration.defs.analytics import families
 from orchestration.defs.analytics.series_grid import PERIODS_A_YEAR, Grid
 
-COLUMNS = [
-    "joinpoints", "apc_last", "apc_last_low", "apc_last_high", "aapc", "aapc_low", "aapc_high", "bic", "joinpoints_p",
-    "joinpoints_q_bh", "joinpoints_family_count", "joinpoints_eligibility", "joinpoints_reason",
-]  # fmt: skip
 FIGURES = ("apc_last", "apc_last_low", "apc_last_high", "aapc", "aapc_low", "aapc_high", "bic")
 UNITS = {"A": "years", "Q": "quarters", "M": "months"}
 
 
 def compute(tables: list[tuple[Grid, pd.DataFrame, str, np.ndarray]], rules: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a series: series_id and `COLUMNS`; changes are percent a year, of counts and not of rates.
+    """One row a series: series_id, the joinpoints and what speaks for them; changes are percent a year, of counts and not of rates.
 
     tables  by frequency: the grid, one row of keys a series (is_leading and the columns of `families`), the frequency,
             and the regime of each period (n, t) as `regimes` gives it.

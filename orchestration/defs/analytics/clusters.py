@@ -23,12 +23,6 @@ from orchestration.parameters import stated
 
 METHOD_VERSION = "2"  # 2: space-time scan; figures still coming in are left out
 CIRCULAR, SPACE_TIME = "circular_scan", "space_time_prospective"
-COLUMNS = [
-    "map_id", "cluster_id", "cluster_rank", "measure", "exploitation", "source_type", "area_set", "area_level",
-    "area_role", "reporter", "source", "dataset", "period_first", "period_last", "method", "area_code", "is_centre",
-    "cases_count", "expected_count", "relative_risk", "llr", "p", "radius_km", "permutations", "seed", "distance",
-    "eligibility", "eligibility_reason", "parameters", "method_version",
-]  # fmt: skip
 NO_BOUNDARY = "no boundary, so no place on the map"
 FIGURES = ("cases_count", "expected_count", "relative_risk", "llr", "p", "radius_km")
 
@@ -41,7 +35,7 @@ def compute(
     parameters: Mapping[str, Any],
     audience: str | None,
 ) -> pd.DataFrame:
-    """One row an area of a map and method, columns `COLUMNS`, ordered by map, method and area.
+    """One row an area of a map and method, the columns of analytics.clusters, ordered by map, method and area.
 
     cells       totals of areas as this audience may see them, as `hotspots.compute` takes them.
     boundaries  area_set -> GeoDataFrame (area_code, geometry); areas without a polygon are named as not assessed.
@@ -66,13 +60,13 @@ def compute(
         elif group["exploitation"] == "_T" and group["frequency"] in rules["space_time"]:
             parts.append(_scanned_over_time(group, frame, places, strata, parents, rules, audience == "public"))
     if not parts:
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame()
     result = pd.concat(parts, ignore_index=True).assign(method_version=METHOD_VERSION)
     common = stated(rules, "maximum_population_share", "minimum_areas", "significance")
     stretches = f"{common}, {stated(rules, 'space_time')}"
     result["parameters"] = np.where(result["method"] == SPACE_TIME, stretches, common)
     result = round_frame(result, parameters["rounding"]["significant_digits"])
-    return result[COLUMNS].sort_values(["map_id", "method", "area_code"], ignore_index=True)
+    return result.sort_values(["map_id", "method", "area_code"], ignore_index=True)
 
 
 def _points(shapes: Any) -> pd.DataFrame:

@@ -20,19 +20,13 @@ PLACE = ["area_code", "area_level", "area_role", "measure", "unit", "reporter", 
 FAMILY = ["measure", "area_level", "source_type", "area_role", "reporter", "unit"]
 COMPARISONS = ("newest_years", "first_and_newest")
 UNKNOWN = ("_U", "_X")
-COLUMNS = [
-    *(name for name in PLACE if name != "source_type"), "comparison", "period_first", "period_last", "exploitation",
-    "value_first", "value_last", "share_first", "share_last", "share_change", "residual", "q", "direction",
-    "total_first", "total_last", "chi_square", "degrees", "cramers_v", "jensen_shannon", "p", "q_bh", "q_by", "family_id",
-    "family_count", "eligibility", "eligibility_reason", "method", "parameters", "method_version",
-]  # fmt: skip
 
 
 def compute(
     cells: pd.DataFrame, breaks: pd.DataFrame, parents: Mapping[str, str | None], parameters: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """One row a form of an area's comparison, columns `COLUMNS`, ordered by their key; where a comparison is not assessed,
-    one row with the form `_T` and the reason.
+    """One row a form of an area's comparison, the columns of analytics.compositions, ordered by their key; where a
+    comparison is not assessed, one row with the form `_T` and the reason.
 
     cells    annual counts by form, as this audience may see them, one a place, form and period: the columns of `PLACE`,
              exploitation, period, period_start, frequency, value (NaN where missing or protected), is_overlapping,
@@ -50,7 +44,7 @@ def compute(
     rules = parameters["compositions"]
     table = _table(cells)
     if table is None:
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame()
     places, forms, periods, values, regime = _cube(table, breaks, parents, parameters["trends"]["strata_kinds"])
     parts = []
     for comparison in COMPARISONS:
@@ -61,7 +55,7 @@ def compute(
         method=METHOD, parameters=stated(rules, "minimum_year_count", "significance"), method_version=METHOD_VERSION
     )
     order = ["measure", "area_level", "area_code", "source", "dataset", "area_role", "reporter", "unit", "comparison"]
-    return result[COLUMNS].sort_values([*order, "exploitation"], ignore_index=True)
+    return result.sort_values([*order, "exploitation"], ignore_index=True)
 
 
 def _table(cells: pd.DataFrame) -> pd.DataFrame | None:

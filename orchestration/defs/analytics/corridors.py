@@ -16,16 +16,10 @@ METHOD_VERSION = "2"  # 2: concentration of both ends
 KEY = ["measure", "source", "dataset", "counterpart_role", "period"]
 ENDS = ("origins", "destinations")
 RESERVED = ("_T", "_U", "_Z", "_X")
-COLUMNS = [
-    "counterpart_area", "counterpart_role", "area_code", "measure", "source", "dataset", "period", "value", "share",
-    "location_quotient", "expected_count", "residual", "p", "q", "family_count", "eligibility", "eligibility_reason",
-    "method", "parameters", "method_version",
-    *(f"{end}_{name}" for end in ENDS for name in ("effective_number", "hhi", "top3_share", "eligibility", "reason")),
-]  # fmt: skip
 
 
 def compute(cells: pd.DataFrame, parameters: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a flow, columns `COLUMNS`, ordered by their key.
+    """One row a flow, the columns of analytics.corridors, ordered by their key.
 
     cells   annual counts split by counterpart: the columns of `KEY`, area_code, counterpart_area, value (NaN where the
             count is protected or only an interval), lower, upper; the totals `_T` of the same areas among them.
@@ -43,14 +37,14 @@ def compute(cells: pd.DataFrame, parameters: Mapping[str, Any]) -> pd.DataFrame:
     for key, frame in cells[~cells["counterpart_area"].isin(RESERVED)].groupby(KEY, sort=True):
         parts.append(_one_table(dict(zip(KEY, key, strict=True)), frame, rules))
     if not parts:
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame()
     result = pd.concat(parts, ignore_index=True).assign(
         method=METHOD,
         parameters=stated(rules, "minimum_total_count", "minimum_end_count", "maximum_hidden_share", "significance"),
         method_version=METHOD_VERSION,
     )
     result = round_frame(result, parameters["rounding"]["significant_digits"])
-    return result[COLUMNS].sort_values([*KEY, "area_code", "counterpart_area"], ignore_index=True)
+    return result.sort_values([*KEY, "area_code", "counterpart_area"], ignore_index=True)
 
 
 def _one_table(key: dict[str, str], frame: pd.DataFrame, rules: Mapping[str, Any]) -> pd.DataFrame:

@@ -25,33 +25,24 @@ METHOD_VERSION = "4"
 # One map is one question: the areas of one level of one set, counted by one kind of source. Countries' police forces are
 # partners of their own and stand on one map; a figure an area and period is chosen by precedence, never added.
 GROUP = ["measure", "exploitation", "source_type", "frequency", "area_set", "area_level", "area_role", "reporter"]
-COLUMNS = [
-    "area_code", "area_level", "area_set", "measure", "exploitation", "source", "dataset", "period", "method", "value",
-    "population_count", "expected_count", "ratio", "z", "p", "p_upper_bound", "p_normal", "q_bh", "q_by", "family_id",
-    "family_count", "limit_lower_95", "limit_upper_95", "limit_lower_998", "limit_upper_998", "assessment",
-    "eligibility", "eligibility_reason", "emerging_category", "emerging_q_bh", "emerging_eligibility", "emerging_reason",
-    "moran_i", "moran_p", "moran_q_bh", "moran_quadrant", "certainty", "parameters",
-    "method_version",
-]  # fmt: skip
-NUMBERS = {
-    "value", "population_count", "expected_count", "ratio", "z", "p", "p_upper_bound", "p_normal", "q_bh", "q_by",
-    "family_count", "limit_lower_95", "limit_upper_95", "limit_lower_998", "limit_upper_998", "emerging_q_bh",
-    *likeness.NUMBERS,
-}  # fmt: skip
+NUMBERS = ("double", "integer")
 
 FUNNEL = ("p", "limit_lower_95", "limit_lower_998", "limit_upper_95", "limit_upper_998")
 
 Columns = dict[str, Any]
 
 
-def compute(cells: pd.DataFrame, boundaries: Mapping[str, Any], parameters: Mapping[str, Any]) -> pd.DataFrame:
-    """One row an area, measure, form, source and period; columns `COLUMNS`, ordered by their key.
+def compute(
+    cells: pd.DataFrame, boundaries: Mapping[str, Any], parameters: Mapping[str, Any], columns: Mapping[str, str]
+) -> pd.DataFrame:
+    """One row an area, measure, form, source and period; columns `columns`, ordered by their key.
 
     cells       annual or quarterly totals of areas as this audience may see them, one figure an area and period: the
                 columns of `GROUP`, area_code, region_code, source, dataset, period, period_start, value (NaN where
                 missing), lower and upper (both given where a count is known only as bounds), population_count,
                 is_incomplete (reports still coming in: shown, not tested).
     boundaries  area_set -> GeoDataFrame (area_code, geometry) of the areas that have a polygon.
+    columns     name -> type of the columns to give; what a kind of map does not have is missing there.
     """
     from trends.tests import false_discovery
 
@@ -65,25 +56,26 @@ def compute(cells: pd.DataFrame, boundaries: Mapping[str, Any], parameters: Mapp
             part = _maps(group, frame, boundaries[group["area_set"]], neighbours, parameters["hotspots"])
             parts.extend([part] if part else [])
     if not parts:
-        return pd.DataFrame(columns=COLUMNS)
-    result = pd.DataFrame({name: _joined(parts, name) for name in COLUMNS if name not in ("q_by", "method_version")})
+        return pd.DataFrame()
+    made_here = ("q_by", "method_version")
+    result = pd.DataFrame(
+        {name: _joined(parts, name, kind in NUMBERS) for name, kind in columns.items() if name not in made_here}
+    )
     result["q_by"] = false_discovery(result["p"].to_numpy(float), method="by")
     result["method_version"] = METHOD_VERSION
     result = round_frame(result, parameters["rounding"]["significant_digits"])
     order = ["measure", "exploitation", "source", "dataset", "area_level", "area_code", "period", "method"]
-    return result[COLUMNS].sort_values(order, ignore_index=True)
+    return result.sort_values(order, ignore_index=True)
 
 
-def _joined(parts: list[Columns], name: str) -> np.ndarray:
+def _joined(parts: list[Columns], name: str, is_number: bool) -> np.ndarray:
     """One column over all parts; a scalar stands for its whole part, a column that a part lacks is missing there."""
     arrays = []
     for part in parts:
         length = len(part["area_code"])
-        values = part.get(name, np.nan if name in NUMBERS else None)
+        values = part.get(name, np.nan if is_number else None)
         arrays.append(
-            values
-            if isinstance(values, np.ndarray)
-            else np.full(length, values, dtype=float if name in NUMBERS else object)
+            values if isinstance(values, np.ndarray) else np.full(length, values, dtype=float if is_number else object)
         )
     return np.concatenate(arrays)
 

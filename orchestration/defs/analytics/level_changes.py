@@ -19,10 +19,6 @@ from orchestration.defs.analytics import families
 from orchestration.defs.analytics.regimes import SPLITS
 from orchestration.defs.analytics.series_grid import Grid, ancestors
 
-COLUMNS = [
-    "change_points", "change_points_explained", "change_point_ratio", "change_points_llr", "change_points_p",
-    "change_points_q_bh", "change_points_family_count", "change_points_eligibility", "change_points_reason",
-]  # fmt: skip
 UNITS = {"A": "years", "Q": "quarters", "M": "months"}
 STEADY = "a steady rise or fall explains the series better than changes of its level"
 
@@ -44,7 +40,7 @@ def compute(
     parents: Mapping[str, str | None],
     rules: Mapping[str, Any],
 ) -> pd.DataFrame:
-    """One row a series: series_id and `COLUMNS`.
+    """One row a series: series_id, the changes and what speaks for them.
 
     tables   by frequency: the grid, one row of keys a series (the columns of `families`), and the frequency.
     breaks   area_code, measure (or `_T`), dimension, break_on, kind, source (or `_T`): a change within one period of one is explained.

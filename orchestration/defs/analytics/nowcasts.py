@@ -25,17 +25,13 @@ FIGURES = (
     "value", "expected_count", "median_count", "low_count", "high_count", "completeness_share",
     "reporting_completeness_share",
 )  # fmt: skip
-COLUMNS = [
-    "series_id", "period", "period_start", *FIGURES, "is_incomplete", "vintages_count", "eligibility",
-    "eligibility_reason", "method", "parameters", "method_version",
-]  # fmt: skip
 INCOMPLETE_COLUMNS = [*INCOMPLETE_KEY, "completeness_share"]
 
 
 @dataclass(frozen=True)
 class Nowcasts:
-    """`rows` one a series and period, columns `COLUMNS`; `incomplete` one a source, measure and period, columns
-    `INCOMPLETE_COLUMNS`."""
+    """`rows` one a series and period, the columns of analytics.nowcasts; `incomplete` one a source, measure and period,
+    columns `INCOMPLETE_COLUMNS`."""
 
     rows: pd.DataFrame
     incomplete: pd.DataFrame
@@ -62,7 +58,7 @@ def compute(
             parts.append(rows.assign(**{name: named[name] for name in ("source", "measure", "frequency")}))
             open_.append(whole.assign(source=named["source"], measure=named["measure"], frequency=named["frequency"]))
     if not parts:
-        return Nowcasts(pd.DataFrame(columns=COLUMNS), pd.DataFrame(columns=INCOMPLETE_COLUMNS))
+        return Nowcasts(pd.DataFrame(), pd.DataFrame(columns=INCOMPLETE_COLUMNS))
     rows = pd.concat(parts, ignore_index=True).assign(method=METHOD, method_version=METHOD_VERSION)
     if audience == "public":
         rows = rows.assign(
@@ -72,7 +68,7 @@ def compute(
     rows = rows.assign(is_incomplete=masked(rows, incomplete))
     digits = parameters["rounding"]["significant_digits"]
     return Nowcasts(
-        round_frame(rows, digits)[COLUMNS].sort_values(["series_id", "period"], ignore_index=True),
+        round_frame(rows, digits).sort_values(["series_id", "period"], ignore_index=True),
         round_frame(incomplete, digits)[INCOMPLETE_COLUMNS].sort_values(INCOMPLETE_KEY, ignore_index=True),
     )
 

@@ -10,11 +10,9 @@ import pandas as pd
 
 from orchestration.defs.analytics.rounding import round_frame
 
-COLUMNS = ["cell_id", "rate_per_100k", "rate_lower_per_100k", "rate_upper_per_100k"]
-
 
 def compute(cells: pd.DataFrame, parameters: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a cell with a rate, columns `COLUMNS`, ordered by cell_id.
+    """One row a cell with a rate: cell_id, the rate and its limits, ordered by cell_id.
 
     cells   cell_id, value, lower, upper (of what this audience may see), population_count, frequency.
 
@@ -39,4 +37,4 @@ def compute(cells: pd.DataFrame, parameters: Mapping[str, Any]) -> pd.DataFrame:
         }
     )
     result = round_frame(result, parameters["rounding"]["significant_digits"])
-    return result.sort_values("cell_id", ignore_index=True)[COLUMNS]
+    return result.sort_values("cell_id", ignore_index=True)

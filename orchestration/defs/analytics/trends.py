@@ -27,19 +27,12 @@ METHOD = (
 # 2: change points and joinpoints; 3: families of what is shown together, a direction only where rank test and ratio agree,
 # sums over changing reporters not tested
 METHOD_VERSION = "3"
-COLUMNS = [
-    "series_id", "eligibility", "eligibility_reason", "first_period", "last_period", "periods_count", "regimes_count",
-    "tau", "s", "z", "p", "q_bh", "q_by", "family_id", "family_count", "slope_per_year", "slope_lower_per_year",
-    "slope_upper_per_year", "slope_of_median_per_year_share", "trend_ratio_per_year", "trend_ratio_lower", "trend_ratio_upper",
-    "step_on", "step_ratio", "step_ratio_lower", "step_ratio_upper", "direction", *level_changes.COLUMNS, *bends.COLUMNS,
-    "method", "parameters", "method_version",
-]  # fmt: skip
 
 
 def compute(
     series: pd.DataFrame, breaks: pd.DataFrame, parents: Mapping[str, str | None], parameters: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """Trends of every series: one row a series, columns `COLUMNS`, ordered by series_id.
+    """Trends of every series: one row a series, the columns of analytics.trends, ordered by series_id.
 
     series   long: series_id, frequency, period, period_start, value (NaN where missing or protected), area_code,
              measure, is_leading, the columns of `families.FAMILY` and `SPLITS`.
@@ -58,16 +51,16 @@ def compute(
         kept = regimes(table, keys, per_year, strata_breaks, parents, rules["minimum_regime_periods"])
         grids.append((table, keys, str(frequency), *kept))
     if not grids:
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame()
     result = pd.concat([_of_frequency(*each, rules) for each in grids], ignore_index=True)
     keys = pd.concat([keys.reset_index() for _, keys, *_ in grids], ignore_index=True)
     result = _judged(result, keys, rules)
     changes = level_changes.compute([each[:3] for each in grids], breaks, parents, rules)
     bent = bends.compute([each[:4] for each in grids], rules)
     # the same series in the same order: the grids'
-    result = pd.concat([result, changes[level_changes.COLUMNS], bent[bends.COLUMNS]], axis=1)
+    result = pd.concat([result, changes.drop(columns="series_id"), bent.drop(columns="series_id")], axis=1)
     result = round_frame(result, parameters["rounding"]["significant_digits"])
-    return result[COLUMNS].sort_values("series_id", ignore_index=True)
+    return result.sort_values("series_id", ignore_index=True)
 
 
 def _of_frequency(

@@ -20,19 +20,10 @@ WORDS = {
 # sporadic or oscillating one says what it was at times
 NOW = ("New", "Consecutive", "Intensifying", "Persistent", "Diminishing")
 WHERE = ["area_code", "measure", "exploitation", "source", "dataset"]
-COLUMNS = [
-    "level_word",
-    "level_ratio",
-    "level_period",
-    "level_method",
-    "level_q_bh",
-    "emerging_category",
-    "level_reasons",
-]
 
 
 def levels(table: pd.DataFrame, hotspots: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
-    """The level of each series of `table` (index series_id), columns `COLUMNS`.
+    """The level of each series of `table` (index series_id): word, ratio, period, method, q, class of change and reasons.
 
     A hotspot row is about totals of an area, or one form of exploitation: series split by anything else have no level.
     The newest assessed period within the span counts, in the same way of counting and length of period. An area that its

@@ -33,15 +33,6 @@ READ = [
 TOLD = ("rose", "fell", "no_clear_change")
 OWN_KINDS = ("restatement", "source mix", "coverage")  # drawn breaks; the known steps also hold for areas inside
 KEYS = ["area_code", *families.FAMILY, *SPLITS, "is_leading", "precedence"]
-COLUMNS = [
-    "series_id", "period_first", "period_last", "value_first", "lower_first", "upper_first", "value_last", "lower_last",
-    "upper_last", "periods_count", "change_ratio_a_year", "change_low", "change_high", "change_word", "level_word",
-    "level_ratio", "level_period", "level_method", "level_q_bh", "emerging_category", "alert_periods", "verdict",
-    "verdict_label", "reasons", "evidence_word", "breaks_count", "bounds_share", "coverage_share", "is_headline", "p",
-    "q_bh", "q_by", "family_id", "family_count", *contributors.COLUMNS[1:], "survives_without_top_two",
-    "change_word_without_top_two", "change_ratio_without_top_two", "change_low_without_top_two",
-    "change_high_without_top_two", "method", "parameters", "method_version",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,7 +63,7 @@ def compute(
     words: Words,
     parameters: Mapping[str, Any],
 ) -> pd.DataFrame:
-    """One row a series that speaks for its area, columns `COLUMNS`, ordered by series_id.
+    """One row a series that speaks for its area, the columns of analytics.verdicts, ordered by series_id.
 
     series   long, every series but indices, as `trends.compute` takes them, with lower, upper, precedence,
              coverage_share and is_incomplete (shown, in no test).
@@ -81,7 +72,7 @@ def compute(
     breaks, parents  as `trends.compute` takes them, with dataset.
     """
     if series.empty:
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame()
     keys = series.drop_duplicates("series_id").set_index("series_id")[KEYS]
     spans = _spans(series)
     said = change_words(keys, spans, tested, _above_total(series, keys))
@@ -138,7 +129,7 @@ def compute(
     ):
         table[name] = table[of].where(is_asked)
     table = round_frame(table.reset_index(), parameters["rounding"]["significant_digits"])
-    return table[COLUMNS].sort_values("series_id", ignore_index=True)
+    return table.sort_values("series_id", ignore_index=True)
 
 
 def _spans(series: pd.DataFrame) -> pd.DataFrame:

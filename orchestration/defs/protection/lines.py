@@ -11,12 +11,15 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from orchestration.table_declarations import tables
+
 TOTAL = "_T"
 # Each dataset of each source adds up for a reader by itself, so where a figure comes from is a dimension without a total.
 ORIGIN, SUBJECT = "origin", "subject"
-DIMENSIONS = (
-    ORIGIN, SUBJECT, "area_code", "time", "reporter", "offence", "exploitation", "sex", "age", "counterpart", "split",
-)  # fmt: skip
+# dimensions that are coded before lines are drawn: periods by where their year begins, members by the kind of their split
+CODED = {"period": "time", "counterpart_area": "counterpart", "detail": "split"}
+# the dimensions over which published figures may be added, as their table declares them
+DIMENSIONS = (ORIGIN, SUBJECT, *(CODED.get(name, name) for name in tables()["observations"].over))
 POOLED = DIMENSIONS[1:]
 NO_END = 1000
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 PROJECT = ROOT / "dbt_project"
 POOL = "warehouse_writer"
-SELECTIONS = ("marts", "series", "published")
+SELECTIONS = ("marts", "protected", "published")
+# tests that hold of how a model is made, whatever the data: they run in the tests of the house and in no build
+PROOF = "proof"
 # which Python asset fills the tables of a dbt source
 SOURCE_ASSETS = {"lake": ["warehouse", "lake"], "protected": ["protection", "cells"]}
 LAYERS = {"stg": "staging", "int": "intermediate", "dim": "marts", "fct": "marts", "pub": "published"}
@@ -83,7 +85,7 @@ def _group(node: Any) -> str:
     """The room of the house that a node stands in. What is made after protection never stands with what is made before."""
     if node.resource_type == "seed":
         return "definitions"
-    return "series" if "series" in node.tags else LAYERS.get(node.name[:3], "marts")
+    return "protected" if "protected" in node.tags else LAYERS.get(node.name[:3], "marts")
 
 
 def _dependencies(node: Any) -> list[dg.AssetKey]:
@@ -104,7 +106,7 @@ def _tests(models: dict[str, Any]) -> dict[str, tuple[str, Any]]:
     """Data tests that look at these models: test id -> (model id, test). A test of several models belongs to the last."""
     found: dict[str, tuple[str, Any]] = {}
     for key, node in sorted(manifest().nodes.items()):
-        if node.resource_type != "test":
+        if node.resource_type != "test" or PROOF in node.tags:
             continue
         attached = getattr(node, "attached_node", None)
         if attached not in models:
@@ -138,7 +140,7 @@ def _description(node: Any) -> str:
 
 
 def warehouse_assets(selection: str, partitions: dg.PartitionsDefinition | None = None) -> dg.AssetsDefinition:
-    """One Dagster definition for one dbt selection: `marts`, `series` or `published`."""
+    """One Dagster definition for one dbt selection: `marts`, `protected` or `published`."""
     models = _selected(selection)
     tests = _tests(models)
     specs = [
@@ -204,6 +206,8 @@ def run(database: Path, selection: str, names: Sequence[str] | None = None) -> l
         *chosen,
         "--indirect-selection",
         "buildable",
+        "--exclude",
+        f"tag:{PROOF}",
         "--exclude-resource-type",
         "unit_test",
     ]
