@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := submissions disclosure geo trends reports orchestration demonstration
+PACKAGES := submissions disclosure geo trends analytics reports orchestration demonstration
 # in processes of their own: dbt keeps one adapter a process, and a browser's session keeps an event loop running
 APART := tests/dbt tests/browser
 PYTEST := -m pytest -n 2 --dist loadgroup -q -m "not campaign"

@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from reports import palette, plotly_script, rendering
-from reports.figures import charts, write_data
-from reports.pages import Site, write_pages
+from reports.charts import palette, plotly_script, rendering
+from reports.charts.specification import charts, write_data
+from reports.pages.assembly import Site, write_pages
 from reports.tables import data_package, linked_data, read, write_tables
-from reports.words import size
+from reports.wording.words import size
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 RENDERED_ENDINGS = (".svg", ".png", ".pdf", ".pptx")
 RENDERINGS_SCRIPT = "charts/renderings.js"
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parent / "pages" / "assets"
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from reports.cells import MARKS
-from reports.words import Words, joined
+from reports.wording.cells import MARKS
+from reports.wording.words import Words, joined
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -55,7 +55,7 @@ class Published:
             path = self.table_paths.get(name)
             frame = pd.DataFrame() if path is None else _plain(pq.read_table(path))
             if path is not None:
-                # which cell a number on a page is from (reports.cells): the table and the row as in its file
+                # which cell a number on a page is from (reports.wording.cells): the table and the row as in its file
                 # objects, like all its texts: one block of memory is faster to take rows of than two kinds
                 frame["at"] = pd.Series([f"{name}.{row}" for row in range(len(frame))], dtype=object)
             self._frames[name] = frame

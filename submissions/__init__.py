@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from submissions.home import Home
-    from submissions.receipt import Receipt
+    from submissions.receipts.receipt import Receipt
+    from submissions.store.home import Home
 
 __all__ = ["check"]
 
@@ -28,6 +28,6 @@ def check(
     that is held already, or keys that vanish since its previous issue, are reported as they would be on receipt.
     Raises WaymarkError when there is no such file or contract; what is wrong with the file is in the receipt.
     """
-    from submissions.rehearsal import check_file
+    from submissions.reception.dry_run import check_file
 
     return check_file(Path(path), partner, contracts, home)

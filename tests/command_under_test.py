@@ -38,7 +38,7 @@ class Ran:
 def program() -> list[str]:
     """The installed `waymark`, or the same entry point through the interpreter where it is not installed."""
     installed = Path(sys.executable).with_name("waymark")
-    return [str(installed)] if installed.exists() else [sys.executable, "-m", "orchestration.command"]
+    return [str(installed)] if installed.exists() else [sys.executable, "-m", "orchestration.cli.main"]
 
 
 def environment(changes: Mapping[str, str] | None = None, shims: Sequence[Path] = ()) -> dict[str, str]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration import lost_runs, run_log, standing
-from orchestration.building import Build, Request, prune, resolve
-from orchestration.holding import hold
+from orchestration.runs import orphaned_runs, run_log, up_to_date
+from orchestration.runs.builds import Build, Request, prune, resolve
+from orchestration.runs.lock import hold
 from submissions.errors import WaymarkError
-from submissions.home import Holder, Home
+from submissions.store.home import Holder, Home
 
 # the interface of a real home shows no partition that must not be made
 AUDIENCE_PARTITIONS = dg.StaticPartitionsDefinition(os.environ.get("WAYMARK_AUDIENCES", "restricted,public").split(","))
@@ -51,7 +51,7 @@ class Warehouse(dg.ConfigurableResource):
         def has_failed() -> bool:
             return bool(instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE))
 
-        instance.add_run_tags(run.run_id, {lost_runs.TAG: lost_runs.process_tag(run.run_id)})
+        instance.add_run_tags(run.run_id, {orphaned_runs.TAG: orphaned_runs.process_tag(run.run_id)})
         with (
             hold(home, waiting, command=f"Dagster run {run.run_id[:8]}, {run.job_name}"),
             run_log.recorded(home, run.run_id, run.job_name, run.tags.get(PARTITION_TAG), has_failed),
@@ -64,7 +64,7 @@ class Warehouse(dg.ConfigurableResource):
             build = self.build()
         except WaymarkError:
             return
-        prune(home, [build, *(build.for_audience(audience) for audience in standing.audiences_of(home))])
+        prune(home, [build, *(build.for_audience(audience) for audience in up_to_date.audiences_of(home))])
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str]) -> "Warehouse":
@@ -103,7 +103,7 @@ class Warehouse(dg.ConfigurableResource):
     def audience_build(self, context: dg.AssetExecutionContext) -> Build:
         """The build of the audience that this run's partition names."""
         build = self.build()
-        standing.audiences_of(build.home, [context.partition_key])
+        up_to_date.audiences_of(build.home, [context.partition_key])
         return build.for_audience(context.partition_key)
 
     def database(self, context: dg.AssetExecutionContext, selection: str) -> Path:

@@ -10,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
 
 import published_example
 
-from reports import release, rendering
+from reports import release
+from reports.charts import rendering
 
 
 @pytest.fixture(scope="session")

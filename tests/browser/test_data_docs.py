@@ -9,7 +9,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pipeline"))
 
 from small_home import make
 
-from submissions import data_docs, receiving
+from submissions.reception import receiving
+from submissions.validation import data_docs
 
 pytestmark = pytest.mark.browser
 

@@ -9,9 +9,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
 
 from test_submissions_receipt_page import HOSTILE
 
-from submissions.problems import Problem
-from submissions.receipt import Receipt
-from submissions.receipt_page import page as receipt_page
+from submissions.receipts.page import page as receipt_page
+from submissions.receipts.receipt import Receipt
+from submissions.validation.problems import Problem
 
 pytestmark = pytest.mark.browser
 

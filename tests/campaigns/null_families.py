@@ -130,10 +130,10 @@ def run(folder: Path, audiences: Sequence[str]) -> Path:
 
     Pictures are left out: they repeat what the tables say.
     """
-    from orchestration import running
-    from orchestration.building import Request
-    from reports import rendering
-    from submissions.home import Home
+    from orchestration.runs import running
+    from orchestration.runs.builds import Request
+    from reports.charts import rendering
+    from submissions.store.home import Home
 
     home = Home.open(folder / "home", kind="demonstration", create=True)
     request = Request(home=home, inbox=folder / "inbox", contracts=(folder / "contracts",), areas=(folder / "areas",))

@@ -25,9 +25,9 @@ def main(share: float) -> None:
     from released_attack import attack
     from releases_in_sequence import DIMENSIONS, Releases, marts, small_changes
 
-    from submissions.home import Home
-    from submissions.ledger import Ledger
-    from submissions.publications import data_position
+    from submissions.store.home import Home
+    from submissions.store.ledger import Ledger
+    from submissions.store.publications import data_position
 
     with tempfile.TemporaryDirectory(prefix="waymark-releases-") as folder:
         home = Path(folder) / "home"

@@ -12,8 +12,9 @@ import pytest
 import yaml
 from warehouse_build import PROJECT, Build
 
-from orchestration import documentation, table_declarations
-from submissions import fields
+from orchestration.operations import column_docs
+from orchestration.runs import table_declarations
+from submissions.vocabulary import fields
 
 PUBLISHED = {path.stem for path in (PROJECT / "models" / "published").glob("pub_*.sql")}
 
@@ -33,7 +34,7 @@ def test_every_published_column_has_the_description_of_the_registry(manifest) ->
     for name in PUBLISHED:
         for column, info in models(manifest)[name].columns.items():
             assert column in known, f"{name}.{column} is not in contracts/fields.yml"
-            assert info.description == documentation.description(known[column]), f"{name}.{column}"
+            assert info.description == column_docs.description(known[column]), f"{name}.{column}"
 
 
 def test_dims_facts_and_published_tables_have_enforced_contracts(manifest) -> None:

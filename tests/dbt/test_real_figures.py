@@ -54,8 +54,9 @@ def bounds(totals: pd.Series) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory):
-    from submissions import areas, contract, definitions, receiving
-    from submissions.home import Home
+    from submissions.contracts import area_sets, definitions, loading
+    from submissions.reception import receiving
+    from submissions.store.home import Home
 
     folder = tmp_path_factory.mktemp("real")
     inbox = folder / "inbox" / PARTNER
@@ -63,8 +64,8 @@ def home(tmp_path_factory: pytest.TempPathFactory):
     for name, _ in RELEASES.values():
         shutil.copy(INBOX / PARTNER / name, inbox / name)
     opened = Home.open(folder / "home", kind="real", create=True)
-    roots = contract.roots(None, opened.path)
-    areas.record(opened, roots)
+    roots = loading.roots(None, opened.path)
+    area_sets.record(opened, roots)
     definitions.record(opened, roots)
     received = receiving.receive(opened, inbox.parent)
     assert all(receipt.rows_accepted for receipt in received.receipts)
@@ -72,7 +73,7 @@ def home(tmp_path_factory: pytest.TempPathFactory):
 
 
 def built(build: Build, home, as_of: str) -> Build:
-    from submissions import lake
+    from submissions.store import lake
 
     build.path.unlink(missing_ok=True)
     with build.connect() as connection:

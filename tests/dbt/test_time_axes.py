@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from warehouse_build import ROOT, Build, create_sources, insert_lake, observation
 
-from submissions.ledger import state
+from submissions.store.ledger import state
 
 DOCUMENT = ROOT / "docs" / "decisions" / "time-axes.md"
 MODELS = (

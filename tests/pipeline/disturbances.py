@@ -105,7 +105,7 @@ def python(code: str, *arguments: object, env: Mapping[str, str] | None = None) 
 def demonstration_inbox(home: Path) -> None:
     """The demonstration's files in a new demonstration home, nothing received yet."""
     python(
-        "import sys; from pathlib import Path; from submissions.home import Home; from demonstration.generator import generate\n"
+        "import sys; from pathlib import Path; from submissions.store.home import Home; from demonstration.generator import generate\n"
         "home = Path(sys.argv[1]); Home.open(home, kind='demonstration', create=True); generate(home)",
         home,
     )
@@ -115,7 +115,7 @@ def receive_only(home: Path, env: Mapping[str, str]) -> None:
     """Receive what waits, without building anything from it."""
     python(
         "import sys; from pathlib import Path\n"
-        "from orchestration import demonstration_run, intake; from submissions.home import Home\n"
+        "from orchestration.runs import demonstration as demonstration_run; from orchestration.runs import intake; from submissions.store.home import Home\n"
         "home = Home.open(Path(sys.argv[1]))\n"
         "with home.lock():\n    intake.receive_waiting(demonstration_run.request(home))\n",
         home,

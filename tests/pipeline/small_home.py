@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import yaml
 
-from submissions.home import Home
-from submissions.ledger import Ledger
-from submissions.vintages import lake_file
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger
+from submissions.store.vintages import lake_file
 
 PARTNER = "qma_police_small"
 AREAS = """area_code,area_name,area_level,parent_code

@@ -13,11 +13,12 @@ import duckdb
 import pytest
 from small_home import PARTNER, make, rows
 
-from submissions import data_docs, receiving
 from submissions.errors import WaymarkError
-from submissions.home import Home
-from submissions.ledger import Ledger, state
-from submissions.vintages import lake_file
+from submissions.reception import receiving
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger, state
+from submissions.store.vintages import lake_file
+from submissions.validation import data_docs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -122,7 +123,7 @@ def test_nothing_in_the_pages_points_outside_the_home(home: Home) -> None:
 
 
 def test_the_command_says_where_they_are_and_fails_where_an_expectation_does(home: Home) -> None:
-    command = [sys.executable, "-m", "orchestration.command", "data-docs", "--home", str(home.path)]
+    command = [sys.executable, "-m", "orchestration.cli.main", "data-docs", "--home", str(home.path)]
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

@@ -7,9 +7,9 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
-from orchestration import running
-from orchestration.event_records import EventRecords
-from submissions.home import Home
+from orchestration.runs import running
+from orchestration.runs.event_storage import EventRecords
+from submissions.store.home import Home
 
 
 @dg.asset(check_specs=[dg.AssetCheckSpec("holds", asset="figures")])

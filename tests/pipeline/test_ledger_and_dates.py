@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from command_under_test import DEMONSTRATION_CONTRACTS, Ran, manifest, release, waymark
 
-from submissions.home import Home
-from submissions.ledger import Ledger
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger
 
 pytestmark = [pytest.mark.xdist_group("ledger"), pytest.mark.campaign]
 

@@ -14,14 +14,14 @@ import pytest
 import small_home
 from command_under_test import REPOSITORY, environment
 
-from orchestration import lost_runs
-from orchestration.holding import hold
-from submissions.home import Home
+from orchestration.runs import orphaned_runs
+from orchestration.runs.lock import hold
+from submissions.store.home import Home
 
 HOLDER = """
 import sys, time
-from orchestration.holding import hold
-from submissions.home import Home
+from orchestration.runs.lock import hold
+from submissions.store.home import Home
 with hold(Home.open(sys.argv[1]), command="the other one"):
     print("held", flush=True)
     time.sleep(600)
@@ -95,19 +95,19 @@ def test_another_process_is_waited_for_and_named_and_its_death_frees_the_home(ho
 
 def test_a_process_tag_tells_the_living_from_the_dead_and_from_another_with_the_same_number() -> None:
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    tag = lost_runs.process_tag("run", process.pid)
-    assert lost_runs.is_alive(tag)
+    tag = orphaned_runs.process_tag("run", process.pid)
+    assert orphaned_runs.is_alive(tag)
     number, began, run = tag.split(":")
-    assert not lost_runs.is_alive(f"{number}:{int(began) - 1}:{run}"), "the same number, given to a later process"
+    assert not orphaned_runs.is_alive(f"{number}:{int(began) - 1}:{run}"), "the same number, given to a later process"
     process.kill()
     deadline = time.monotonic() + 10
-    while lost_runs.is_alive(tag) and time.monotonic() < deadline:
+    while orphaned_runs.is_alive(tag) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not lost_runs.is_alive(tag), "ended, although nobody has waited for it yet"
+    assert not orphaned_runs.is_alive(tag), "ended, although nobody has waited for it yet"
     process.wait()
-    assert not lost_runs.is_alive(tag)
-    assert not lost_runs.is_alive("::run")
-    assert lost_runs.is_alive(lost_runs.process_tag("run"))
+    assert not orphaned_runs.is_alive(tag)
+    assert not orphaned_runs.is_alive("::run")
+    assert orphaned_runs.is_alive(orphaned_runs.process_tag("run"))
 
 
 def test_lost_runs_are_settled_and_others_left_alone() -> None:
@@ -115,23 +115,23 @@ def test_lost_runs_are_settled_and_others_left_alone() -> None:
 
     instance = dg.DagsterInstance.ephemeral()
     dead = subprocess.Popen([sys.executable, "-c", "pass"])
-    gone = lost_runs.process_tag("", dead.pid)
+    gone = orphaned_runs.process_tag("", dead.pid)
     dead.wait()
 
     def started(job: str, tag: str | None, status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED) -> str:
         run = dg.DagsterRun(job_name=job, run_id=os.urandom(16).hex(), status=status)
-        instance.add_run(run.with_tags({lost_runs.TAG: tag.replace("RUN", run.run_id)} if tag else {}))
+        instance.add_run(run.with_tags({orphaned_runs.TAG: tag.replace("RUN", run.run_id)} if tag else {}))
         return run.run_id
 
-    alive = lost_runs.process_tag("RUN")
+    alive = orphaned_runs.process_tag("RUN")
     lost = started("release", f"{gone}RUN")
     working = started("release", alive)
     waiting = started("release", f"{gone}another-run", dg.DagsterRunStatus.NOT_STARTED)
     starting = started("release", f"{gone}another-run", dg.DagsterRunStatus.STARTING)
     command = started("__ephemeral_asset_job__", None)
-    assert lost_runs.settle(instance) == [lost], "a run that is started again inherits the tag of the lost one"
-    assert lost_runs.settle(instance, of_commands=True) == [command]
-    assert lost_runs.settle(instance, of_jobs=True) == [starting]
+    assert orphaned_runs.settle(instance) == [lost], "a run that is started again inherits the tag of the lost one"
+    assert orphaned_runs.settle(instance, of_commands=True) == [command]
+    assert orphaned_runs.settle(instance, of_jobs=True) == [starting]
     statuses = {run.run_id: run.status for run in instance.get_runs()}
     assert statuses[working] == dg.DagsterRunStatus.STARTED
     assert statuses[waiting] == dg.DagsterRunStatus.NOT_STARTED

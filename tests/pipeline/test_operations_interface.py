@@ -22,8 +22,8 @@ import pytest
 import small_home
 from command_under_test import environment, program, waymark
 
-from orchestration import alerts, doctor
-from submissions.home import Home
+from orchestration.operations import alerts, doctor
+from submissions.store.home import Home
 
 # waits for daemons and sensors for minutes
 pytestmark = [pytest.mark.xdist_group("interface"), pytest.mark.timeout(900), pytest.mark.campaign]
@@ -92,7 +92,7 @@ def latest(home: Home) -> set[str]:
 
 def runs(home: Home) -> list[tuple[str, str]]:
     """(job, status) of every run that Dagster knows of, oldest first."""
-    from orchestration.running import instance_of
+    from orchestration.runs.running import instance_of
 
     with instance_of(home) as instance:
         return [(run.job_name, run.status.value) for run in reversed(instance.get_runs())]

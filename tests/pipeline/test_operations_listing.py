@@ -14,12 +14,14 @@ import pytest
 import small_home
 from command_under_test import waymark
 
-from orchestration import intake, printing, releases, verification
-from orchestration.building import Request
-from orchestration.running import Summary
-from submissions import expectations, receiving
-from submissions.home import Home
-from submissions.ledger import Ledger, state
+from orchestration.cli import printing
+from orchestration.runs import intake, releases, verification
+from orchestration.runs.builds import Request
+from orchestration.runs.running import Summary
+from submissions.reception import receiving
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger, state
+from submissions.validation import expectations
 
 BROKEN = "area,year,sex,count\nQMA,2023,all,many\n"
 

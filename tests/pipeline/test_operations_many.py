@@ -13,10 +13,10 @@ import pytest
 import small_home
 from command_under_test import release, waymark
 
-from orchestration import intake, run_log, standing
-from orchestration.building import Request
-from submissions.home import Home
-from submissions.ledger import Ledger, state
+from orchestration.runs import intake, run_log, up_to_date
+from orchestration.runs.builds import Request
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger, state
 
 pytestmark = pytest.mark.xdist_group("many")
 
@@ -79,7 +79,7 @@ def test_the_sensors_look_is_instant(homes: dict[int, Home]) -> None:
     assert quickest(lambda: look(inbox_sensor)) < 0.5
     assert quickest(lambda: look(alerts_sensor)) < 0.5
     request = resources["warehouse"].request()
-    assert quickest(lambda: standing.state_of(request, ["restricted"])) < 1.5, (
+    assert quickest(lambda: up_to_date.state_of(request, ["restricted"])) < 1.5, (
         "a change is told by reading every file once"
     )
 

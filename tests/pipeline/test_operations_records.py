@@ -16,12 +16,13 @@ import pytest
 import small_home
 from command_under_test import REPOSITORY, environment, waymark
 
-from orchestration import back_fill, doctor, intake, progress, run_log
-from orchestration.building import Request
-from submissions import receiving
+from orchestration.operations import back_fill, doctor
+from orchestration.runs import intake, progress, run_log
+from orchestration.runs.builds import Request
 from submissions.errors import WaymarkError
-from submissions.home import Home
-from submissions.ledger import Ledger, state
+from submissions.reception import receiving
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger, state
 
 pytestmark = pytest.mark.xdist_group("records")
 
@@ -114,7 +115,7 @@ def test_dagsters_records_hold_no_name_of_a_file_and_no_cell(home: Home) -> None
 
 def test_a_file_that_comes_in_during_a_run_is_the_next_runs(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """The state that a run remembers is of what it saw, not of what lies in the inbox when it ends."""
-    from orchestration import standing
+    from orchestration.runs import up_to_date
 
     take = intake.receive_waiting
 
@@ -128,7 +129,7 @@ def test_a_file_that_comes_in_during_a_run_is_the_next_runs(home: Home, monkeypa
     result = materialise(home, received, instance)
     run = instance.get_run_by_id(result.run_id)
     assert run is not None
-    now = standing.state_of(Warehouse(home=str(home.path)).request(), standing.audiences_of(home))
+    now = up_to_date.state_of(Warehouse(home=str(home.path)).request(), up_to_date.audiences_of(home))
     assert run.tags["waymark/state"] != now
 
 
@@ -314,7 +315,7 @@ def test_the_command_says_it_and_loads_nothing_heavy(received_home: Home) -> Non
     ran = waymark("doctor", "--home", received_home.path)
     assert ran.code == 2
     assert "restore" in ran.out
-    code = "import sys; from orchestration import doctor; doctor.examine(sys.argv[1]); print(sorted(sys.modules))"
+    code = "import sys; from orchestration.operations import doctor; doctor.examine(sys.argv[1]); print(sorted(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", code, str(received_home.path)],
         capture_output=True,

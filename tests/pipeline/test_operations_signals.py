@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import small_home
 
-from orchestration import alerts
-from submissions.home import Home
+from orchestration.operations import alerts
+from submissions.store.home import Home
 
 SECRET = 7  # below the threshold: no alert may say it
 

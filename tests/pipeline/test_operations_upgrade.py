@@ -18,11 +18,12 @@ import pytest
 import small_home
 from command_under_test import release, waymark
 
-from orchestration import adoption, doctor
-from submissions import publications, published_cells
+from orchestration.defs.protection import unrecorded_releases
+from orchestration.operations import doctor
 from submissions.errors import WaymarkError
-from submissions.home import SCHEMA_VERSION, Home
-from submissions.ledger import Ledger, state
+from submissions.store import publications, published_cells
+from submissions.store.home import SCHEMA_VERSION, Home
+from submissions.store.ledger import Ledger, state
 
 OLD = Path(__file__).parent / "homes" / "v1"
 SEALED = OLD.parent / "v2"
@@ -202,8 +203,8 @@ def test_public_releases_of_an_old_home_are_inputs_of_the_next(old: Path) -> Non
     old_release(old, "restricted", "2024-12-31-bbbbbbbbbbbb", {"QMA": 60, "QMB": 5})
     home = Home.open(old)
     before = publications.data_position(Ledger.of(home).entries())
-    assert adoption.adopt(home, "public") == ["2024-12-31-aaaaaaaaaaaa"]
-    assert adoption.adopt(home, "public") == [], "a second time there is nothing to take"
+    assert unrecorded_releases.adopt(home, "public") == ["2024-12-31-aaaaaaaaaaaa"]
+    assert unrecorded_releases.adopt(home, "public") == [], "a second time there is nothing to take"
     known = publications.record_of(home, "public")
     assert [(each.release_id, each.built_at) for each in known.out()] == [("2024-12-31-aaaaaaaaaaaa", 4)]
     kept = published_cells.earlier(home, "public", [1]).set_index("area_code")

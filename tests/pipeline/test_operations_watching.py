@@ -17,11 +17,12 @@ import duckdb
 import pytest
 import small_home
 
-from orchestration import alerts, intake, lateness, standing
-from orchestration.building import Request
-from submissions import expectations
-from submissions.home import Home
-from submissions.ledger import Ledger, state
+from orchestration.operations import alerts, lateness
+from orchestration.runs import intake, up_to_date
+from orchestration.runs.builds import Request
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger, state
+from submissions.validation import expectations
 
 pytestmark = pytest.mark.xdist_group("watching")
 
@@ -113,17 +114,17 @@ def test_touched_files_and_released_states_start_nothing(home: Home) -> None:
     first = inbox.look()
     receive(home)
     audiences = ["restricted", "public"]
-    state_now = standing.state_of(Warehouse(home=str(home.path)).request(), audiences)
+    state_now = up_to_date.state_of(Warehouse(home=str(home.path)).request(), audiences)
     for audience in audiences:
         shelf = home.releases / audience
         (shelf / "2024-01-15-x").mkdir(parents=True)
         (shelf / "2024-01-15-x" / "index.html").touch()
         (shelf / "latest").symlink_to("2024-01-15-x")
-    standing.remember_received(home, state_now, "2024-01-15", [])
+    up_to_date.remember_received(home, state_now, "2024-01-15", [])
     for audience in audiences:
-        assert standing.released(home, state_now, audiences) is None
+        assert up_to_date.released(home, state_now, audiences) is None
         release = {"audience": audience, "release_id": "2024-01-15-x", "index": "", "is_new": True}
-        standing.remember_release(home, state_now, release)
+        up_to_date.remember_release(home, state_now, release)
     assert isinstance(first, dg.RunRequest)
     inbox.look()
     assert "has been released" in str(inbox.look())
@@ -139,7 +140,7 @@ def test_touched_files_and_released_states_start_nothing(home: Home) -> None:
 def test_a_state_that_a_job_received_is_not_asked_for_again(home: Home) -> None:
     inbox = Inbox(home)
     receive(home)
-    state_now = standing.state_of(Warehouse(home=str(home.path)).request(), ["restricted", "public"])
+    state_now = up_to_date.state_of(Warehouse(home=str(home.path)).request(), ["restricted", "public"])
     done = dg.DagsterRun(
         job_name="receive_and_build",
         run_id="1" * 32,
@@ -221,7 +222,7 @@ def test_the_weekly_release_asks_only_when_something_would_change(home: Home, tm
     with dg.build_schedule_context(instance=records, resources=warehouse(home)) as context:
         assert isinstance(weekly_release(context), dg.RunRequest)
     audiences = ["restricted", "public"]
-    state_now = standing.state_of(Warehouse(home=str(home.path)).request(), audiences)
+    state_now = up_to_date.state_of(Warehouse(home=str(home.path)).request(), audiences)
     releases = []
     for audience in audiences:
         folder = home.releases / audience / "2024-01-15-x"
@@ -231,7 +232,7 @@ def test_the_weekly_release_asks_only_when_something_would_change(home: Home, tm
         releases.append(
             {"audience": audience, "release_id": folder.name, "index": str(folder / "index.html"), "is_new": True}
         )
-    standing.remember(home, state_now, {"as_of": "2024-01-15", "releases": releases, "files_without_contract": []})
+    up_to_date.remember(home, state_now, {"as_of": "2024-01-15", "releases": releases, "files_without_contract": []})
     with dg.build_schedule_context(instance=records, resources=warehouse(home)) as context:
         assert isinstance(weekly_release(context), dg.SkipReason)
 

@@ -16,9 +16,9 @@ import pytest
 import small_home
 from command_under_test import Ran, manifest, release, waymark
 
-from submissions import publications, published_cells
-from submissions.home import Home
-from submissions.ledger import Ledger
+from submissions.store import publications, published_cells
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger
 
 pytestmark = pytest.mark.xdist_group("public releases")
 

@@ -20,8 +20,11 @@ import duckdb
 import pandas as pd
 import pytest
 
-from submissions import checking, contract, examination, reading, screening
-from submissions.country_names import resolve
+from submissions.contracts import loading
+from submissions.readers import table as reading
+from submissions.reception import examination
+from submissions.validation import row_rules, screening
+from submissions.vocabulary.country_names import resolve
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTNERS = REPOSITORY / "contracts" / "partners"
@@ -59,7 +62,7 @@ def area_codes() -> set[str]:
 
 @dataclass(frozen=True)
 class Result:
-    checked: checking.Checked
+    checked: row_rules.Checked
     observations: pd.DataFrame
 
     def total(self, name: str) -> int:
@@ -69,15 +72,15 @@ class Result:
 @functools.cache
 def result(partner: str, file_name: str) -> Result:
     """What the shipped contract makes of a real file: fates of the rows and observations with the labels mapped."""
-    found = contract.load(PARTNERS / partner)
+    found = loading.load(PARTNERS / partner)
     path = INBOX / partner / file_name
     dataset, rule = next(
         (dataset, rule) for dataset in found.datasets.values() if (rule := dataset.file_rule(path.name))
     )
     connection = duckdb.connect()
     read = reading.read(path, rule.format, connection)
-    layout = checking.layout(dataset, rule, read)
-    checked = checking.check_rows(connection, found, dataset, rule, read, layout, path.name)
+    layout = row_rules.layout(dataset, rule, read)
+    checked = row_rules.check_rows(connection, found, dataset, rule, read, layout, path.name)
     observations = connection.execute("SELECT * FROM observations").df()
     for column, rules in dataset.columns.items():
         if column in observations:
@@ -105,13 +108,13 @@ def glotip(file_name: str, header: int) -> pd.DataFrame:
 # --- the maps, without any file ---
 
 
-def contracts() -> Iterator[contract.Contract]:
+def contracts() -> Iterator[loading.Contract]:
     for folder in sorted(PARTNERS.iterdir()):
-        yield contract.load(folder)
+        yield loading.load(folder)
 
 
 @pytest.mark.parametrize("found", contracts(), ids=lambda found: found.partner)
-def test_every_code_of_a_map_is_a_declared_member(found: contract.Contract) -> None:
+def test_every_code_of_a_map_is_a_declared_member(found: loading.Contract) -> None:
     lists = {
         "measure": members("measures", "measure"),
         "exploitation": members("exploitation", "exploitation"),
@@ -140,7 +143,7 @@ def test_every_code_of_a_map_is_a_declared_member(found: contract.Contract) -> N
 
 
 @pytest.mark.parametrize("found", contracts(), ids=lambda found: found.partner)
-def test_a_definition_map_names_only_partners_and_offences_that_exist(found: contract.Contract) -> None:
+def test_a_definition_map_names_only_partners_and_offences_that_exist(found: loading.Contract) -> None:
     labels = {
         row.source
         for dataset in found.datasets.values()
@@ -523,13 +526,13 @@ def test_ons_prefers_the_estimate_and_keeps_the_census_of_wales() -> None:
 
 @needs_inbox
 @pytest.mark.parametrize("found", contracts(), ids=lambda found: found.partner)
-def test_no_column_of_a_real_file_is_taken_for_personal_data(found: contract.Contract) -> None:
+def test_no_column_of_a_real_file_is_taken_for_personal_data(found: loading.Contract) -> None:
     for path in sorted((INBOX / found.partner).iterdir()):
         for dataset in found.datasets.values():
             if rule := dataset.file_rule(path.name):
                 connection = duckdb.connect()
                 read = reading.read(path, rule.format, connection)
-                layout = checking.layout(dataset, rule, read)
+                layout = row_rules.layout(dataset, rule, read)
                 roles = examination.roles_of(found, dataset, rule, layout, ())
                 screened = screening.screen(connection, read, roles, dataset.not_personal)
                 assert not screened.findings, (path.name, screened.findings)

@@ -15,9 +15,11 @@ import pandas as pd
 import pytest
 from test_real_contracts import INBOX, PARTNERS, SEEDS, needs_inbox, rows
 
-from submissions import checking, contract, reading
-from submissions.contract import Contract
-from submissions.country_names import resolve
+from submissions.contracts import loading
+from submissions.contracts.loading import Contract
+from submissions.readers import table as reading
+from submissions.validation import row_rules
+from submissions.vocabulary.country_names import resolve
 
 NRM = "gbr_immigration_nrm"
 KINDS = {
@@ -53,7 +55,7 @@ class Taken:
 
 
 def known(partner: str) -> Contract:
-    return contract.load(PARTNERS / partner)
+    return loading.load(PARTNERS / partner)
 
 
 @functools.cache
@@ -64,8 +66,8 @@ def taken(partner: str, file_name: str, dataset_name: str) -> Taken:
     assert rule is not None, f"{file_name} is no file of {partner}/{dataset_name}"
     connection = duckdb.connect()
     read = reading.read(INBOX / partner / file_name, rule.format, connection)
-    checked = checking.check_rows(
-        connection, found, dataset, rule, read, checking.layout(dataset, rule, read), file_name
+    checked = row_rules.check_rows(
+        connection, found, dataset, rule, read, row_rules.layout(dataset, rule, read), file_name
     )
     observations = connection.execute("SELECT * FROM observations").df()
     for column, rules in dataset.columns.items():

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from orchestration.defs.analytics import alerts
-from orchestration.defs.analytics.completeness import KEY
-from orchestration.defs.analytics.regimes import SPLITS
-from orchestration.parameters import parameters
+from analytics import alerts
+from analytics.completeness import KEY
+from analytics.parameters import parameters
+from analytics.regimes import SPLITS
 
 QUESTIONS, AREAS = 80, 50
 MEANS = (0.3, 1.0, 3.0, 10.0, 40.0)

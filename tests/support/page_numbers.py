@@ -31,7 +31,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 MONTHS = [datetime.date(2000, month, 1).strftime("%B") for month in range(1, 13)]
-DECLARATIONS = ROOT / "reports" / "derivations.yml"
+DECLARATIONS = ROOT / "reports" / "wording" / "derivations.yml"
 CONSTANTS = Path(__file__).parent / "page_constants.yml"
 
 INLINE = {"a", "abbr", "b", "data", "em", "i", "span", "strong", "wbr"}

@@ -15,11 +15,11 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from analytics.parameters import parameters
 from orchestration.defs.protection import walk
 from orchestration.defs.protection.lines import DIMENSIONS, Declarations, coded, declared
-from orchestration.parameters import parameters
-from submissions.home import Home
-from submissions.published_cells import VERSION
+from submissions.store.home import Home
+from submissions.store.published_cells import VERSION
 
 FIGURES = """
 select 'current' as vintage, * from fct_cells union all by name select 'previous' as vintage, * from fct_cells_previous
@@ -45,7 +45,7 @@ def marts(home: Path, position: int, as_of: str, database: Path) -> Marts:
     """Build the marts of a date and ledger position in a file of its own, and read what protection takes."""
     from orchestration.defs.warehouse import dbt
     from orchestration.defs.warehouse.lake import create_between
-    from submissions import lake
+    from submissions.store import lake
 
     database.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(database)) as connection:

@@ -22,11 +22,12 @@ import pytest
 from click.testing import CliRunner
 from command_under_test import waymark
 
-from orchestration import doctor, verification
-from orchestration.command import main
-from submissions import decisions
-from submissions.home import Home
-from submissions.ledger import RECORDS, Ledger
+from orchestration.cli.main import main
+from orchestration.operations import doctor
+from orchestration.runs import verification
+from submissions.reception import decisions
+from submissions.store.home import Home
+from submissions.store.ledger import RECORDS, Ledger
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pipeline"))
 try:

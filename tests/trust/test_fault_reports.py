@@ -14,9 +14,9 @@ from dagster._core.definitions.sensor_definition import SensorType
 from dagster._core.scheduler.instigation import InstigatorType, TickData, TickStatus
 from dagster._utils.error import serializable_error_info_from_exc_info
 
-from orchestration import fault_reports, running
+from orchestration.runs import fault_reports, running
 from submissions.errors import WaymarkError
-from submissions.home import Home
+from submissions.store.home import Home
 
 PLANTED = "Zebulonia Quartermain, born 1999-04-05"
 

@@ -20,10 +20,12 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "unit")]
 from hostile_files import ACCEPTED, SOUND, Hostile, hostile_files  # noqa: E402
 from partner_files import changed, write_contract, write_file  # noqa: E402
 
-from submissions import check, receiving, validation_process  # noqa: E402
-from submissions.home import Home  # noqa: E402
-from submissions.ledger import Ledger  # noqa: E402
-from submissions.receipt import Receipt  # noqa: E402
+from submissions import check  # noqa: E402
+from submissions.receipts.receipt import Receipt  # noqa: E402
+from submissions.reception import receiving  # noqa: E402
+from submissions.store.home import Home  # noqa: E402
+from submissions.store.ledger import Ledger  # noqa: E402
+from submissions.validation import process  # noqa: E402
 
 FILES = hostile_files()
 HONEST = 6
@@ -75,7 +77,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Taken:
 @pytest.fixture(scope="module", autouse=True)
 def _ends_the_validation_process():
     yield
-    validation_process.stop()
+    process.stop()
 
 
 def receipt_of(taken: Taken, name: str) -> Receipt:

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from submissions.errors import WaymarkError
-from submissions.home import Home
-from submissions.ledger import Ledger, state
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger, state
 
 UNIT = Path(__file__).resolve().parents[1] / "unit"
 
@@ -24,8 +24,8 @@ UNIT = Path(__file__).resolve().parents[1] / "unit"
 # steps there were when it gets to the end. Steps are renames, removals and flushes to the disk.
 INTAKE = """
 import os, pathlib, signal, sys
-from submissions import expectations, receiving
-from submissions.home import Home
+from submissions.validation import expectations; from submissions.reception import receiving
+from submissions.store.home import Home
 
 kill_at = int(sys.argv[2])
 steps = 0
@@ -182,7 +182,7 @@ def test_a_damaged_ledger_is_named_with_its_line_and_never_passed_over(tmp_path:
 
 HOLD = """
 import sys, time
-from submissions.home import Home
+from submissions.store.home import Home
 home = Home.open(sys.argv[1])
 with home.lock(command="waymark run --home x"):
     print("held", flush=True)
@@ -219,7 +219,7 @@ def test_the_lock_waits_says_who_holds_it_and_survives_a_kill(tmp_path: Path) ->
 def test_two_writers_take_turns(tmp_path: Path) -> None:
     home = Home.open(tmp_path / "home", "real", create=True)
     script = (
-        "import sys\nfrom submissions.home import Home\nfrom submissions.ledger import Ledger\n"
+        "import sys\nfrom submissions.store.home import Home\nfrom submissions.store.ledger import Ledger\n"
         "home = Home.open(sys.argv[1])\n"
         "for turn in range(20):\n"
         "    with home.lock():\n"

@@ -17,10 +17,12 @@ sys.path.insert(0, str(UNIT))
 
 from partner_files import HEADER, PARTNER, ROWS, changed, write_contract, write_file  # noqa: E402
 
-from submissions import check, expectations, receiving  # noqa: E402
-from submissions.home import Home  # noqa: E402
-from submissions.ledger import Ledger  # noqa: E402
-from submissions.receipt import Receipt  # noqa: E402
+from submissions import check  # noqa: E402
+from submissions.receipts.receipt import Receipt  # noqa: E402
+from submissions.reception import receiving  # noqa: E402
+from submissions.store.home import Home  # noqa: E402
+from submissions.store.ledger import Ledger  # noqa: E402
+from submissions.validation import expectations  # noqa: E402
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from command_under_test import waymark
 from released_attack import attack
 from releases_in_sequence import DIMENSIONS, Releases, as_read, issued_until, marts, only, small_changes
 
-from submissions.home import Home
-from submissions.ledger import Ledger
-from submissions.publications import data_position
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger
+from submissions.store.publications import data_position
 
 pytestmark = pytest.mark.xdist_group("sequences")
 
@@ -127,9 +127,9 @@ NRM_DAYS = ["2022-08-04", "2022-11-03", "2023-03-02", "2023-05-04", "2023-08-03"
 
 @pytest.fixture(scope="module")
 def referrals(shared_data: Path, tmp_path_factory):
-    from orchestration import intake
-    from orchestration.building import Request
-    from orchestration.holding import hold
+    from orchestration.runs import intake
+    from orchestration.runs.builds import Request
+    from orchestration.runs.lock import hold
 
     home = Home.open(tmp_path_factory.mktemp("nrm") / "home", kind="real", create=True)
     inbox = home.path / "inbox" / "gbr_immigration_nrm"

@@ -10,8 +10,10 @@ from typing import Any
 import duckdb
 import yaml
 
-from submissions import checking, contract, reading
-from submissions.checking import Checked
+from submissions.contracts import loading
+from submissions.readers import table
+from submissions.validation import row_rules
+from submissions.validation.row_rules import Checked
 
 PARTNER = "qma_police_test"
 FILE_NAME = "victims_2024.csv"
@@ -106,11 +108,11 @@ class Run:
 
 def run(root: Path, path: Path) -> Run:
     """Reads and checks a file under the test contract of a root, without screen, home or ledger."""
-    found = contract.load(root / "partners" / path.parent.name)
+    found = loading.load(root / "partners" / path.parent.name)
     dataset = next(dataset for dataset in found.datasets.values() if dataset.file_rule(path.name))
     rule = dataset.file_rule(path.name)
     assert rule is not None
     connection = duckdb.connect()
-    read = reading.read(path, rule.format, connection)
-    places = checking.layout(dataset, rule, read)
-    return Run(checking.check_rows(connection, found, dataset, rule, read, places, path.name), connection)
+    read = table.read(path, rule.format, connection)
+    places = row_rules.layout(dataset, rule, read)
+    return Run(row_rules.check_rows(connection, found, dataset, rule, read, places, path.name), connection)

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 import shapely
 
 from geo.layers import layer
-from orchestration import table_declarations
-from submissions import fields
+from orchestration.runs import table_declarations
+from submissions.vocabulary import fields
 
 COUNTRIES = [f"QM{letter}" for letter in "ABCDEFGHIJKL"]
 NAMES = dict(

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestration.defs.analytics import alerts
-from orchestration.defs.analytics.completeness import INCOMPLETE, KEY
-from orchestration.defs.analytics.regimes import SPLITS
-from orchestration.parameters import parameters
+from analytics import alerts
+from analytics.completeness import INCOMPLETE, KEY
+from analytics.parameters import parameters
+from analytics.regimes import SPLITS
 
 AS_OF = date(2025, 3, 20)
 AREAS = 40

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from shapely.geometry import box
 
-from orchestration.defs.analytics import clusters
-from orchestration.defs.analytics.completeness import INCOMPLETE
-from orchestration.defs.analytics.regimes import SPLITS
-from orchestration.parameters import parameters
+from analytics import clusters
+from analytics.completeness import INCOMPLETE
+from analytics.parameters import parameters
+from analytics.regimes import SPLITS
 
 SIDE, QUARTERS = 7, 24
 NO_BREAKS = pd.DataFrame(columns=["area_code", "measure", "dimension", "break_on", "kind"])

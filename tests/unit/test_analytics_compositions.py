@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from orchestration.defs.analytics import compositions
-from orchestration.defs.analytics.regimes import SPLITS
-from orchestration.parameters import parameters
+from analytics import compositions
+from analytics.parameters import parameters
+from analytics.regimes import SPLITS
 
 NO_BREAKS = pd.DataFrame(columns=["area_code", "measure", "dimension", "break_on", "kind", "source"])
 FORMS = ("SEX", "LAB", "OTH")

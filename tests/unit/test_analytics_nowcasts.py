@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestration.defs.analytics import nowcasts
-from orchestration.defs.analytics.completeness import is_incomplete, masked
-from orchestration.parameters import parameters
+from analytics import nowcasts
+from analytics.completeness import is_incomplete, masked
+from analytics.parameters import parameters
 
 ON_FILE = (0.6, 0.8, 0.91, 0.97, 1.0)
 AREAS, QUARTERS = 20, 16

@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 from shapely.geometry import box
 
-from orchestration.defs.analytics import corridors, hotspots, rates
-from orchestration.defs.analytics.rounding import significant
-from orchestration.parameters import parameters
-from orchestration.table_declarations import between
+from analytics import corridors, hotspots, rates
+from analytics.parameters import parameters
+from analytics.rounding import significant
+from orchestration.runs.table_declarations import between
 
 SIDE = 8
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from orchestration.defs.analytics import level_changes, trends
-from orchestration.defs.analytics.regimes import SPLITS
-from orchestration.defs.analytics.series_grid import ancestors, grid, period_codes
-from orchestration.parameters import parameters
-from orchestration.table_declarations import between
+from analytics import level_changes, trends
+from analytics.parameters import parameters
+from analytics.regimes import SPLITS
+from analytics.series_grid import ancestors, grid, period_codes
+from orchestration.runs.table_declarations import between
 
 NO_BREAKS = pd.DataFrame(columns=["area_code", "measure", "dimension", "break_on", "kind", "source"])
 

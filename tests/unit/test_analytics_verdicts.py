@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestration.defs.analytics import contributors, trends, verdicts
-from orchestration.defs.analytics.regimes import SPLITS
-from orchestration.parameters import parameters
+from analytics import contributors, trends, verdicts
+from analytics.parameters import parameters
+from analytics.regimes import SPLITS
 
 SEEDS = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds"
 NO_BREAKS = pd.DataFrame(columns=["area_code", "measure", "dimension", "break_on", "kind", "source", "dataset"])

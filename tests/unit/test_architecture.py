@@ -90,7 +90,7 @@ def test_assembly_only_assembles() -> None:
 def test_light_commands_load_nothing_heavy(arguments: list[str]) -> None:
     probe = (
         "import sys, json\n"
-        "from orchestration.command import main\n"
+        "from orchestration.cli.main import main\n"
         f"sys.argv = ['waymark', *{arguments!r}]\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "heavy = {'dagster', 'dbt', 'great_expectations', 'pandas', 'geopandas', 'plotly'}\n"
@@ -195,6 +195,6 @@ def test_the_rule_sees_what_it_forbids(mutation: str) -> None:
 
 def test_templates_count_nothing() -> None:
     """`|length` may decide how tall a table stands; it is never shown."""
-    for path in sorted((ROOT / "reports" / "templates").glob("*.html")):
+    for path in sorted((ROOT / "reports" / "pages" / "templates").glob("*.html")):
         shown = re.findall(r"\{\{[^}]*\|\s*(?:length|sum|count)\b[^}]*\}\}", path.read_text(encoding="utf-8"))
         assert not shown, (path.name, shown)

@@ -12,13 +12,13 @@ import pytest
 from click.testing import CliRunner
 from partner_files import BASE, PARTNER, changed, write_contract, write_file
 
-from orchestration.command import main
+from orchestration.cli.main import main
 from submissions import check
-from submissions.contract import load
-from submissions.contract_checking import check_contracts
-from submissions.home import Home
-from submissions.marked_yaml import DocumentError
-from submissions.receiving import receive
+from submissions.contracts.checking import check_contracts
+from submissions.contracts.loading import load
+from submissions.contracts.located_yaml import DocumentError
+from submissions.reception.receiving import receive
+from submissions.store.home import Home
 
 AREAS = "area_set: invented\ntitle: Invented\nlevel: country\nmembers: invented.csv\n"
 MEMBERS = "area_code,area_name\nQMA,Aldavia\nQMB,Brenmark\n"
@@ -146,7 +146,7 @@ def test_nothing_heavy_is_loaded(tmp_path: Path) -> None:
         "import atexit, json, sys\n"
         "atexit.register(lambda: print(json.dumps(sorted({name.split('.')[0] for name in sys.modules}))))\n"
         f"sys.argv = ['waymark', 'contract', 'check', '--contracts', {str(tmp_path)!r}]\n"
-        "from orchestration.command import main\nmain()\n"
+        "from orchestration.cli.main import main\nmain()\n"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from partner_files import BASE, changed, write_contract
 
-from submissions.contract import load
-from submissions.marked_yaml import DocumentError
+from submissions.contracts.loading import load
+from submissions.contracts.located_yaml import DocumentError
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "contract-language.md"
 DATASET_KEYS = {

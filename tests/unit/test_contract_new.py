@@ -19,15 +19,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from partner_files import run
 
-from orchestration.command import main
+from orchestration.cli.main import main
 from submissions import check
-from submissions.contract import Contract, load
-from submissions.contract_writing import contract_text, map_text, write_proposal
+from submissions.contracts.loading import Contract, load
+from submissions.contracts.located_yaml import DocumentError
 from submissions.errors import WaymarkError
-from submissions.marked_yaml import DocumentError
-from submissions.proposal import Answers, Proposal, propose
-from submissions.sample_form import form_of_sample
-from submissions.sample_words import code_of_label, rule_for
+from submissions.onboarding.form import form_of_sample
+from submissions.onboarding.proposal import Answers, Proposal, propose
+from submissions.onboarding.writing import contract_text, map_text, write_proposal
+from submissions.vocabulary.label_words import code_of_label, rule_for
 
 PARTNER = "qma_police_new"
 TOLD = ["--name", "N", "--title", "T", "--measure", "victims_detected", "--period-basis", "detection", "--area-role", "detection",
@@ -582,7 +582,7 @@ def test_nothing_heavy_is_loaded(tmp_path: Path) -> None:
     probe = (
         "import atexit, json, sys\n"
         "atexit.register(lambda: print(json.dumps(sorted({name.split('.')[0] for name in sys.modules}))))\n"
-        f"sys.argv = {arguments!r}\nfrom orchestration.command import main\nmain()\n"
+        f"sys.argv = {arguments!r}\nfrom orchestration.cli.main import main\nmain()\n"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

@@ -10,12 +10,13 @@ import openpyxl
 import pytest
 from partner_files import PARTNER, Run, changed, run, write_contract, write_file
 
-from submissions import check, contract
-from submissions.contract import PeriodRule, load
-from submissions.marked_yaml import DocumentError
-from submissions.period_names import named_period
-from submissions.periods import parse
-from submissions.problems import Refusal
+from submissions import check
+from submissions.contracts import loading
+from submissions.contracts.loading import PeriodRule, load
+from submissions.contracts.located_yaml import DocumentError
+from submissions.validation.problems import Refusal
+from submissions.vocabulary.period_names import named_period
+from submissions.vocabulary.periods import parse
 
 AS_YEAR = {"from": "year", "as": "year"}
 
@@ -260,7 +261,7 @@ def test_a_contradiction_is_said_with_its_cure(tmp_path: Path, dataset: dict[str
 def test_every_key_that_decides_the_rows_is_in_the_digest(tmp_path: Path, dataset: dict[str, Any]) -> None:
     def digest(folder: str, **changes: Any) -> str:
         root = write_contract(tmp_path / folder, changed(**changes))
-        return contract.load(root / "partners" / PARTNER).datasets["victims"].reading_digest
+        return loading.load(root / "partners" / PARTNER).datasets["victims"].reading_digest
 
     assert digest("a", **dataset) != digest("b")
 

@@ -10,13 +10,13 @@ import pytest
 from partner_files import PARTNER, changed, run, write_contract, write_file
 
 from submissions import check
-from submissions.contract import PeriodRule, load
-from submissions.contract_checking import check_contracts
-from submissions.marked_yaml import DocumentError
-from submissions.offences import declared_maps, defined
-from submissions.period_names import folded_period
-from submissions.periods import looks_fiscal, parse
-from submissions.said_words import fiscal_said, multiplier_said
+from submissions.contracts.checking import check_contracts
+from submissions.contracts.loading import PeriodRule, load
+from submissions.contracts.located_yaml import DocumentError
+from submissions.contracts.offences import declared_maps, defined
+from submissions.vocabulary.multiplier_words import fiscal_said, multiplier_said
+from submissions.vocabulary.period_names import folded_period
+from submissions.vocabulary.periods import looks_fiscal, parse
 
 
 def made(tmp_path: Path, body: str, value: dict[str, Any] | None = None, **dataset: Any):

@@ -9,8 +9,8 @@ import messy_tables as tables
 import pytest
 
 from submissions import check
-from submissions.contract import load
-from submissions.marked_yaml import DocumentError
+from submissions.contracts.loading import load
+from submissions.contracts.located_yaml import DocumentError
 
 FRENCH, GERMAN = tables.FRENCH_CONTRACT, tables.WORKBOOK_CONTRACT
 MULTIPLIER = '        multiplier: {from: Unité, values: {"Milliers d’euros": 1000, Personnes: 1}}\n'

@@ -16,7 +16,7 @@ import yaml
 from demonstration.generator import CONTRACTS, generate
 from demonstration.region import COUNTRIES
 from submissions import check
-from submissions.contract import Contract, find
+from submissions.contracts.loading import Contract, find
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.responses import PlainTextResponse
 
-from orchestration.loopback import REFUSED, LoopbackOnly
+from orchestration.operations.loopback import REFUSED, LoopbackOnly
 
 OWN = "127.0.0.1:3000"
 

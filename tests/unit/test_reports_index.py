@@ -7,8 +7,9 @@ import pandas as pd
 import published_example
 import pytest
 
-from reports import findings, release
-from reports.pages import Site
+from reports import release
+from reports.pages import findings
+from reports.pages.assembly import Site
 from reports.tables import read
 
 

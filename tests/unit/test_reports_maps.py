@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reports import map_data, maps
+from reports.charts import map_data, maps
 from reports.tables import read
 
 

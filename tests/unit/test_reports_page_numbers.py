@@ -14,8 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import page_numbers
 
-from reports import cells, release
+from reports import release
 from reports.tables import read
+from reports.wording import cells
 
 NO_BROWSER = "/nonexistent/browser"
 EVERY = (

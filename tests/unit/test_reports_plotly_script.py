@@ -5,8 +5,9 @@ import re
 import published_example
 import pytest
 
-from reports import plotly_script, release
-from reports.palette import colour_class, style_rules
+from reports import release
+from reports.charts import plotly_script
+from reports.charts.palette import colour_class, style_rules
 
 NO_BROWSER = "/nonexistent/browser"
 

@@ -10,10 +10,11 @@ import pytest
 import vl_convert
 from PIL import Image
 
-from reports import release, rendering
-from reports.drawings import Line, Mark, Point, line_chart, scale_ticks
-from reports.figures import Chart
-from reports.words import Words, name_order, number, period_label, period_position, signed, signed_percent
+from reports import release
+from reports.charts import rendering
+from reports.charts.drawings import Line, Mark, Point, line_chart, scale_ticks
+from reports.charts.specification import Chart
+from reports.wording.words import Words, name_order, number, period_label, period_position, signed, signed_percent
 
 TEXT_SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="80"><defs><clipPath id="clipab12cdxy"><rect '

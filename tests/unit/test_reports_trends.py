@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reports import pages_composition, pages_corridors, pages_trends
-from reports.cells import plain
-from reports.pages import Site
-from reports.series import read_series
-from reports.series_words import change_sentence, unexplained_changes
+from reports.charts.series import read_series
+from reports.pages import composition, corridors, trends
+from reports.pages.assembly import Site
 from reports.tables import read
-from reports.words import Words, period_start
+from reports.wording.cells import plain
+from reports.wording.series_words import change_sentence, unexplained_changes
+from reports.wording.words import Words, period_start
 
 NOTHING = {"at": "trends.0", "change_points": None, "change_points_explained": None, "joinpoints": None}
 
@@ -77,7 +77,7 @@ def test_new_levels_are_marked_in_the_chart_and_named_in_the_table(published):
     found = [mark for mark in book.marks(series) if mark.is_found]
     assert [mark.position for mark in found] == [2019]
     assert 'class="break found"' in book.chart(series)
-    assert plain(pages_trends._trend_row(site(published), series)["level"]) == "2019 (level × 1.50)"
+    assert plain(trends._trend_row(site(published), series)["level"]) == "2019 (level × 1.50)"
     other = next(series for series in book.by_area["QMB"] if series.is_total and series.trend is not None)
     assert not any(mark.is_found for mark in book.marks(other))
 
@@ -119,7 +119,7 @@ def site(published):
 def test_a_shift_of_forms_is_one_row_with_what_grew_and_what_shrank(published):
     change(published, "compositions", lambda _: compositions())
     change(published, "summary", with_mixes)
-    section = pages_composition.compositions(site(published))
+    section = composition.compositions(site(published))
     assert section is not None
     (row,) = section["rows"]
     assert (row["name"], row["years"]) == ("Ard", "2015 to 2024")
@@ -134,7 +134,7 @@ def test_a_shift_of_forms_is_one_row_with_what_grew_and_what_shrank(published):
 
 
 def test_a_release_without_mixes_has_no_such_section(published):
-    assert pages_composition.compositions(site(published)) is None
+    assert composition.compositions(site(published)) is None
 
 
 def test_concentration_stands_by_name_with_its_reason():
@@ -148,11 +148,11 @@ def test_concentration_stands_by_name_with_its_reason():
             "at": ["corridors.0", "corridors.1", "corridors.2"],
         }
     )  # fmt: skip
-    end = pages_corridors._concentration(now, *pages_corridors.ENDS[0], Words())
+    end = corridors._concentration(now, *corridors.ENDS[0], Words())
     assert end is not None
     assert [row["name"] for row in end["rows"]] == ["Ard", "Bel"]
     assert end["rows"][0]["effective"] == "–"
     assert end["rows"][0]["reason"] == "not assessed: fewer than 50 persons across a border"
     assert [plain(end["rows"][1][name]) for name in ("effective", "hhi", "top3")] == ["6.8", "0.15", "48 %"]
     nothing = now.assign(origins_eligibility="not_assessed")
-    assert pages_corridors._concentration(nothing, *pages_corridors.ENDS[0], Words()) is None
+    assert corridors._concentration(nothing, *corridors.ENDS[0], Words()) is None

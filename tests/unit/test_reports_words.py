@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reports.words import RESERVED, Words
-from submissions.fields import codes, labels, registry, seed
+from reports.wording.words import RESERVED, Words
+from submissions.vocabulary.fields import codes, labels, registry, seed
 
 # a declared table and a statistic have their label in the seed, and no page shows their id
 WITHOUT_WORDS = {"table_id", "statistic"}

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from submissions import chain, decisions, proof, soundness
-from submissions.chain import DamagedLedger
 from submissions.errors import WaymarkError
-from submissions.home import Home
-from submissions.ledger import Ledger, inputs
+from submissions.reception import decisions
+from submissions.store import chain, integrity, proof
+from submissions.store.chain import DamagedLedger
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger, inputs
 
 OLD = Path(__file__).resolve().parents[1] / "pipeline" / "homes" / "v1"
 COUNT = 6
@@ -223,9 +224,9 @@ def test_what_protection_keeps_of_earlier_releases_is_proved(tmp_path: Path) -> 
     Ledger.of(home).append(
         {"kind": "published_cells", "audience": "public", "cells_sha256": digest} for digest in (older, newer)
     )
-    soundness.refuse_damaged(home)
+    integrity.refuse_damaged(home)
     file.write_bytes(b"other")
-    with pytest.raises(soundness.DamagedInput, match=str(file)):
-        soundness.refuse_damaged(home)
-    (damage,) = soundness.damages(home, Ledger.of(home).entries())["protection"]
+    with pytest.raises(integrity.DamagedInput, match=str(file)):
+        integrity.refuse_damaged(home)
+    (damage,) = integrity.damages(home, Ledger.of(home).entries())["protection"]
     assert damage.name == f"ledger/published/{file.name}"

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from partner_files import HEADER, ROWS, Run, changed, run, write_contract, write_file
 
-from submissions import checking, expectations
 from submissions.errors import BalanceError
-from submissions.problems import Refusal
+from submissions.validation import expectations, row_rules
+from submissions.validation.problems import Refusal
 
 
 def made(tmp_path: Path, content: dict, body: str, name: str = "victims_2024.csv", **maps: str) -> Run:
@@ -290,25 +290,25 @@ def test_every_row_of_any_table_has_one_fate_and_the_batch_meets_its_expectation
 def test_a_row_that_gets_lost_on_the_way_stops_the_run(
     tmp_path: Path, table: str, row_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = checking._fates
+    original = row_rules._fates
 
     def losing(connection, issues) -> None:
         original(connection, issues)
         connection.execute(f"DELETE FROM {table} WHERE row_id = {row_id}")
 
-    monkeypatch.setattr(checking, "_fates", losing)
+    monkeypatch.setattr(row_rules, "_fates", losing)
     with pytest.raises(BalanceError, match="balance does not hold"):
         made(tmp_path, changed(), ROWS)
 
 
 def test_a_row_that_is_never_read_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = checking._texts
+    original = row_rules._texts
 
     def losing(connection, *arguments) -> None:
         connection.execute("DELETE FROM source WHERE row_id = 2")
         original(connection, *arguments)
 
-    monkeypatch.setattr(checking, "_texts", losing)
+    monkeypatch.setattr(row_rules, "_texts", losing)
     with pytest.raises(BalanceError):
         made(tmp_path, changed(), ROWS)
 
@@ -337,9 +337,9 @@ FAULTS = {
 def test_each_expectation_fails_on_its_fault_in_both_ways_of_running(tmp_path: Path, profile_above: int) -> None:
     root = write_contract(tmp_path, changed())
     path = write_file(tmp_path / "inbox", ROWS)
-    from submissions import contract
+    from submissions.contracts import loading
 
-    found = contract.load(root / "partners" / path.parent.name)
+    found = loading.load(root / "partners" / path.parent.name)
     dataset = found.datasets["victims"]
     sound = expectations.run(run(root, path).connection, found, dataset, profile_above)
     assert all(holds for _, holds in sound)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from partner_files import BASE, PARTNER, changed, write_contract
 
-from submissions import contract
+from submissions.contracts import loading
+from submissions.contracts.located_yaml import DocumentError
 from submissions.errors import WaymarkError
-from submissions.marked_yaml import DocumentError
 
 WIDE = """\
 partner: qma_police_test
@@ -43,12 +43,12 @@ datasets:
 
 def problems(root: Path) -> str:
     with pytest.raises(DocumentError) as caught:
-        contract.load(root / "partners" / PARTNER)
+        loading.load(root / "partners" / PARTNER)
     return str(caught.value)
 
 
 def test_every_scalar_stays_text_unless_the_schema_asks_for_a_number(tmp_path: Path) -> None:
-    found = contract.load(write_contract(tmp_path, WIDE) / "partners" / PARTNER)
+    found = loading.load(write_contract(tmp_path, WIDE) / "partners" / PARTNER)
     dataset = found.datasets["victims_by_province"]
     assert dict(dataset.columns["area"][0].values) == {"NA": "QMA", "NO": "QMB", "01": "QMC", "null": "QMD"}
     assert dataset.exclusions[0].labels == ("Total général", "NO")
@@ -119,7 +119,7 @@ def test_a_slip_is_named_with_its_line_and_what_is_allowed(
     assert old in WIDE
     root = write_contract(tmp_path, WIDE.replace(old, new))
     if not words:
-        contract.load(root / "partners" / PARTNER)
+        loading.load(root / "partners" / PARTNER)
         return
     message = problems(root)
     assert f"contract.yml line {line}" in message
@@ -157,7 +157,7 @@ def test_a_map_file_is_checked_line_by_line(tmp_path: Path, body: str, line: int
 def test_a_label_may_change_its_code_over_time(tmp_path: Path) -> None:
     body = "source,code,valid_from,valid_to,note\n x ,F,,2020-01-01,\nx,M,2020-01-01,,later\n"
     content = changed(columns={"sex": {"from": "sex", "map": "map_sex.csv"}})
-    found = contract.load(write_contract(tmp_path, content, map_sex=body) / "partners" / PARTNER)
+    found = loading.load(write_contract(tmp_path, content, map_sex=body) / "partners" / PARTNER)
     rows = found.maps["map_sex.csv"]
     assert [(row.source, row.code, row.valid_from, row.valid_to) for row in rows] == [
         ("x", "F", None, date(2020, 1, 1)),
@@ -174,7 +174,7 @@ def test_maps_change_the_digest_and_not_the_reading_of_a_file(tmp_path: Path) ->
 
     def digests(name: str, **changes: str) -> tuple[str, str]:
         root = write_contract(tmp_path / name, content, **(bodies | changes))
-        found = contract.load(root / "partners" / PARTNER)
+        found = loading.load(root / "partners" / PARTNER)
         return found.digest, found.datasets["victims"].reading_digest
 
     base, mapped, excluded = (
@@ -193,14 +193,14 @@ def test_an_earlier_root_wins_and_a_broken_contract_does_not_hide_the_others(tmp
     write_contract(first, BASE | {"name": "From the first root"})
     write_contract(second, BASE)
     write_contract(second, BASE | {"partner": "qmb_ngo_test", "sector": "nothing"})
-    found = contract.find([first, second])
+    found = loading.find([first, second])
     assert found[PARTNER].name == "From the first root"
     assert isinstance(found["qmb_ngo_test"], DocumentError)
 
 
 def test_a_contracts_folder_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(WaymarkError, match="does not exist"):
-        contract.roots(tmp_path / "nowhere", None)
+        loading.roots(tmp_path / "nowhere", None)
 
 
 def test_a_contract_that_is_too_large_or_no_text_is_refused(tmp_path: Path) -> None:
@@ -210,14 +210,14 @@ def test_a_contract_that_is_too_large_or_no_text_is_refused(tmp_path: Path) -> N
     assert "line 1: is not UTF-8 text" in problems(root)
     file.write_bytes(b"#" * 3_000_000)
     with pytest.raises(WaymarkError, match="larger than"):
-        contract.load(file)
+        loading.load(file)
     file.write_text("[" * 5000)
     assert "not valid YAML" in problems(root)
 
 
 @pytest.mark.parametrize("root", ["contracts", "demonstration/contracts"])
 def test_every_shipped_contract_loads(root: str) -> None:
-    folder = contract.REPOSITORY_CONTRACTS.parent / root
-    found = contract.find([folder])
+    folder = loading.REPOSITORY_CONTRACTS.parent / root
+    found = loading.find([folder])
     assert found
     assert not {partner: str(each) for partner, each in found.items() if isinstance(each, DocumentError)}

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from partner_files import HEADER, PARTNER, changed, run, write_contract, write_file
 
-from submissions import contract
-from submissions.marked_yaml import DocumentError
+from submissions.contracts import loading
+from submissions.contracts.located_yaml import DocumentError
 
 VALUE = {"from": "count", "corrections": True}
 
@@ -37,7 +37,7 @@ def test_a_key_below_zero_goes_to_quarantine_with_all_its_rows(tmp_path: Path) -
 def test_corrections_mean_nothing_where_rows_are_not_summed(tmp_path: Path) -> None:
     root = write_contract(tmp_path, changed(columns={"value": VALUE}))
     with pytest.raises(DocumentError, match="corrections need 'duplicates: sum'"):
-        contract.load(root / "partners" / PARTNER)
+        loading.load(root / "partners" / PARTNER)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,10 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 from partner_files import PARTNER, changed, write_contract, write_file
 
-from submissions import expectations, lake, receiving
 from submissions.errors import WaymarkError
-from submissions.home import Home
-from submissions.ledger import Ledger, state
+from submissions.reception import receiving
+from submissions.store import lake
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger, state
+from submissions.validation import expectations
 
 PANEL = "country,year,level,month\nNorway,2004,1,\nNorway,2005,2.5,7\nSweden,2005,0,\n"
 

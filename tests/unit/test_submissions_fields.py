@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from submissions import fields, lake
-from submissions.checking import KEY, VALUES
-from submissions.contract import STATUSES
-from submissions.country_names import country_codes, resolve
-from submissions.marked_yaml import SCHEMAS
+from submissions.contracts.loading import STATUSES
+from submissions.contracts.located_yaml import SCHEMAS
+from submissions.store import lake
+from submissions.validation.row_rules import KEY, VALUES
+from submissions.vocabulary import fields
+from submissions.vocabulary.country_names import country_codes, resolve
 
 ROOT = Path(__file__).resolve().parents[2]
 TYPES = {"string", "integer", "number", "date", "boolean"}

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from partner_files import Run, changed, run, write_contract, write_file
 
-from submissions import reading
-from submissions.contract import Format, load, trimmed
-from submissions.marked_yaml import DocumentError
-from submissions.problems import Refusal
+from submissions.contracts.loading import Format, load, trimmed
+from submissions.contracts.located_yaml import DocumentError
+from submissions.readers import table
+from submissions.validation.problems import Refusal
 
 FORM = Format("jsonl")
 LINES = [
@@ -25,9 +25,9 @@ LINES = [
 ]
 
 
-def rows_of(path: Path, form: Format = FORM) -> tuple[reading.Reading, list[tuple]]:
+def rows_of(path: Path, form: Format = FORM) -> tuple[table.Reading, list[tuple]]:
     connection = duckdb.connect()
-    found = reading.read(path, form, connection)
+    found = table.read(path, form, connection)
     cells = ", ".join(f"c{index}" for index in range(len(found.header)))
     return found, connection.execute(f"SELECT line, {cells} FROM source ORDER BY row_id").fetchall()
 
@@ -171,14 +171,14 @@ def test_what_a_writer_of_json_writes_is_read_back(tmp_path: Path, rows: list[di
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "BATCH_ROWS", 1_000)
+    monkeypatch.setattr(table, "BATCH_ROWS", 1_000)
     line = json.dumps({"area": "QMA", "sex": "all", "text": "x" * 200, "count": 1}) + "\n"
     peaks = []
     for rows in (3_000, 30_000):
         path = tmp_path / f"{rows}.jsonl"
         path.write_text(line * rows, encoding="utf-8")
         tracemalloc.start()
-        assert reading.read(path, FORM, duckdb.connect()).rows == rows
+        assert table.read(path, FORM, duckdb.connect()).rows == rows
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.3 * peaks[0]

@@ -8,20 +8,21 @@ import duckdb
 import pytest
 from partner_files import changed, write_contract
 
-from submissions import contract, reading
-from submissions.contract import Format
-from submissions.contract_model import Split
-from submissions.marked_yaml import DocumentError
-from submissions.problems import Refusal
+from submissions.contracts import loading
+from submissions.contracts.loading import Format
+from submissions.contracts.located_yaml import DocumentError
+from submissions.contracts.model import Split
+from submissions.readers import table
+from submissions.validation.problems import Refusal
 
 KEY = "freq,iccs,geo\\TIME_PERIOD"
 FORM = Format("tsv", delimiter="\t", split=Split(KEY, ",", ("freq", "iccs", "geo")))
 PARTNER = "qma_police_test"
 
 
-def read(path: Path, form: Format = FORM) -> tuple[reading.Reading, list[tuple]]:
+def read(path: Path, form: Format = FORM) -> tuple[table.Reading, list[tuple]]:
     connection = duckdb.connect()
-    found = reading.read(path, form, connection)
+    found = table.read(path, form, connection)
     cells = ", ".join(f"c{index}" for index in range(len(found.header)))
     return found, connection.execute(f"SELECT line, width, {cells} FROM source ORDER BY row_id").fetchall()
 
@@ -55,8 +56,8 @@ def test_a_table_without_the_packed_column_is_refused(tmp_path: Path) -> None:
 def test_the_contract_says_what_is_packed_and_parquet_packs_nothing(tmp_path: Path) -> None:
     split = {"column": "key", "delimiter": "|", "into": ["area", "sex"]}
     content = changed(format={"type": "csv", "split": split})
-    found = contract.load(write_contract(tmp_path / "csv", content) / "partners" / PARTNER)
+    found = loading.load(write_contract(tmp_path / "csv", content) / "partners" / PARTNER)
     assert found.datasets["victims"].files[0].format.split == Split("key", "|", ("area", "sex"))
     content = changed(format={"type": "parquet", "split": split})
     with pytest.raises(DocumentError, match="no column that packs several"):
-        contract.load(write_contract(tmp_path / "parquet", content) / "partners" / PARTNER)
+        loading.load(write_contract(tmp_path / "parquet", content) / "partners" / PARTNER)

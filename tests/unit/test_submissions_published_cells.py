@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from submissions import publications, published_cells
 from submissions.errors import WaymarkError
-from submissions.home import Home
-from submissions.ledger import Ledger, State
-from submissions.published_cells import ALWAYS, CELL, ERASED, HIDDEN, SHOWN, VERSION
+from submissions.store import publications, published_cells
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger, State
+from submissions.store.published_cells import ALWAYS, CELL, ERASED, HIDDEN, SHOWN, VERSION
 
 RULES = "rules00000000000"
 

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from partner_files import changed, run, write_contract, write_file
 
-from submissions import reading
-from submissions.contract import Format, trimmed
-from submissions.problems import Refusal
+from submissions.contracts.loading import Format, trimmed
+from submissions.readers import table as reading
+from submissions.validation.problems import Refusal
 
 
 def rows_of(path: Path, form: Format) -> tuple[reading.Reading, list[tuple]]:

@@ -15,10 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from partner_files import ROWS, changed, write_contract, write_file
 
-from submissions import check, expectations, receipt_page, receiving
-from submissions.home import Home
-from submissions.problems import KINDS, Problem
-from submissions.receipt import _GRAVITY, Receipt
+from submissions import check
+from submissions.receipts import page as receipt_page
+from submissions.receipts.receipt import _GRAVITY, Receipt
+from submissions.reception import receiving
+from submissions.store.home import Home
+from submissions.validation import expectations
+from submissions.validation.problems import KINDS, Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -188,7 +191,15 @@ def test_the_command_writes_the_page_beside_what_it_prints(tmp_path: Path) -> No
         write_file(tmp_path / "inbox", body, name) for name, body in (("victims_a.csv", ROWS), ("victims_b.csv", "x\n"))
     ]
     target = tmp_path / "receipt.html"
-    command = [sys.executable, "-m", "orchestration.command", "check", *map(str, paths), "--partner", "qma_police_test"]
+    command = [
+        sys.executable,
+        "-m",
+        "orchestration.cli.main",
+        "check",
+        *map(str, paths),
+        "--partner",
+        "qma_police_test",
+    ]
     ran = subprocess.run(
         [*command, "--contracts", str(tmp_path / "contracts"), "--receipt", str(target), "--json"],
         capture_output=True, text=True, cwd=ROOT,

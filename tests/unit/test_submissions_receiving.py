@@ -13,12 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 from partner_files import BASE, FILE_NAME, HEADER, PARTNER, ROWS, changed, write_contract, write_file
 
-from submissions import areas, check, definitions, expectations, lake, receiving, taking
+from submissions import check
+from submissions.contracts import area_sets, definitions
 from submissions.errors import WaymarkError
-from submissions.home import Home
-from submissions.ledger import Ledger, state
-from submissions.problems import KINDS, reference_page
-from submissions.receipt import Receipt
+from submissions.receipts.receipt import Receipt
+from submissions.reception import landing, receiving
+from submissions.store import lake
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger, state
+from submissions.validation import expectations
+from submissions.validation.problems import KINDS, reference_page
 
 
 @pytest.fixture
@@ -479,7 +483,7 @@ def test_a_file_that_cannot_be_opened_is_refused(home: Home, tmp_path: Path, mon
     path = write_file(tmp_path / "inbox")
     if os.geteuid() == 0:
         monkeypatch.setattr(
-            taking, "sha256_of", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
+            landing, "sha256_of", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
         )
     else:
         path.chmod(0)
@@ -529,17 +533,17 @@ def test_area_sets_and_definitions_are_recorded_by_content(home: Home, tmp_path:
     )
     write_file(tmp_path / "inbox")
     receive(home, tmp_path)
-    messages = areas.record(home, [root], [])
+    messages = area_sets.record(home, [root], [])
     assert messages == ["area set parts: no boundary file parts*.geojson; give it with --areas"]
     definitions.record(home, [root])
     features = [square("QA1", 0), square("QA1", 1), square("QA9", 2), square("QA2", 3, "sea")]
     boundary = tmp_path / "maps" / "parts_2024.geojson"
     boundary.parent.mkdir()
     boundary.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-    assert areas.record(home, [root], [boundary.parent]) == []
+    assert area_sets.record(home, [root], [boundary.parent]) == []
     position = Ledger.of(home).position
     # without the boundaries the set keeps the ones it was given before
-    assert areas.record(home, [root], []) == []
+    assert area_sets.record(home, [root], []) == []
     definitions.record(home, [root])
     assert Ledger.of(home).position == position
     connection = duckdb.connect()
@@ -557,17 +561,17 @@ def test_area_sets_and_definitions_are_recorded_by_content(home: Home, tmp_path:
     ]
     import geopandas
 
-    shapes = geopandas.read_parquet(areas.boundaries(home)["parts"])
+    shapes = geopandas.read_parquet(area_sets.boundaries(home)["parts"])
     assert shapes["area_code"].tolist() == ["QA1"]
     assert shapes.geometry.area.tolist() == [2.0]
-    assert areas.boundaries(home, position - 1) == {}
+    assert area_sets.boundaries(home, position - 1) == {}
 
 
 def test_an_invented_region_takes_no_shipped_areas(tmp_path: Path) -> None:
-    from submissions.contract import REPOSITORY_CONTRACTS
+    from submissions.contracts.loading import REPOSITORY_CONTRACTS
 
     invented = Home.open(tmp_path / "invented", "demonstration", create=True)
-    areas.record(invented, [REPOSITORY_CONTRACTS])
+    area_sets.record(invented, [REPOSITORY_CONTRACTS])
     definitions.record(invented, [REPOSITORY_CONTRACTS])
     assert Ledger.of(invented).position == 0
 
@@ -619,12 +623,12 @@ class Unforeseen(Exception):
 def test_an_unforeseen_fault_is_one_files_fault_and_is_tried_again_by_another_version(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    from submissions import examination, faults, taking
+    from submissions.reception import examination, faults, landing
 
     write_contract(tmp_path / "contracts")
     write_file(tmp_path / "inbox", name="victims_a.csv")
     write_file(tmp_path / "inbox", HEADER + "QMB,2022,all,3\n", name="victims_b.csv")
-    original, calls = getattr(taking, place), []
+    original, calls = getattr(landing, place), []
 
     def fails_first(*arguments: object, **keywords: object) -> object:
         calls.append(1)
@@ -634,7 +638,7 @@ def test_an_unforeseen_fault_is_one_files_fault_and_is_tried_again_by_another_ve
             raise Unforeseen("the cell says unspeakable")
         return original(*arguments, **keywords)
 
-    monkeypatch.setattr(taking, place, fails_first)
+    monkeypatch.setattr(landing, place, fails_first)
     first, second = receive(home, tmp_path).receipts
     assert (first.outcome, [problem.code for problem in first.problems]) == ("refused", ["F-internal"])
     assert second.outcome == "accepted"
@@ -647,34 +651,35 @@ def test_an_unforeseen_fault_is_one_files_fault_and_is_tried_again_by_another_ve
     position = Ledger.of(home).position
     assert [receipt.outcome for receipt in receive(home, tmp_path).receipts] == ["refused", "already_held"]
     assert Ledger.of(home).position == position
-    for module in (examination, taking):
+    for module in (examination, landing):
         monkeypatch.setattr(module, "code_digest", lambda: "another version")
     assert [receipt.outcome for receipt in receive(home, tmp_path).receipts] == ["accepted", "already_held"]
     assert faults.code_digest() != "another version"
 
 
 def test_a_full_disk_is_no_files_fault(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from submissions import taking
+    from submissions.reception import landing
 
     def is_full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
     write_contract(tmp_path / "contracts")
     write_file(tmp_path / "inbox")
-    monkeypatch.setattr(taking, "write_part", is_full)
+    monkeypatch.setattr(landing, "write_part", is_full)
     with pytest.raises(WaymarkError, match="the home cannot be written: No space left"):
         receive(home, tmp_path)
     assert not [entry for entry in Ledger.of(home).entries() if entry["kind"] == "refusal"]
 
 
 def test_the_same_bytes_under_another_name_are_held_and_the_receipt_says_where(home: Home, tmp_path: Path) -> None:
-    from submissions import contract, receiving
+    from submissions.contracts import loading
+    from submissions.reception import receiving
 
     write_contract(tmp_path / "contracts")
     path = write_file(tmp_path / "inbox")
     taken = one(receive(home, tmp_path))
     path.rename(path.with_name("victims_again.csv"))
-    contracts = contract.find([tmp_path / "contracts"])
+    contracts = loading.find([tmp_path / "contracts"])
     found = receiving.held(home, tmp_path / "inbox", contracts)
     assert found is not None
     (receipt,), left_alone = found

@@ -15,10 +15,13 @@ import duckdb
 import pytest
 from partner_files import HEADER, PARTNER, ROWS, changed, run, write_contract, write_file
 
-from submissions import contract, expectations, receiving, taking, validation_process
-from submissions.home import Home
-from submissions.ledger import Ledger
-from submissions.validation_process import ValidationProcess
+from submissions.contracts import loading
+from submissions.reception import landing, receiving
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger
+from submissions.validation import expectations
+from submissions.validation import process as validation_process
+from submissions.validation.process import ValidationProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,7 +51,7 @@ Begin = Callable[[int, str], Callable[[], tuple[expectations.Result, ...]]]
 def begin(tmp_path: Path, process: None) -> Begin:
     def beginning(number: int, fault: str = "", profile_above: int = expectations.PROFILE_ABOVE_ROWS):
         connection = batch(tmp_path, number, fault)
-        found = contract.load(tmp_path / str(number) / "partners" / PARTNER)
+        found = loading.load(tmp_path / str(number) / "partners" / PARTNER)
         dataset = found.datasets["victims"]
         return expectations.begin(connection, found, dataset, tmp_path / "handed", profile_above)
 
@@ -74,7 +77,7 @@ def test_one_bad_batch_among_good_ones_is_found_and_the_others_pass(begin: Begin
 
 
 def test_the_verdicts_are_those_of_a_validation_here(begin: Begin, tmp_path: Path) -> None:
-    found = contract.load(write_contract(tmp_path / "here", changed()) / "partners" / PARTNER)
+    found = loading.load(write_contract(tmp_path / "here", changed()) / "partners" / PARTNER)
     here = expectations.run(batch(tmp_path, 7, TWICE), found, found.datasets["victims"])
     assert begin(0, TWICE)() == here
     assert begin(1, TWICE, 0)() == here, "counted first, as a large batch is"
@@ -116,7 +119,7 @@ def test_the_process_ends_with_its_parent_however_that_ends(tmp_path: Path) -> N
         [
             sys.executable,
             "-c",
-            "import sys, time; from submissions.validation_process import ValidationProcess\n"
+            "import sys, time; from submissions.validation.process import ValidationProcess\n"
             "print(ValidationProcess().child.pid, flush=True); time.sleep(60)",
         ],
         stdout=subprocess.PIPE,
@@ -136,7 +139,7 @@ def test_the_process_ends_with_its_parent_however_that_ends(tmp_path: Path) -> N
 # --- the order of the books ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rows_waiting", [taking.MAXIMUM_ROWS_WAITING, 0], ids=["many", "one"])
+@pytest.mark.parametrize("rows_waiting", [landing.MAXIMUM_ROWS_WAITING, 0], ids=["many", "one"])
 def test_reading_ahead_changes_nothing_in_the_books(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_waiting: int
 ) -> None:
@@ -155,9 +158,9 @@ def test_reading_ahead_changes_nothing_in_the_books(
     for name, body in bodies.items():
         write_file(tmp_path / "inbox", body, name=name)
     books = []
-    for files_waiting, rows in ((0, 0), (taking.MAXIMUM_FILES_WAITING, rows_waiting)):
-        monkeypatch.setattr(taking, "MAXIMUM_FILES_WAITING", files_waiting)
-        monkeypatch.setattr(taking, "MAXIMUM_ROWS_WAITING", rows)
+    for files_waiting, rows in ((0, 0), (landing.MAXIMUM_FILES_WAITING, rows_waiting)):
+        monkeypatch.setattr(landing, "MAXIMUM_FILES_WAITING", files_waiting)
+        monkeypatch.setattr(landing, "MAXIMUM_ROWS_WAITING", rows)
         home = Home.open(tmp_path / f"home_{files_waiting}", "real", create=True)
         received = receiving.receive(home, tmp_path / "inbox", [tmp_path / "contracts"])
         differs = ("recorded_at", "previous", "blind")
@@ -177,14 +180,14 @@ def test_a_fault_of_the_program_over_one_file_leaves_the_others_as_they_are(
     write_contract(tmp_path / "contracts", changed())
     for name in ("victims_1.csv", "victims_2.csv", "victims_3.csv"):
         write_file(tmp_path / "inbox", ROWS + f"QMC,2022,all,{name[8]}\n", name=name)
-    examine = taking.examine
+    examine = landing.examine
 
     def broken(*arguments: object, **keywords: object) -> object:
         if arguments[5] == "victims_2.csv":
             raise RuntimeError("a fault of the program")
         return examine(*arguments, **keywords)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(taking, "examine", broken)
+    monkeypatch.setattr(landing, "examine", broken)
     home = Home.open(tmp_path / "home", "real", create=True)
     received = receiving.receive(home, tmp_path / "inbox", [tmp_path / "contracts"])
     assert [receipt.outcome for receipt in received.receipts] == ["accepted", "refused", "accepted"]
@@ -197,8 +200,8 @@ def test_the_process_that_receives_loads_no_great_expectations(tmp_path: Path) -
     write_contract(tmp_path / "contracts", changed())
     write_file(tmp_path / "inbox", ROWS)
     script = (
-        "import sys, json\nfrom pathlib import Path\nfrom submissions import receiving, validation_process\n"
-        "from submissions.home import Home\nroot = Path(sys.argv[1])\n"
+        "import sys, json\nfrom pathlib import Path\nfrom submissions.reception import receiving; from submissions.validation import process as validation_process\n"
+        "from submissions.store.home import Home\nroot = Path(sys.argv[1])\n"
         "home = Home.open(root / 'home', 'real', create=True)\n"
         "receipt, = receiving.receive(home, root / 'inbox', [root / 'contracts']).receipts\n"
         "print(json.dumps([len(receipt.expectations), all(holds for _, holds in receipt.expectations),\n"
@@ -212,4 +215,4 @@ def test_the_process_that_receives_loads_no_great_expectations(tmp_path: Path) -
     assert count > 10
     assert all_hold
     assert not is_loaded
-    assert not list((tmp_path / "home" / "landing" / taking.VALIDATION_FOLDER).iterdir())
+    assert not list((tmp_path / "home" / "landing" / landing.VALIDATION_FOLDER).iterdir())

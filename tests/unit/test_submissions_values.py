@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from partner_files import HEADER, PARTNER, changed, run, write_contract, write_file
 
-from submissions import contract
-from submissions.contract import Contract, PeriodRule
-from submissions.layout import Parameters
-from submissions.periods import day, parse
-from submissions.values import value_columns
+from submissions.contracts import loading
+from submissions.contracts.loading import Contract, PeriodRule
+from submissions.readers.figures import value_columns
+from submissions.readers.layout import Parameters
+from submissions.vocabulary.periods import day, parse
 
 MARKS = [(".", ","), (",", "."), (".", ""), (",", " "), (",", ""), (",", "'")]
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -27,7 +27,7 @@ QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCh
 def contract_of(tmp_path: Path, decimal: str, thousands: str, unit: str = "EUR") -> Contract:
     value = {"from": "count", "decimal": decimal} | ({"thousands": thousands} if thousands else {})
     content = changed(counting_unit=unit, columns={"value": value, "measure": {"constant": "assets_frozen"}})
-    return contract.load(write_contract(tmp_path / f"{ord(decimal)}{thousands}{unit}", content) / "partners" / PARTNER)
+    return loading.load(write_contract(tmp_path / f"{ord(decimal)}{thousands}{unit}", content) / "partners" / PARTNER)
 
 
 def parsed(found: Contract, texts: list[str]) -> list[Decimal | None]:
@@ -213,7 +213,7 @@ def test_statuses_go_with_their_values_or_are_contradictions(
 
 def dataset_of(tmp_path: Path, **keys: object):
     root = write_contract(tmp_path / "-".join(map(str, keys.values())).replace("/", ""), changed(**keys))
-    return contract.load(root / "partners" / PARTNER).datasets["victims"]
+    return loading.load(root / "partners" / PARTNER).datasets["victims"]
 
 
 @QUICK

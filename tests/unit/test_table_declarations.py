@@ -10,22 +10,25 @@ import pandas as pd
 import published_example
 import pytest
 
-from orchestration import documentation, publishing, table_declarations
 from orchestration.defs.protection import lines
 from orchestration.defs.warehouse.lake import create_between, fill
-from orchestration.table_declarations import Table, tables
-from reports import figures, pages, pages_areas
+from orchestration.operations import column_docs
+from orchestration.runs import publishing, table_declarations
+from orchestration.runs.table_declarations import Table, tables
 from reports import tables as release_tables
-from reports.pages import Site
-from submissions import fields
+from reports.charts import specification
+from reports.pages import areas as pages_areas
+from reports.pages import assembly
+from reports.pages.assembly import Site
 from submissions.errors import WaymarkError
+from submissions.vocabulary import fields
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("path", documentation.written(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", column_docs.written(), ids=lambda path: path.name)
 def test_generated_text_is_current(path: Path) -> None:
-    assert path.read_text(encoding="utf-8") == documentation.written()[path], f"run {documentation.COMMAND}"
+    assert path.read_text(encoding="utf-8") == column_docs.written()[path], f"run {column_docs.COMMAND}"
 
 
 @pytest.mark.parametrize("table", tables().values(), ids=lambda table: table.name)
@@ -106,15 +109,15 @@ def declared_readers(kind: str) -> dict[str, set[str]]:
 
 
 def test_pages_read_what_is_declared(published: Path) -> None:
-    contents = {Path(path).stem: content for path, content in pages.CONTENTS.items() if path != "downloads.html"}
+    contents = {Path(path).stem: content for path, content in assembly.CONTENTS.items() if path != "downloads.html"}
     contents["areas"] = lambda site: list(pages_areas.contents(site))
     assert {name: asked(published, make) for name, make in contents.items()} == declared_readers("pages")
 
 
 def test_charts_read_what_is_declared(published: Path) -> None:
-    found = {chart.id: asked(published, chart.make) for chart in figures.declared()}
+    found = {chart.id: asked(published, chart.make) for chart in specification.declared()}
     assert found == declared_readers("charts")
-    assert all(chart.table in found[chart.id] for chart in figures.declared())
+    assert all(chart.table in found[chart.id] for chart in specification.declared())
 
 
 # ---- the gate of public columns ------------------------------------------------------------------------------------
@@ -189,7 +192,7 @@ def test_a_new_column_is_one_line(table: str, after: str, tmp_path: Path, monkey
     ]
     registry["newest_thing"] = {"description": "The newest thing", "type": "number", "privacy": "open"}
     assert table_declarations.not_publishable("public", found) == []
-    assert documentation.data_dictionary().count("| newest_thing | double |  | open | The newest thing |") == 1
+    assert column_docs.data_dictionary().count("| newest_thing | double |  | open | The newest thing |") == 1
     between = table_declarations.between.__wrapped__()
     assert (between.get(f"analytics.{table}", {}).get("newest_thing") == "double") == bool(widened[table].frame)
     # what is declared and was never built is no column of a release

@@ -7,25 +7,15 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
-from orchestration import progress
-from orchestration.building import Build
-from orchestration.defs.analytics import (
-    alerts,
-    clusters,
-    compositions,
-    corridors,
-    hotspots,
-    nowcasts,
-    rates,
-    trends,
-    verdicts,
-)
-from orchestration.defs.analytics.completeness import masked
+from analytics import alerts, clusters, compositions, corridors, hotspots, nowcasts, rates, trends, verdicts
+from analytics.completeness import masked
+from analytics.parameters import parameters
 from orchestration.defs.resources import AUDIENCE_PARTITIONS, Warehouse
 from orchestration.defs.warehouse.dbt import POOL
 from orchestration.defs.warehouse.lake import fill
-from orchestration.parameters import parameters
-from orchestration.table_declarations import between
+from orchestration.runs import progress
+from orchestration.runs.builds import Build
+from orchestration.runs.table_declarations import between
 
 # what the words of verdicts are and when each is said
 VERDICT_LISTS = ("verdict_words", "verdict_reasons", "evidence_rules")
@@ -106,7 +96,7 @@ def read_mapped_totals(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 def read_hotspots(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
-    from orchestration.defs.analytics.boundaries import shapes
+    from orchestration.runs.boundaries import shapes
 
     totals = read_mapped_totals(connection)
     wanted = sorted(totals.loc[totals["area_level"] != "country", "area_set"].unique())
@@ -114,7 +104,7 @@ def read_hotspots(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.Dat
 
 
 def read_clusters(connection: duckdb.DuckDBPyConnection, build: Build) -> pd.DataFrame:
-    from orchestration.defs.analytics.boundaries import shapes
+    from orchestration.runs.boundaries import shapes
 
     totals = read_mapped_totals(connection)
     drawn = shapes(build, sorted(totals["area_set"].unique()))

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from orchestration import lateness, lost_runs
-from orchestration.alerts import Alert, watch
 from orchestration.defs.resources import Warehouse
+from orchestration.operations import lateness
+from orchestration.operations.alerts import Alert, watch
+from orchestration.runs import orphaned_runs
 
 SECONDS_BETWEEN_LOOKS = 60
 RUNS_AT_ONCE = 100
@@ -26,7 +27,7 @@ SAID_OTHERWISE = {"nothing_refused", "partners_on_time"}
     "that is set. Runs whose process was killed are reported as failed here, so that the queue goes on.",
 )
 def alerts_sensor(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SkipReason:
-    lost = lost_runs.settle(context.instance)
+    lost = orphaned_runs.settle(context.instance)
     home = warehouse.request().home
     cursor = json.loads(context.cursor) if context.cursor else {"runs": 0.0}
     found, runs = of_runs(context.instance, cursor["runs"])

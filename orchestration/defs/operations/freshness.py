@@ -2,9 +2,9 @@
 
 import dagster as dg
 
-from orchestration import lateness
 from orchestration.defs.resources import Warehouse
 from orchestration.defs.submissions.partitions import LAKE, RECEIVED
+from orchestration.operations import lateness
 
 ON_TIME = dg.AssetCheckKey(LAKE, "partners_on_time")
 

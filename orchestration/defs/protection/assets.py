@@ -6,18 +6,19 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
-from orchestration import adoption, building, progress
-from orchestration.building import Build
+from analytics.parameters import parameters
+from orchestration.defs.protection import unrecorded_releases
 from orchestration.defs.protection.lines import declared
 from orchestration.defs.protection.walk import Earlier, protected_cells
 from orchestration.defs.resources import AUDIENCE_PARTITIONS, Warehouse
 from orchestration.defs.warehouse.dbt import POOL
 from orchestration.defs.warehouse.lake import fill
-from orchestration.parameters import parameters
-from orchestration.publishing import DISCLOSURE
-from submissions import published_cells
-from submissions.ledger import Ledger
-from submissions.publications import PROTECTED_AUDIENCES
+from orchestration.runs import builds, progress
+from orchestration.runs.builds import Build
+from orchestration.runs.publishing import DISCLOSURE
+from submissions.store import published_cells
+from submissions.store.ledger import Ledger
+from submissions.store.publications import PROTECTED_AUDIENCES
 
 
 @dg.asset(
@@ -48,8 +49,8 @@ from submissions.publications import PROTECTED_AUDIENCES
 def cells(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
     audience = context.partition_key
     if audience in PROTECTED_AUDIENCES:
-        adoption.adopt(warehouse.build().home, audience)
-    build = building.fork(warehouse.build(), audience)
+        unrecorded_releases.adopt(warehouse.build().home, audience)
+    build = builds.fork(warehouse.build(), audience)
     with (
         progress.current().step("protection", f"protection for {audience}") as step,
         duckdb.connect(str(build.database)) as connection,

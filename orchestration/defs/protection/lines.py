@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from orchestration.table_declarations import tables
+from orchestration.runs.table_declarations import tables
 
 TOTAL = "_T"
 # Each dataset of each source adds up for a reader by itself, so where a figure comes from is a dimension without a total.

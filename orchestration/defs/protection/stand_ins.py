@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from orchestration.defs.protection.lines import DIMENSIONS, coded
-from submissions.published_cells import CELL
+from submissions.store.published_cells import CELL
 
 
 def figures(cells: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,7 @@ from orchestration.defs.protection.stand_ins import (
     with_earlier_stand_ins,
     with_fitting_stand_ins,
 )
-from submissions.published_cells import ALWAYS, CELL, ERASED, HIDDEN, SHOWN, VERSION
+from submissions.store.published_cells import ALWAYS, CELL, ERASED, HIDDEN, SHOWN, VERSION
 
 if TYPE_CHECKING:
     from disclosure.found import Relation

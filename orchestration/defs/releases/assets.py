@@ -2,9 +2,9 @@
 
 import dagster as dg
 
-from orchestration import publishing, standing
 from orchestration.defs.resources import AS_OF_TAG, AUDIENCE_PARTITIONS, LEDGER_TAG, RELEASE_TAG, STATE_TAG, Warehouse
 from orchestration.defs.warehouse.dbt import POOL, manifest
+from orchestration.runs import publishing, up_to_date
 
 
 def release_asset() -> dg.AssetsDefinition:
@@ -49,7 +49,7 @@ def release_asset() -> dg.AssetsDefinition:
                 "index": str(result.index),
                 "is_new": result.is_new,
             }
-            standing.remember_release(build.home, context.run_tags[STATE_TAG], release)
+            up_to_date.remember_release(build.home, context.run_tags[STATE_TAG], release)
         return dg.MaterializeResult(
             metadata={
                 "release_id": result.release_id,

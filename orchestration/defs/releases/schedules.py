@@ -5,9 +5,9 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration import standing
 from orchestration.defs.resources import AS_OF_TAG, LEDGER_TAG, STATE_TAG, Warehouse
 from orchestration.defs.submissions.sensors import FIRST_HALF, busy
+from orchestration.runs import up_to_date
 
 WEEKLY = "0 5 * * 1"
 DAILY = "0 6 * * *"
@@ -35,7 +35,7 @@ def follow_build(monitored: Sequence[Any], release: Any) -> dg.SensorDefinition:
             yield dg.SkipReason("the build says neither its date nor its ledger position")
             return
         run_config = warehouse.run_config(tags[AS_OF_TAG], int(tags[LEDGER_TAG]))
-        for audience in standing.audiences_of(warehouse.request().home):
+        for audience in up_to_date.audiences_of(warehouse.request().home):
             yield dg.RunRequest(
                 run_key=f"{context.dagster_run.run_id}/{audience}",
                 partition_key=audience,
@@ -56,10 +56,10 @@ def follow_build(monitored: Sequence[Any], release: Any) -> dg.SensorDefinition:
 )
 def weekly_release(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
     request = warehouse.request()
-    audiences = standing.audiences_of(request.home)
+    audiences = up_to_date.audiences_of(request.home)
     if busy(context.instance):
         return dg.SkipReason("a run is at work")
-    if standing.released(request.home, standing.state_of(request, audiences), audiences) is not None:
+    if up_to_date.released(request.home, up_to_date.state_of(request, audiences), audiences) is not None:
         return dg.SkipReason("nothing new: what there is has been released")
     return dg.RunRequest(run_key=None)
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from orchestration import back_fill, intake, progress, standing
-from orchestration.building import Request, resolve
 from orchestration.defs.resources import AS_OF_TAG, LEDGER_TAG, STATE_TAG, Warehouse
 from orchestration.defs.submissions.partitions import (
     LAKE,
@@ -15,10 +13,13 @@ from orchestration.defs.submissions.partitions import (
     partition_key,
     submission_of,
 )
+from orchestration.operations import back_fill
+from orchestration.runs import intake, progress, up_to_date
+from orchestration.runs.builds import Request, resolve
 from submissions.errors import WaymarkError
-from submissions.home import Home
-from submissions.ledger import Ledger
-from submissions.receipt import Receipt
+from submissions.receipts.receipt import Receipt
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger
 
 POOL = "warehouse_writer"
 
@@ -139,10 +140,10 @@ def _note_state(
     except WaymarkError:
         # everything was refused: the next asset says so, this one has its receipts
         return {}
-    audiences = standing.audiences_of(request.home)
-    state = standing.state_of(request, audiences, sources)
-    if standing.released(request.home, state, audiences) is None:
-        standing.remember_received(request.home, state, str(build.as_of), without_contract)
+    audiences = up_to_date.audiences_of(request.home)
+    state = up_to_date.state_of(request, audiences, sources)
+    if up_to_date.released(request.home, state, audiences) is None:
+        up_to_date.remember_received(request.home, state, str(build.as_of), without_contract)
     decided = {"as_of": str(build.as_of), "ledger_position": build.ledger_position}
     tags = {STATE_TAG: state, AS_OF_TAG: str(build.as_of), LEDGER_TAG: str(build.ledger_position)}
     context.instance.add_run_tags(context.run_id, tags)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration import progress
 from orchestration.defs.resources import Warehouse
 from orchestration.defs.submissions.partitions import RECEIVED
-from submissions import data_docs as documents
+from orchestration.runs import progress
 from submissions.errors import WaymarkError
+from submissions.validation import data_docs as documents
 
 DATA_DOCS = dg.AssetKey(["submissions", "data_docs"])
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import dagster as dg
 
-from submissions.home import Home
-from submissions.ledger import Entry, Ledger, State, state
-from submissions.vintages import lake_file
+from submissions.store.home import Home
+from submissions.store.ledger import Entry, Ledger, State, state
+from submissions.store.vintages import lake_file
 
 SUBMISSIONS = dg.DynamicPartitionsDefinition(name="submissions")
 RECEIVED = dg.AssetKey(["submissions", "received"])

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from orchestration import standing
 from orchestration.defs.resources import STATE_TAG, Warehouse
+from orchestration.runs import up_to_date
 
 SECONDS_BETWEEN_LOOKS = 15
 FIRST_HALF = ("receive_and_build", "back_fill")
@@ -29,7 +29,7 @@ NOT_ENDED = [
 )
 def inbox_sensor(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult | dg.SkipReason:
     request = warehouse.request()
-    seen = _digest(standing.listing(request))
+    seen = _digest(up_to_date.listing(request))
     cursor = json.loads(context.cursor) if context.cursor else {}
     if seen == cursor.get("settled"):
         return dg.SkipReason("nothing has changed")
@@ -39,9 +39,9 @@ def inbox_sensor(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> d
     if busy(context.instance):
         return dg.SkipReason("a run is at work; it is looked at again when that has ended")
     settled = json.dumps({"seen": seen, "settled": seen})
-    audiences = standing.audiences_of(request.home)
-    state = standing.state_of(request, audiences)
-    if standing.released(request.home, state, audiences) is not None:
+    audiences = up_to_date.audiences_of(request.home)
+    state = up_to_date.state_of(request, audiences)
+    if up_to_date.released(request.home, state, audiences) is not None:
         context.update_cursor(settled)
         return dg.SkipReason("nothing new: what there is has been released")
     if received_by_us(context.instance, state):
@@ -49,7 +49,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> d
         return dg.SkipReason(
             "all of it has been received; its release follows, or its failure is for a person to look at"
         )
-    if standing.is_empty(request):
+    if up_to_date.is_empty(request):
         context.update_cursor(settled)
         return dg.SkipReason("the inbox is empty and nothing is in force yet")
     return dg.SensorResult([dg.RunRequest(run_key=state)], cursor=settled)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from orchestration import progress
-from orchestration.code_identity import ROOT
+from orchestration.runs import progress
+from orchestration.runs.code_identity import ROOT
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import duckdb
 
-from orchestration import building, progress, table_declarations
 from orchestration.defs.resources import Warehouse
 from orchestration.defs.warehouse.dbt import POOL
+from orchestration.runs import builds, progress, table_declarations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     "position, as schema `lake` of this build's database. The as-of date selects among them one step later, in SQL.",
 )
 def lake(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
-    from submissions import lake as lake_files
+    from submissions.store import lake as lake_files
 
     build = warehouse.build()
-    building.begin(build)
+    builds.begin(build)
     title = f"lake at ledger position {build.ledger_position}, as of {build.as_of}"
     with progress.current().step("lake", title) as step, duckdb.connect(str(build.database)) as connection:
         lake_files.load(connection, build.home, build.ledger_position, build.as_of)

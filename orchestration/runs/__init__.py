@@ -1,0 +1,1 @@
+"""One run: its lock, its build, its records, and the release at its end."""

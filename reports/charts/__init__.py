@@ -1,0 +1,1 @@
+"""What is drawn: the declared charts, maps and small drawings."""

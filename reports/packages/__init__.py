@@ -1,0 +1,1 @@
+"""What a release gives to programs: table files, data package, manifest."""

@@ -1,0 +1,1 @@
+"""Codes into words and cells into text: one wording for pages, pictures and captions."""

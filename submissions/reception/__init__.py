@@ -1,0 +1,1 @@
+"""A file on its way from the inbox into the lake, or into quarantine."""

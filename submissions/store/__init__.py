@@ -1,0 +1,1 @@
+"""A home and what is kept in it: ledger, lake, vintages, records of releases."""

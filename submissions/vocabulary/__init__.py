@@ -1,0 +1,1 @@
+"""The words of the field: fields and code lists, names of countries and periods, words of labels."""
