@@ -18,7 +18,7 @@ from pathlib import Path
 from orchestration.operations import alerts, lateness
 from orchestration.runs import run_log, up_to_date, verification
 from orchestration.runs.code_identity import ROOT, version
-from submissions.contracts import offences
+from submissions.contracts import offences_in_force
 from submissions.errors import WaymarkError
 from submissions.store import integrity
 from submissions.store.home import Home
@@ -239,7 +239,7 @@ def undefined_offences(home: Home, known: State) -> Iterator[Finding]:
     """Offence codes in force that no definition_map knows."""
     kind = KINDS["W-offence-undefined"]
     try:
-        found = list(offences.undefined_of_home(home, known))
+        found = list(offences_in_force.undefined_of_home(home, known))
     except Exception as error:  # a lake that cannot be read is said above, in its own words
         yield Finding(WARNING, "offences", f"cannot be told: {type(error).__name__}", "see the findings above")
         return

@@ -14,14 +14,14 @@ from orchestration.defs.warehouse.lake import create_between
 from orchestration.runs.code_identity import ROOT
 from submissions.contracts import definitions
 from submissions.store import lake
-from submissions.validation import row_rules
+from submissions.vocabulary.observations import KEY, VALUES
 
 PATH = ROOT / "dbt_project" / "target" / "empty" / "warehouse.duckdb"
 
 
 def lake_tables() -> dict[str, dict[str, str]]:
     """The tables of the schema `lake` as the intake makes them: table -> column -> type."""
-    observations = ("submission_id", "partner_id", "dataset", *row_rules.KEY, *row_rules.VALUES, "source_row_count")
+    observations = ("submission_id", "partner_id", "dataset", *KEY, *VALUES, "source_row_count")
     types = {"source_row_count": "INTEGER"} | lake.OBSERVATION_TYPES
     return {
         **lake.TABLES,

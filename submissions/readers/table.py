@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from submissions.contracts.loading import Format, trimmed
-from submissions.contracts.model import Split
+from submissions.contracts.model import Format, Split, trimmed
 from submissions.readers.json_lines import json_lines
 from submissions.readers.records import BATCH_ROWS, BLANKS, MAXIMUM_COLUMNS, MAXIMUM_UNPACKED_BYTES, BrokenRow, Record
 from submissions.readers.text import delimited_records

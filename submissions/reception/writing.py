@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def write_part(connection: duckdb.DuckDBPyConnection, home: Home, examined: Examined, part: Receipt) -> None:
-    from submissions.validation.row_rules import KEY, VALUES
+    from submissions.vocabulary.observations import KEY, VALUES
 
     assert part.submission_id is not None
     columns = ", ".join(("submission_id", "partner_id", "dataset", *KEY, *VALUES, "source_row_count"))

@@ -18,7 +18,7 @@ from submissions.store import integrity
 from submissions.store.home import Home
 from submissions.store.ledger import Ledger, State, state
 from submissions.store.vintages import lake_file
-from submissions.validation.row_rules import KEY, VALUES
+from submissions.vocabulary.observations import KEY, VALUES
 
 if TYPE_CHECKING:
     import duckdb

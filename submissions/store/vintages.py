@@ -11,7 +11,7 @@ from submissions.contracts.loading import Dataset
 from submissions.contracts.model import OF_FEW_MEMBERS
 from submissions.store.home import Home
 from submissions.store.ledger import Entry, State, is_evidence
-from submissions.validation.row_rules import KEY
+from submissions.vocabulary.observations import KEY
 from submissions.vocabulary.personal_texts import shown as fit
 
 if TYPE_CHECKING:

@@ -8,19 +8,19 @@ own, so that loading and validating cost no time while the next file is read.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from submissions.contracts.loading import STATUSES, Contract, Dataset
+from submissions.contracts.model import STATUSES, Contract, Dataset
 from submissions.readers.figures import MAXIMUM_AMOUNT
-from submissions.validation.row_rules import KEY
+from submissions.validation import process
+from submissions.validation.batches import batch_of, outcomes, suite_of, validate, validate_counts
 from submissions.vocabulary.fields import codes, registry
+from submissions.vocabulary.observations import KEY
 
 if TYPE_CHECKING:
     import duckdb
@@ -126,10 +126,10 @@ def run(
     """Validates the table `observations` here and now. Returns (expectation, whether it holds) in the suite's order."""
     suite, rows = rules(dataset), _rows(connection)
     if rows > profile_above:
-        found = _validate_counts(_name(contract, dataset), _failing(connection, suite))
+        found = validate_counts(_name(contract, dataset), _failing(connection, suite))
     else:
         frame = connection.execute(f"SELECT *, 0 AS batch, {_COMPUTED} FROM observations").df()
-        found = _validate(_name(contract, dataset), frame, [(rule.expectation, rule.arguments) for rule in suite])
+        found = validate(_name(contract, dataset), frame, [(rule.expectation, rule.arguments) for rule in suite])
     return _results(suite, rows, found)
 
 
@@ -144,8 +144,6 @@ def begin(
 
     The batch goes over as a file in `folder`, which is taken away when its results are there.
     """
-    from submissions.validation import process
-
     suite, rows, name = rules(dataset), _rows(connection), _name(contract, dataset)
     if rows > profile_above:
         waiting = process.submit({"rows": 1, "name": name, "failing": _failing(connection, suite)}, outcomes)
@@ -164,48 +162,6 @@ def begin(
             file.unlink(missing_ok=True)
 
     return results
-
-
-def outcomes(task: Mapping[str, Any]) -> list[bool]:
-    """What `begin` hands over, done: name with file and expectations, or with how many rows fail each rule."""
-    if "failing" in task:
-        return _validate_counts(task["name"], task["failing"])
-    return _validate(task["name"], _frame([task["file"]]), task["expectations"])
-
-
-def outcomes_of_all(tasks: Sequence[Mapping[str, Any]]) -> list[list[bool]]:
-    """`outcomes` of several tasks. Batches under one suite are validated as one: where all of it holds, it holds for each
-    of them (every rule looks at a row, or at the rows of a batch); where not, each is validated for itself."""
-    found: list[list[bool] | None] = [None] * len(tasks)
-    groups: dict[str, list[int]] = {}
-    for index, task in enumerate(tasks):
-        groups.setdefault(json.dumps(task.get("expectations", index)), []).append(index)
-    for indexes in groups.values():
-        if len(indexes) > 1:
-            first = tasks[indexes[0]]
-            frame = _frame([tasks[index]["file"] for index in indexes])
-            together = _validate(first["name"], frame, first["expectations"])
-            if all(together):
-                for index in indexes:
-                    found[index] = together
-    return [outcomes(task) if known is None else known for task, known in zip(tasks, found, strict=True)]
-
-
-def _frame(files: Sequence[str]) -> Any:
-    """The rows of batches; `batch` tells them apart."""
-    import duckdb
-
-    with duckdb.connect() as connection:
-        return connection.execute(
-            "SELECT * EXCLUDE (filename), list_position($files, filename) AS batch "
-            "FROM read_parquet($files, filename = true)",
-            {"files": list(files)},
-        ).df()
-
-
-def prepare() -> None:
-    """Loads Great Expectations."""
-    _context()
 
 
 def _rows(connection: duckdb.DuckDBPyConnection) -> int:
@@ -250,18 +206,9 @@ def _failing(connection: duckdb.DuckDBPyConnection, suite: Sequence[Rule]) -> li
     return counts
 
 
-def _validate_counts(name: str, failing: Sequence[int]) -> list[bool]:
-    """The suite on a profile of one row: no rule may have a failing row."""
-    import pandas as pd
-
-    columns = [f"rule_{index}" for index in range(len(failing))]
-    expectations = [("ExpectColumnMaxToBeBetween", {"column": column, "max_value": 0}) for column in columns]
-    return _validate(name, pd.DataFrame([failing], columns=columns), expectations)
-
-
 def suite(name: str, dataset: Dataset) -> Any:
     """The suite of a dataset as Great Expectations has it; each expectation's note is the name of its rule."""
-    return _suite(name, [(rule.expectation, {**rule.arguments, "notes": rule.name}) for rule in rules(dataset)])
+    return suite_of(name, [(rule.expectation, {**rule.arguments, "notes": rule.name}) for rule in rules(dataset)])
 
 
 def results_of_file(
@@ -289,60 +236,8 @@ def results_of_file(
         else:
             frame = connection.execute(f"SELECT *, 0 AS batch, {_COMPUTED} FROM observations").df()
             expected = [(rule.expectation, {**rule.arguments, "notes": rule.name}) for rule in found]
-    result = _batch(frame).validate(_suite(name, expected), result_format="BOOLEAN_ONLY")
+    result = batch_of(frame).validate(suite_of(name, expected), result_format="BOOLEAN_ONLY")
     return result, [str(each.expectation_config.notes) for each in result.results]
-
-
-def _validate(name: str, frame: Any, expected: Sequence[tuple[str, Mapping[str, Any]]]) -> list[bool]:
-    import great_expectations.expectations as gxe
-
-    found = _batch(frame).validate(_suite(name, expected), result_format="BOOLEAN_ONLY")
-    outcomes = {
-        _identity(result.expectation_config.type, result.expectation_config.kwargs): bool(result.success)
-        for result in found.results
-    }
-    return [
-        outcomes[_identity(_snake(kind), getattr(gxe, kind)(**arguments).configuration.kwargs)]
-        for kind, arguments in expected
-    ]
-
-
-def _suite(name: str, expected: Sequence[tuple[str, Mapping[str, Any]]]) -> Any:
-    _context()
-    import great_expectations as gx
-    import great_expectations.expectations as gxe
-
-    return gx.ExpectationSuite(
-        name=name, expectations=[getattr(gxe, kind)(**arguments) for kind, arguments in expected]
-    )
-
-
-def _batch(frame: Any) -> Any:
-    asset = _context().data_sources.get("batches").get_asset("batch")
-    return asset.get_batch_definition("whole").get_batch(batch_parameters={"dataframe": frame})
-
-
-@cache
-def _context() -> Any:
-    """One context a process, in memory, without telemetry, files or progress bars."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
-
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    context.data_sources.add_pandas("batches").add_dataframe_asset("batch").add_batch_definition_whole_dataframe(
-        "whole"
-    )
-    return context
-
-
-def _identity(kind: str, arguments: Mapping[str, Any]) -> tuple[str, str]:
-    kept = {key: value for key, value in arguments.items() if key not in ("batch_id",)}
-    return kind, repr(sorted(kept.items()))
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
 
 
 def _members(column: str, dataset: Dataset) -> list[str]:

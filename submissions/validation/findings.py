@@ -16,21 +16,15 @@ from submissions.validation import confusables, plausibility
 from submissions.validation.control_totals import total_problems
 from submissions.validation.problems import Problem
 from submissions.vocabulary.label_words import begins_with_total, is_total
+from submissions.vocabulary.observations import KEY
 from submissions.vocabulary.personal_texts import shown
 
 if TYPE_CHECKING:
     import duckdb
 
-KEY = (
-    "measure", "area", "area_role", "counterpart_area", "counterpart_role", "reporter", "period", "period_start",
-    "frequency", "offence", "exploitation", "sex", "age", "detail_kind", "detail", "unit",
-)  # fmt: skip
 AFTER_END = -1
 CONTROL = -2
 _OF_ISSUE = "($issue::DATE IS NULL OR issue = $issue)"
-# --- what to say about it --------------------------------------------------------------------------------------------
-
-
 FOOTER_ROWS = 20
 LISTED_SUFFIXES = 10
 DECIMALS_LOOKED_AT = 3

@@ -141,7 +141,7 @@ def _process() -> ValidationProcess:
 
 def serve(requests: IO[str], answers: IO[str]) -> None:
     """Does tasks until there are no more. One that fails is answered with null: whoever asked does it again."""
-    from submissions.validation.expectations import outcomes_of_all, prepare
+    from submissions.validation.batches import outcomes_of_all, prepare
 
     prepare()
     for line in requests:

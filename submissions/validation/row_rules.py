@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from submissions.contracts.model import DIMENSIONS, Contract, Dataset, FileRule
 from submissions.errors import BalanceError
 from submissions.readers.figures import VALUE_TEXTS, make_value_texts
+from submissions.readers.issue_dates import issue_of_file
 from submissions.readers.layout import (
     Layout,
     Parameters,
@@ -26,17 +27,15 @@ from submissions.readers.layout import (
 )
 from submissions.readers.table import Reading, compact
 from submissions.validation.control_totals import control_bits
-from submissions.validation.findings import AFTER_END, CONTROL, KEY, Findings, find
+from submissions.validation.findings import AFTER_END, CONTROL, Findings, find
 from submissions.validation.problems import Problem
 from submissions.validation.stated_units import check_what_is_said
-from submissions.vocabulary.periods import issue_of_file
+from submissions.vocabulary.observations import KEY, VALUES
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["KEY", "VALUES", "Checked", "check_rows", "layout"]
-
-VALUES = ("value", "lower", "upper", "obs_status", "conf_status", "missing_reason")
+__all__ = ["Checked", "check_rows", "layout"]
 
 # C0 and C1 controls, and the characters that embed, override or isolate a direction of writing.
 _CONTROL = r"[\x{0000}-\x{001F}\x{007F}-\x{009F}\x{202A}-\x{202E}\x{2066}-\x{2069}]"

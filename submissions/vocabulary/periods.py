@@ -6,9 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from submissions.contracts.loading import Dataset, FileRule, IssueRule, PeriodRule, trimmed
-from submissions.readers.table import Reading
-from submissions.validation.problems import Refusal
+from submissions.contracts.model import Dataset, IssueRule, PeriodRule, trimmed
 from submissions.vocabulary.period_names import named_period, number_of_name
 
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2100
@@ -201,27 +199,6 @@ def day(text: str, date_format: str) -> date | None:
         except ValueError:
             continue
     return None
-
-
-def issue_of_file(rule: FileRule, file_name: str, reading: Reading) -> date | None:
-    """The date of issue of a whole file; None when the contract reads it from a column. Refuses a file without one."""
-    issue = rule.issued_on
-    if issue.kind == "column":
-        return None
-    if issue.kind == "date":
-        return issue.day
-    if issue.kind == "cell":
-        found = day(reading.cell(issue.cell or ""), issue.date_format or "")
-        where = f"cell {issue.cell}"
-    else:
-        match = re.search(issue.pattern or "", file_name)
-        found = day(match["date"], issue.date_format or "") if match else None
-        where = "the file name"
-    if found is None:
-        raise Refusal("F-issue-date", f"no date in {where} in the form {issue.date_format}")
-    if not is_plausible_issue(found):
-        raise Refusal("F-issue-date", f"the date in {where} is before {EARLIEST_ISSUE.year} or over a year ahead")
-    return found
 
 
 def issue_of_label(label: str, rule: IssueRule) -> date | None:

@@ -11,9 +11,9 @@ import pytest
 from submissions.contracts.loading import STATUSES
 from submissions.contracts.located_yaml import SCHEMAS
 from submissions.store import lake
-from submissions.validation.row_rules import KEY, VALUES
 from submissions.vocabulary import fields
 from submissions.vocabulary.country_names import country_codes, resolve
+from submissions.vocabulary.observations import KEY, VALUES
 
 ROOT = Path(__file__).resolve().parents[2]
 TYPES = {"string", "integer", "number", "date", "boolean"}
