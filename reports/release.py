@@ -20,9 +20,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from reports.charts import palette, plotly_script, rendering
-from reports.charts.specification import charts, write_data
-from reports.pages.assembly import Site, write_pages
-from reports.tables import data_package, linked_data, read, write_tables
+from reports.charts.catalogue import charts, write_data
+from reports.charts.site import Site
+from reports.packages.data_package import data_package, linked_data
+from reports.packages.table_files import write_tables
+from reports.pages.assembly import write_pages
+from reports.tables import read
 from reports.wording.words import size
 
 MANIFEST = "manifest.json"

@@ -1,14 +1,9 @@
-"""Published tables: reading them, and writing them out as CSV and Parquet with a Frictionless data package.
-
-A release holds each table twice: `tables/<name>.parquet` is the published file itself, `tables/<name>.csv` the same
-rows for spreadsheets, where a text that a spreadsheet would run as a formula gets a leading apostrophe.
-"""
+"""Published tables: what is read from the published directory, as frames and facts."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,13 +13,10 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from reports.wording.cells import MARKS
-from reports.wording.words import Words, joined
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from reports.wording.words import Words
 
 
 @dataclass(frozen=True)
@@ -156,213 +148,6 @@ def read(path: Path) -> Published:
     order = [name for name in declared if name in found]
     order += [name for name in found if name not in declared]
     return Published(path, release, layers, {name: found[name] for name in order})
-
-
-def write_tables(published: Published, destination: Path) -> list[dict[str, Any]]:
-    """Write every table as Parquet and CSV. Returns one record a table: name, title, rows, columns, bytes of both."""
-    destination.mkdir(parents=True, exist_ok=True)
-    records = []
-    for name, source in published.table_paths.items():
-        parquet, csv = destination / f"{name}.parquet", destination / f"{name}.csv"
-        shutil.copyfile(source, parquet)
-        table = pq.read_table(source)
-        write_csv(table, csv)
-        records.append(
-            {
-                "name": name,
-                "title": published.declared.get(name, {}).get("title", name.replace("_", " ").capitalize()),
-                "rows": table.num_rows,
-                "columns": table.num_columns,
-                "csv_bytes": csv.stat().st_size,
-                "parquet_bytes": parquet.stat().st_size,
-                "schema": table.schema,
-            }
-        )
-    return records
-
-
-def write_csv(table: pa.Table, path: Path) -> None:
-    """CSV in UTF-8 with LF; missing is empty, decimals without trailing zeros, texts safe for spreadsheets."""
-    columns = []
-    for column in table.columns:
-        if pa.types.is_dictionary(column.type):
-            column = pc.cast(column, column.type.value_type)
-        if pa.types.is_decimal(column.type):
-            column = pc.cast(column, pa.float64())
-        if pa.types.is_floating(column.type):
-            column = _float_text(column)
-        elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            column = _safe_text(column)
-        columns.append(column)
-    content = pa.table(dict(zip(table.column_names, columns, strict=True)))
-    pa.csv.write_csv(content, path, write_options=pa.csv.WriteOptions(quoting_style="needed"))
-
-
-def safe_cell(text: str) -> str:
-    """A text that a spreadsheet shows and never runs."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
-
-
-def _safe_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    risky = pc.match_substring_regex(column, "^[=+\\-@\t\r]")
-    if not pc.any(risky, min_count=0).as_py():
-        return column
-    return pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
-
-
-def _float_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Whole columns of whole numbers as integers; otherwise the shortest text that reads back to the same double."""
-    known = pc.drop_null(pc.if_else(pc.is_nan(column), None, column))
-    if len(known) and not pc.all(pc.equal(known, pc.round(known))).as_py():
-        return pc.if_else(pc.is_nan(column), None, column)
-    if len(known) and max(abs(pc.min(known).as_py()), abs(pc.max(known).as_py())) >= 2**53:
-        return column
-    return pc.cast(pc.if_else(pc.is_nan(column), None, column), pa.int64())
-
-
-def data_package(published: Published, records: Iterable[dict[str, Any]], hashes: dict[str, str]) -> dict[str, Any]:
-    """Frictionless data package of the tables; their texts and keys come from `tables` and `fields` in release.json."""
-    fields = published.release.get("fields", {})
-    resources = []
-    for record in records:
-        path = f"tables/{record['name']}.csv"
-        declared = published.declared.get(record["name"], {})
-        resources.append(
-            {
-                "name": record["name"].replace("_", "-"),
-                "title": record["title"],
-                **({"description": _about(declared)} if declared else {}),
-                "path": path,
-                "scheme": "file",
-                "format": "csv",
-                "mediatype": "text/csv",
-                "encoding": "utf-8",
-                "bytes": record["csv_bytes"],
-                "hash": f"sha256:{hashes[path]}",
-                "profile": "tabular-data-resource",
-                "dialect": {"delimiter": ",", "quoteChar": '"', "doubleQuote": True},
-                "schema": {
-                    "fields": [_field(column, fields.get(column.name, {})) for column in record["schema"]],
-                    "missingValues": [""],
-                    **({"primaryKey": declared["key"]} if declared else {}),
-                },
-            }
-        )
-    return {
-        "profile": "tabular-data-package",
-        "name": f"waymark-{published.release['release_id']}".lower(),
-        "title": release_title(published),
-        "version": published.release["release_id"],
-        "created": f"{published.as_of}T00:00:00Z",
-        "description": describe(published),
-        "licenses": [
-            {"name": "see-sources", "title": f"{published.source_name(source)}: {licence}"}
-            for source, licence in sorted(published.licences.items())
-        ]
-        or [{"name": "see-sources", "title": "as stated by each source"}],
-        "sources": [{"title": published.source_name(source)} for source in sorted(published.source_names)],
-        "resources": resources,
-    }
-
-
-def _about(declared: dict[str, Any]) -> str:
-    """What a table holds, what one row is, and what of it may be added."""
-    added = "No figure of it may be added to another."
-    if declared["additive_values"]:
-        added = (
-            f"Inside one dataset, measure and unit, {joined(declared['additive_values'])} may be added over "
-            f"{joined(declared['additive_over'])}, where the parts do not overlap."
-        )
-    return f"{declared['description']} One row is {declared['grain']}. {added}"
-
-
-def linked_data(published: Published, records: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """schema.org Dataset (JSON-LD) of the release."""
-    periods = published.table("observations").get("period_start")
-    known = sorted(value for value in set(periods) if value) if periods is not None else []
-    content: dict[str, Any] = {
-        "@context": "https://schema.org/",
-        "@type": "Dataset",
-        "name": release_title(published),
-        "description": describe(published),
-        "identifier": published.release["release_id"],
-        "version": published.release["release_id"],
-        "datePublished": published.as_of,
-        "license": sorted(set(published.licences.values()) - {""}) or ["as stated by each source"],
-        **access(published),
-        "creator": [
-            {"@type": "Organization", "name": published.source_name(source)}
-            for source in sorted(published.source_names)
-        ],
-        "distribution": [
-            {
-                "@type": "DataDownload",
-                "name": record["title"],
-                "contentUrl": f"tables/{record['name']}.{ending}",
-                "encodingFormat": media,
-            }
-            for record in records
-            for ending, media in (("csv", "text/csv"), ("parquet", "application/vnd.apache.parquet"))
-        ],
-    }
-    if known:
-        content["temporalCoverage"] = f"{known[0]}/{known[-1]}"
-    return content
-
-
-def access(published: Published) -> dict[str, Any]:
-    """Who may have the release, in schema.org's words: a restricted one is not free for all, whatever its sources' licences."""
-    if published.release["audience"] == "public":
-        return {"isAccessibleForFree": True, "conditionsOfAccess": "Open to all under the licence of each source"}
-    return {
-        "isAccessibleForFree": False,
-        "conditionsOfAccess": "Restricted to the partners' circle of trust; not to be passed on",
-    }
-
-
-def release_title(published: Published) -> str:
-    invented = " (invented data)" if published.is_invented else ""
-    return f"Waymark: counter-trafficking statistics as of {published.as_of}{invented}"
-
-
-def describe(published: Published) -> str:
-    text = (
-        "Harmonised statistics on trafficking in persons: detections, justice outcomes and flows, with trends, "
-        "hotspot assessments, breaks, coverage and the comparability of legal definitions. Figures count what "
-        "authorities and organisations detected; they do not measure how common trafficking is."
-    )
-    if published.is_invented:
-        text += " Every figure and area in this release is invented, for demonstration."
-    return text
-
-
-def field_type(column: pa.Field) -> str:
-    """Frictionless name of a column's type."""
-    return str(_field(column, {})["type"])
-
-
-def _field(column: pa.Field, described: dict[str, Any]) -> dict[str, Any]:
-    kind = column.type
-    if pa.types.is_boolean(kind):
-        entry: dict[str, Any] = {
-            "name": column.name,
-            "type": "boolean",
-            "trueValues": ["true"],
-            "falseValues": ["false"],
-        }
-    elif pa.types.is_integer(kind):
-        entry = {"name": column.name, "type": "integer"}
-    elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        entry = {"name": column.name, "type": "number"}
-    elif pa.types.is_date(kind):
-        entry = {"name": column.name, "type": "date", "format": "%Y-%m-%d"}
-    else:
-        entry = {"name": column.name, "type": "string"}
-    if described.get("description"):
-        entry["description"] = described["description"]
-    if described.get("unit"):
-        entry["unit"] = described["unit"]
-    return entry
 
 
 def _plain(table: pa.Table) -> pd.DataFrame:

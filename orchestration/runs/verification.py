@@ -269,7 +269,7 @@ def _csv_agrees(stem: Path) -> bool:
     """Whether the CSV file is what the Parquet file gives when it is written anew."""
     import pyarrow.parquet as pq
 
-    from reports.tables import write_csv
+    from reports.packages.table_files import write_csv
 
     csv = stem.with_suffix(".csv")
     if not csv.is_file():

@@ -14,7 +14,7 @@ from reports.wording import cells
 from reports.wording.words import is_missing, measure_rank, period_label
 
 if TYPE_CHECKING:
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
 
 PERIODS_SHOWN = 15
 FORM_COLOURS = ("#0b5c73", "#e08214", "#8073ac", "#5fc1c0", "#b2abd2", "#fdb863", "#1b7837", "#999999", "#c51b7d")

@@ -15,7 +15,7 @@ from reports.wording.verdicts import words_of_change
 from reports.wording.words import date_position, is_missing, measure_rank, name_order, period_label, period_position
 
 if TYPE_CHECKING:
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
 
 SMALL_CHARTS = 20
 AREAS_IN_ONE_CHART = 30

@@ -15,7 +15,7 @@ from reports.charts.specification import Drawing, NothingToShow, axis, hidden_ax
 from reports.wording.words import number, period_label
 
 if TYPE_CHECKING:
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
 
 
 def hotspots_map(site: Site) -> Drawing:

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 
 from reports.charts import palette
+from reports.charts.flows import largest_ends, unshown
 from reports.charts.revisions import moved_most
 from reports.charts.specification import Drawing, NothingToShow, axis, finite, shortened
-from reports.pages.corridors import largest_ends, unshown
 from reports.tables import parts_of
 from reports.wording import cells
 from reports.wording.words import date_position, measure_rank, name_order, order_names, period_label
 
 if TYPE_CHECKING:
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
 
 TIMELINE_ROWS = 24
 REVISIONS_SHOWN = 20

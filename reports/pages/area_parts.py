@@ -14,7 +14,7 @@ from reports.wording.verdicts import words_of_change
 from reports.wording.words import period_label
 
 if TYPE_CHECKING:
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
 
 PERIODS_SHOWN = 5
 PART_SPLITS = {"exploitation": "Form of exploitation", "sex": "Sex", "age": "Age"}

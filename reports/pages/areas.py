@@ -22,7 +22,7 @@ from reports.wording.verdicts import sentence as verdict_sentence
 from reports.wording.words import day, joined, name_order, number, order_names, period_label, probability
 
 if TYPE_CHECKING:
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
 
 CHARTS_PER_AREA = 8
 OTHER_SOURCES = 3

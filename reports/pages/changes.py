@@ -11,7 +11,7 @@ from reports.wording import cells
 from reports.wording.words import is_missing, order_names, period_label
 
 if TYPE_CHECKING:
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
 
 ROWS_PER_TABLE = 600
 EXPLAINED = 6

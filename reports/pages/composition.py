@@ -11,7 +11,7 @@ from reports.wording.words import measure_rank, name_order, period_label
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
 
 PLACE = ["measure", "area_level", "area_code", "source", "dataset", "area_role", "reporter", "unit", "comparison"]
 ROWS = 200

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from reports.charts.flows import largest_ends, unshown
 from reports.tables import parts_of
 from reports.wording import cells
-from reports.wording.words import measure_rank, name_order, order_names, period_label
+from reports.wording.words import measure_rank, order_names, period_label
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
 
 ROWS_PER_TABLE = 600
 ASSESSMENTS = {"above": "larger than expected", "below": "smaller than expected"}
@@ -110,15 +111,6 @@ def _flow_row(words: Any, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def largest_ends(summary: Any, statistic: str, place: dict[str, str], names: dict[str, str], count: int) -> list[str]:
-    """The areas at one end with the largest sums of flows, as the table `summary` has them, in the order of names."""
-    rows = {row["area_code"]: row["lower"] for row in summary.rows(statistic, **place)}
-    largest = sorted(
-        names, key=lambda code: (-(rows.get(code, 0) if rows.get(code, 0) == rows.get(code, 0) else 0), code)
-    )
-    return sorted(largest[:count], key=lambda code: (name_order(names[code]), code))
-
-
 def _heat(now: Any, corner: str, summary: Any, place: dict[str, str]) -> dict[str, Any]:
     """A table of the larger origins and destinations, both in the order of names."""
     names = dict(zip(now["counterpart_area"], now["counterpart_area_name"], strict=True))
@@ -167,9 +159,3 @@ def _heat(now: Any, corner: str, summary: Any, place: dict[str, str]) -> dict[st
         "protect people, or too small to show. ≤: known only to "
         "be at most that. Empty: none reported. Detected, not prevalence." + cut,
     }
-
-
-def unshown(row: dict[str, Any]) -> str:
-    """What stands for a flow without an exact figure: its upper bound where that may be shown."""
-    upper = row.get("upper")
-    return f"≤ {cells.number(row, 'upper')}" if upper is not None and upper == upper else "×"

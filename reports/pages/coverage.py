@@ -13,7 +13,7 @@ from reports.wording import cells
 from reports.wording.words import day, is_missing, order_names, period_label, period_position
 
 if TYPE_CHECKING:
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
 
 ROWS_PER_TABLE = 600
 NAMES_SHOWN = 5

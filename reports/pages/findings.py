@@ -18,7 +18,7 @@ from reports.wording.verdicts import DOTS, NO_FINDING, is_total, listed, of_area
 from reports.wording.words import day, joined, measure_rank, name_order, period_label
 
 if TYPE_CHECKING:
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
 
 FINDINGS, NAMES = 8, 5
 # what is no verdict has no word for evidence: a probability says how rare a figure is by chance, not how good it is

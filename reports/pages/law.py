@@ -14,7 +14,7 @@ from reports.wording import cells
 from reports.wording.words import date_position, day, order_names
 
 if TYPE_CHECKING:
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
 
 ROWS_PER_TABLE = 600
 TIMELINE_ROWS = 80

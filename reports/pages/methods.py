@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from reports.tables import field_type
+from reports.packages.data_package import field_type
 from reports.wording import cells
 from reports.wording.words import name_order, number, size
 
 if TYPE_CHECKING:
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
 
 ROWS_PER_TABLE = 600
 

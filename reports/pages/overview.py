@@ -9,14 +9,15 @@ from markupsafe import Markup
 
 from reports.charts import map_data, maps, palette
 from reports.charts.drawings import area_map, swatch
+from reports.packages.data_package import linked_data
 from reports.pages import signals
+from reports.pages.embedded_json import script_json
 from reports.pages.findings import findings, no_findings
-from reports.tables import linked_data
 from reports.wording import cells
 from reports.wording.words import measure_rank, number, order_names, period_label
 
 if TYPE_CHECKING:
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
     from reports.wording.summary import Summary
 
 MAP_PAGE_BYTES = 2_500_000
@@ -25,8 +26,6 @@ ROWS_PER_TABLE = 600
 
 
 def index(site: Site) -> dict[str, Any]:
-    from reports.pages.assembly import script_json
-
     published, summary = site.published, site.summary
     areas = published.table("areas")
     facts = []
@@ -156,8 +155,6 @@ def _overall_charts(site: Site) -> list[dict[str, Any]]:
 
 
 def hotspots(site: Site) -> dict[str, Any]:
-    from reports.pages.assembly import script_json
-
     if not site.views:
         found = signals.clusters(site)
         return {"has_views": False, "payload": "", "first": None, "left_out": 0, "clusters": found}

@@ -15,7 +15,7 @@ from reports.wording import cells
 from reports.wording.words import joined, measure_rank, name_order, period_label, period_position
 
 if TYPE_CHECKING:
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
 
 
 CHARTS, ROWS, NAMES, YEARS_DRAWN = 24, 600, 12, 6

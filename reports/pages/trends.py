@@ -14,7 +14,7 @@ from reports.wording.verdicts import label as verdict_label
 from reports.wording.words import measure_rank, name_order, period_label
 
 if TYPE_CHECKING:
-    from reports.pages.assembly import Site
+    from reports.charts.site import Site
 
 CHANGES = (
     ("rose", "rose"),

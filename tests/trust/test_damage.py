@@ -156,7 +156,7 @@ def table_manifest_and_id(home: Path) -> None:
 def verification_csv(release: Path, name: str) -> None:
     import pyarrow.parquet as pq
 
-    from reports.tables import write_csv
+    from reports.packages.table_files import write_csv
 
     write_csv(pq.read_table(release / "tables" / f"{name}.parquet"), release / "tables" / f"{name}.csv")
 

@@ -8,8 +8,8 @@ import published_example
 import pytest
 
 from reports import release
+from reports.charts.site import Site
 from reports.pages import findings
-from reports.pages.assembly import Site
 from reports.tables import read
 
 

@@ -18,7 +18,8 @@ import pytest
 
 from orchestration.runs import releases, table_declarations
 from reports import release
-from reports.tables import read, safe_cell, write_csv
+from reports.packages.table_files import safe_cell, write_csv
+from reports.tables import read
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from reports.charts.series import read_series
+from reports.charts.site import Site
 from reports.pages import composition, corridors, trends
-from reports.pages.assembly import Site
 from reports.tables import read
 from reports.wording.cells import plain
 from reports.wording.series_words import change_sentence, unexplained_changes
