@@ -13,7 +13,7 @@ from orchestration.defs.operations.freshness import partners_on_time
 from orchestration.defs.operations.jobs import jobs_and_triggers
 from orchestration.defs.protection.assets import cells
 from orchestration.defs.releases.assets import release_asset
-from orchestration.defs.resources import AUDIENCE_PARTITIONS, Warehouse
+from orchestration.defs.resources import AUDIENCE_PARTITIONS, Warehouse, report_of_run
 from orchestration.defs.submissions.assets import inbox, lake_of_submissions, received
 from orchestration.defs.submissions.data_docs import data_docs
 from orchestration.defs.warehouse.dbt import warehouse_assets
@@ -46,7 +46,7 @@ def definitions() -> dg.Definitions:
             assets=[inbox, *following([data_docs]), *first, *second],
             asset_checks=[partners_on_time],
             sensors=[alerts_sensor, automation_sensor],
-            resources={"warehouse": Warehouse.of_environment(os.environ)},
+            resources={"warehouse": Warehouse.of_environment(os.environ), "report": report_of_run},
             executor=dg.in_process_executor,
         ),
         jobs_and_triggers(first, second),

@@ -37,7 +37,7 @@ def back_fill(
     reading.of_partners(request.home, partners)
     progress.show(sys.stderr)
     summary = running.prepare_and_run(
-        request, lambda asked: reading.read_again(asked, reading.of_partners(asked.home, partners))
+        request, lambda asked, report: reading.read_again(asked, reading.of_partners(asked.home, partners), report)
     )
     print_run(summary, request.home.path, timings, as_json)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.runs import orphaned_runs, run_log, up_to_date
+from orchestration.runs import intake, orphaned_runs, run_log, up_to_date
 from orchestration.runs.builds import Build, Request, prune, resolve
 from orchestration.runs.lock import hold
 from submissions.errors import WaymarkError
@@ -21,6 +21,13 @@ AUDIENCE_PARTITIONS = dg.StaticPartitionsDefinition(os.environ.get("WAYMARK_AUDI
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 PARTITION_TAG = "dagster/partition"
 STATE_TAG, AS_OF_TAG, LEDGER_TAG, RELEASE_TAG = "waymark/state", "waymark/as_of", "waymark/ledger", "waymark/release_id"
+
+
+@dg.resource(
+    description="What a run receives, from its first attempt to its last: the command line reads it afterwards."
+)
+def report_of_run(_: dg.InitResourceContext) -> intake.Report:
+    return intake.Report()
 
 
 class Warehouse(dg.ConfigurableResource):

@@ -43,8 +43,8 @@ def of_submissions(home: Home, identifiers: Collection[str]) -> list[Entry]:
     return [entry for entry in _readable(home) if entry["submission_id"] in set(identifiers)]
 
 
-def read_again(request: Request, entries: Collection[Entry]) -> None:
-    """Receive the landed bytes of these submissions once more; the run's report gets a receipt each.
+def read_again(request: Request, entries: Collection[Entry], report: intake.Report | None = None) -> None:
+    """Receive the landed bytes of these submissions once more; `report`, that of a run, gets a receipt each.
 
     The caller holds the home. Raises WaymarkError where the bytes are gone.
     """
@@ -70,7 +70,7 @@ def read_again(request: Request, entries: Collection[Entry]) -> None:
                 os.link(landed, place)
             except OSError:
                 shutil.copyfile(landed, place)
-        intake.receive_waiting(replace(request, inbox=Path(folder)))
+        intake.receive_waiting(replace(request, inbox=Path(folder)), report)
 
 
 def _readable(home: Home) -> list[Entry]:

@@ -17,7 +17,7 @@ def request(home: Home) -> Request:
     return Request(home=home, inbox=home.path / "inbox", contracts=(CONTRACTS,), areas=(home.path / "areas",))
 
 
-def prepare(asked: Request) -> None:
+def prepare(asked: Request, report: intake.Report) -> None:
     """Write the files if they are not there yet, and play the partner who withdraws a file after it was received."""
     truth_file = asked.home.path / "planted_truth.json"
     if not truth_file.exists():
@@ -28,7 +28,7 @@ def prepare(asked: Request) -> None:
     withdrawals = json.loads(truth_file.read_text(encoding="utf-8"))["withdrawals"]
     if _standing(asked.home, withdrawals):
         with progress.current().step("intake", "files received"):
-            intake.receive_waiting(asked)
+            intake.receive_waiting(asked, report)
         from submissions.reception import receiving
 
         for submission, reason in _standing(asked.home, withdrawals):

@@ -22,7 +22,7 @@ HELD = ("already_held", "withdrawn")
 
 @dataclass
 class Report:
-    """What this process has received: receipts by file, and the files that no contract describes.
+    """What a run has received: receipts by file, and the files that no contract describes.
 
     `refused_before` lie in the inbox as they were refused in an earlier run: nothing was done with them in this one, and
     its balance leaves them out. `notices` are sentences on what a person may not expect.
@@ -57,35 +57,26 @@ class Report:
         }
 
 
-_report = Report()
+def receive_waiting(request: Request, report: Report | None = None) -> Report:
+    """Take in areas, definitions and every waiting file, and say what came. The caller holds the home's lock.
 
-
-def clear() -> None:
-    """Begin a new run's report."""
-    global _report
-    _report = Report()
-
-
-def last_report() -> Report:
-    return _report
-
-
-def receive_waiting(request: Request) -> Report:
-    """Take in areas, definitions and every waiting file; add to this run's report. The caller holds the home's lock."""
+    report  of a run that receives in several steps: what comes is added to it.
+    """
     from submissions.contracts import area_sets, definitions, loading
     from submissions.reception import receiving
     from submissions.validation import process
 
     say = progress.current().tick
+    report = Report() if report is None else report
     begin(request.home)
     # an erasure whose command was killed in between, or that was done by hand
     releases.mark_not_rebuildable(request.home)
     roots = loading.roots(request.contracts, request.home.path)
     known = state(Ledger.of(request.home).entries())
-    _report.boundaries_missing = area_sets.record(request.home, roots, request.areas, progress=say)
+    report.boundaries_missing = area_sets.record(request.home, roots, request.areas, progress=say)
     missing = _without_contract_now(known, loading.own_roots(roots, request.home))
     if missing:
-        _report.notices = [_contracts_missing(missing, request.home)]
+        report.notices = [_contracts_missing(missing, request.home)]
     if not missing or known.definitions is None:
         definitions.record(request.home, roots)
     try:
@@ -102,11 +93,11 @@ def receive_waiting(request: Request) -> Report:
         key = (receipt.partner, receipt.file_name)
         is_old = _is_refused_before(receipt, known)
         # what this run received a moment ago is held by now; its receipt says more
-        if key in _report.files and (is_old or receipt.outcome in HELD):
+        if key in report.files and (is_old or receipt.outcome in HELD):
             continue
-        (_report.refused_before if is_old else _report.files)[key] = receipt
-    _report.left_alone = {each.path: each.reason for each in received.left_alone}
-    return _report
+        (report.refused_before if is_old else report.files)[key] = receipt
+    report.left_alone = {each.path: each.reason for each in received.left_alone}
+    return report
 
 
 def begin(home: Home) -> None:

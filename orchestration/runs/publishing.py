@@ -199,27 +199,10 @@ def protection_of(published: Published) -> dict[str, Any]:
     }
 
 
-_written: list[Published] = []
-
-
-def written() -> list[Published]:
-    """The releases that this process published since `clear()`, in order."""
-    return list(_written)
-
-
-def clear() -> None:
-    _written.clear()
-
-
 def publish(build: Build, browser: str | None = None) -> Published:
     """Write, verify and switch to the release of an audience build; a release that already stands is only switched to."""
-    published = _publish(build, browser)
-    _written.append(published)
-    return published
-
-
-def _publish(build: Build, browser: str | None) -> Published:
     from reports import release
+    from reports.packages.manifest import verify
 
     shown = progress.current()
     with shown.step("release: tables", "published tables and map layers"):
@@ -239,9 +222,10 @@ def _publish(build: Build, browser: str | None) -> Published:
     aside = shelf / f".{identifier}.building"
     shutil.rmtree(aside, ignore_errors=True)
     with shown.step("release: pages and charts", f"pages and charts of {identifier}"):
-        result = release.write(build.published, aside, progress=shown.tick, browser=browser)
-    _record(build, aside, identifier, digests)
-    problems = release.verify(aside)
+        result = release.write(
+            build.published, aside, progress=shown.tick, browser=browser, provenance=provenance(build, digests)
+        )
+    problems = verify(aside)
     if problems:
         raise WaymarkError(
             f"the release {identifier} does not verify and was not published: {problems[0]}",
@@ -311,8 +295,8 @@ def _stands(build: Build, folder: Path) -> bool:
     return manifest["provenance"]["code_version"] == code_identity.version() and not verify_files(folder)
 
 
-def _record(build: Build, folder: Path, identifier: str, digests: dict[str, str]) -> None:
-    """Add what stands outside the core to the manifest: the ledger position, the inputs, the code."""
+def provenance(build: Build, digests: dict[str, str]) -> dict[str, Any]:
+    """What the manifest says outside the core: the ledger position, the inputs, the code."""
     with duckdb.connect(str(build.database)) as connection:
         rows = connection.execute(
             """
@@ -336,10 +320,7 @@ def _record(build: Build, folder: Path, identifier: str, digests: dict[str, str]
         for row in rows
         if row[5] or not public
     ]
-    path = folder / "manifest.json"
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    manifest["release_id"] = identifier
-    manifest["provenance"] = {
+    return {
         "ledger_position": build.ledger_position,
         "as_of": str(build.as_of),
         "code_version": code_identity.version(),
@@ -349,7 +330,6 @@ def _record(build: Build, folder: Path, identifier: str, digests: dict[str, str]
         "inputs": inputs,
         **({"other_inputs": sorted(withheld)} if public else {}),
     }
-    path.write_text(json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def _quoted(path: Path) -> str:

@@ -23,6 +23,9 @@ from submissions.store.home import Holder, Home, write_whole
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+    from orchestration.runs.intake import Report
+    from orchestration.runs.publishing import Published
+
 DAGSTER_SETTINGS = """# written by Waymark
 telemetry:
   enabled: false
@@ -88,29 +91,28 @@ def run(request: Request, audiences: Sequence[str] | None = None) -> Summary:
     Raises WaymarkError with what, where and what to do.
     """
     chosen = up_to_date.audiences_of(request.home, audiences)
-    with _held(request):
-        return _run(request, chosen)
+    with _held(request) as report:
+        return _run(request, chosen, report)
 
 
-def prepare_and_run(request: Request, prepare: Callable[[Request], None]) -> Summary:
-    """`run` with something done first under the same lock, as part of the same run."""
-    with _held(request):
-        prepare(request)
-        return _run(request, up_to_date.audiences_of(request.home))
+def prepare_and_run(request: Request, prepare: Callable[[Request, Report], None]) -> Summary:
+    """`run` with something done first under the same lock, as part of the same run: what it receives is in its report."""
+    with _held(request) as report:
+        prepare(request, report)
+        return _run(request, up_to_date.audiences_of(request.home), report)
 
 
 @contextmanager
-def _held(request: Request) -> Iterator[None]:
+def _held(request: Request) -> Iterator[Report]:
     """The home's lock for a whole run, with a report of its own: a process may do several runs, in several homes."""
-    from orchestration.runs import intake
+    from orchestration.runs.intake import Report
 
     with hold(request.home, _tell_holder):
-        intake.clear()
         _collect_rarely()
-        yield
+        yield Report()
 
 
-def _run(request: Request, audiences: Sequence[str]) -> Summary:
+def _run(request: Request, audiences: Sequence[str], report: Report) -> Summary:
     from orchestration.runs import intake, publishing
 
     intake.begin(request.home)
@@ -133,7 +135,7 @@ def _run(request: Request, audiences: Sequence[str]) -> Summary:
             if "held as" in note
         ]
         return Summary("nothing_new", already_held=known.already_held, notices=notices, **kept)
-    report, releases, as_of = _materialise(request, audiences)
+    releases, as_of = _materialise(request, audiences, report)
     summary = Summary(
         "released",
         as_of=as_of,
@@ -173,8 +175,11 @@ def _lost(home: Home, audiences: Sequence[str]) -> list[str]:
     ]
 
 
-def _materialise(request: Request, audiences: Sequence[str]):
-    """The two halves of the walk through Dagster in this process: up to the marts, then once an audience."""
+def _materialise(request: Request, audiences: Sequence[str], report: Report) -> tuple[list[Published], str]:
+    """The two halves of the walk through Dagster in this process: up to the marts, then once an audience.
+
+    `report` gets what comes in. Returns the releases and the date that they are as of.
+    """
     shown = progress.current()
     with shown.step("start-up", "starting Dagster and dbt"):
         _quiet()
@@ -183,7 +188,6 @@ def _materialise(request: Request, audiences: Sequence[str]):
         from orchestration.definitions import before_audience, for_audience
         from orchestration.defs.resources import Warehouse
         from orchestration.defs.submissions.partitions import LAKE
-        from orchestration.runs import intake, publishing
 
         first, second = before_audience(), for_audience()
         instance = instance_of(request.home)
@@ -197,9 +201,10 @@ def _materialise(request: Request, audiences: Sequence[str]):
                 areas=[str(path) for path in request.areas],
                 as_of=request.as_of.isoformat() if request.as_of else "",
                 ledger=request.ledger or 0,
-            )
+            ),
+            "report": report,
         }
-    publishing.clear()
+    releases = []
     with instance:
         result = dg.materialize(
             first,
@@ -213,9 +218,7 @@ def _materialise(request: Request, audiences: Sequence[str]):
         try:
             _checked(result)
         except WaymarkError as error:
-            raise WaymarkError(
-                "\n".join([error.message, *_not_taken(intake.last_report())]), hint=error.hint
-            ) from error
+            raise WaymarkError("\n".join([error.message, *_not_taken(report)]), hint=error.hint) from error
         for audience in audiences:
             result = dg.materialize(
                 [*first, *second],
@@ -227,9 +230,28 @@ def _materialise(request: Request, audiences: Sequence[str]):
                 raise_on_error=False,
             )
             _checked(result)
+            releases.append(_published(result, audience))
     build = builds.resolve(request)
     builds.prune(request.home, [build, *(build.for_audience(audience) for audience in audiences)])
-    return intake.last_report(), publishing.written(), build.as_of.isoformat()
+    return releases, build.as_of.isoformat()
+
+
+def _published(result: Any, audience: str) -> Published:
+    """The release of one audience, as its asset's materialisation has it."""
+    from orchestration.runs.publishing import Published
+
+    (told,) = (
+        event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+        if event.asset_key is not None and event.asset_key.path == ["releases", "release"]
+    )
+    return Published(
+        str(told["release_id"].value),
+        audience,
+        Path(str(told["index"].value)).parent,
+        is_new=bool(told["is_new"].value),
+        missing=tuple(told["missing"].value),
+    )
 
 
 def _collect_rarely() -> None:

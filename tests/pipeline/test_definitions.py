@@ -140,7 +140,7 @@ def test_a_dropped_asset_is_noticed(room: str, monkeypatch: pytest.MonkeyPatch) 
 
     left = dg.Definitions(
         assets=[*assembly.before_audience(), *assembly.for_audience()],
-        resources={"warehouse": assembly.Warehouse(home="")},
+        resources={"warehouse": assembly.Warehouse(home=""), "report": assembly.report_of_run},
         executor=dg.in_process_executor,
     )
     found = keys(left)

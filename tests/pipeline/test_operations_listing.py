@@ -27,17 +27,20 @@ BROKEN = "area,year,sex,count\nQMA,2023,all,many\n"
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A received home: one file accepted, one refused."""
+def received(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Home, intake.Report]:
+    """A home and what it received: one file accepted, one refused."""
     monkeypatch.setattr(expectations, "begin", lambda *arguments: lambda: (("stands in for the suite", True),))
     home = small_home.make(tmp_path / "home")
     small_home.send(home.path, "20240201", BROKEN)
-    receive(home)
-    return home
+    return home, receive(home)
+
+
+@pytest.fixture
+def home(received: tuple[Home, intake.Report]) -> Home:
+    return received[0]
 
 
 def receive(home: Home, **request: Any) -> intake.Report:
-    intake.clear()
     return intake.receive_waiting(Request(home=home, inbox=home.path / "inbox", **request))
 
 
@@ -110,8 +113,8 @@ def test_a_refused_file_is_listed_with_number_and_date_and_what_came_after(home:
     )
 
 
-def test_a_file_that_was_refused_before_is_said_once_and_counted_apart(home: Home) -> None:
-    first = intake.last_report()
+def test_a_file_that_was_refused_before_is_said_once_and_counted_apart(received: tuple[Home, intake.Report]) -> None:
+    home, first = received
     assert [receipt.outcome for receipt in first.receipts] == ["accepted", "refused"]
     assert not first.refused_before
     small_home.send(home.path, "20240301", small_home.rows(2012, 2023, women=42))
@@ -139,9 +142,9 @@ def test_a_file_refused_a_moment_ago_is_new_in_that_run(tmp_path: Path, monkeypa
     """A run may look at the inbox twice."""
     monkeypatch.setattr(expectations, "begin", lambda *arguments: lambda: (("stands in for the suite", True),))
     home = small_home.make(tmp_path / "home", {"20240201": BROKEN, "20240115": small_home.rows(2012, 2023)})
-    intake.clear()
+    report = intake.Report()
     for _ in range(2):
-        report = intake.receive_waiting(Request(home=home, inbox=home.path / "inbox"))
+        intake.receive_waiting(Request(home=home, inbox=home.path / "inbox"), report)
     assert sorted(receipt.outcome for receipt in report.receipts) == ["accepted", "refused"]
     assert not report.refused_before
 

@@ -26,7 +26,6 @@ FEW, MANY = 10, 1000
 def made(path: Path, count: int) -> Home:
     """A home with `count` old submissions and one more, all of which still stand in the inbox."""
     home = small_home.make(path)
-    intake.clear()
     intake.receive_waiting(Request(home=home, inbox=path / "inbox"))
     small_home.add_old_submissions(home, count)
     for entry in state(Ledger.of(home).entries()).submissions.values():

@@ -41,8 +41,7 @@ def home(tmp_path: Path) -> Home:
 def materialise(
     home: Home, asset: dg.AssetsDefinition, instance: dg.DagsterInstance, **more: Any
 ) -> dg.ExecuteInProcessResult:
-    intake.clear()
-    resources = {"warehouse": Warehouse(home=str(home.path))}
+    resources = {"warehouse": Warehouse(home=str(home.path)), "report": intake.Report()}
     return dg.materialize(
         [inbox, received, lake_of_submissions], selection=[asset], instance=instance, resources=resources,
         **{"run_config": QUIET, **more},
@@ -88,7 +87,6 @@ def test_one_run_takes_all_and_each_submission_is_a_partition(home: Home) -> Non
 
 def test_partitions_follow_the_ledger_whoever_received(home: Home) -> None:
     """Received by the command line, or by a version that knew no partitions: the next run catches up, once."""
-    intake.clear()
     intake.receive_waiting(Request(home=home, inbox=home.path / "inbox"))
     instance = dg.DagsterInstance.ephemeral()
     materialise(home, received, instance)
@@ -119,8 +117,8 @@ def test_a_file_that_comes_in_during_a_run_is_the_next_runs(home: Home, monkeypa
 
     take = intake.receive_waiting
 
-    def slow(request: Request) -> intake.Report:
-        report = take(request)
+    def slow(request: Request, report: intake.Report) -> intake.Report:
+        take(request, report)
         small_home.send(home.path, "20250115", small_home.rows(2012, 2024))
         return report
 
@@ -246,7 +244,6 @@ def about(findings: list[doctor.Finding], gravity: int) -> set[str]:
 @pytest.fixture(scope="module")
 def received_once(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = small_home.make(tmp_path_factory.mktemp("received") / "home")
-    intake.clear()
     intake.receive_waiting(Request(home=home, inbox=home.path / "inbox"))
     return home
 

@@ -55,7 +55,6 @@ def warehouse(home: Home) -> dict[str, Any]:
 
 
 def receive(home: Home) -> intake.Report:
-    intake.clear()
     return intake.receive_waiting(request(home))
 
 

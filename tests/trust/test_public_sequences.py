@@ -137,7 +137,6 @@ def referrals(shared_data: Path, tmp_path_factory):
     for path in (shared_data / "inbox" / "gbr_immigration_nrm").glob("uk_nrm_referrals_*.csv"):
         shutil.copy(path, inbox)
     with hold(home):
-        intake.clear()
         intake.receive_waiting(Request(home, inbox=home.path / "inbox", areas=(shared_data / "reference",)))
     entries = Ledger.of(home).entries()
     return marts(home.path, data_position(entries), NRM_DAYS[-1], home.path.parent / "marts" / "warehouse.duckdb")

@@ -18,6 +18,7 @@ import pytest
 
 from orchestration.runs import releases, table_declarations
 from reports import release
+from reports.packages.manifest import verify
 from reports.packages.table_files import safe_cell, write_csv
 from reports.tables import read
 
@@ -94,7 +95,7 @@ def test_a_release_is_complete_without_a_browser(written):
     manifest = json.loads((written.path / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["renderings"]["missing"] == written.missing
     assert set(manifest["renderings"]["files"]) == {"charts/renderings.js"}
-    assert release.verify(written.path) == []
+    assert verify(written.path) == []
 
 
 def test_core_is_the_same_bytes_elsewhere(published, written, tmp_path):
@@ -196,7 +197,7 @@ def test_absent_tables_only_leave_sections_out(tmp_path, dropped):
     source = published_example.build(tmp_path / "p", districts=2, drop=dropped)
     written = release.write(source, tmp_path / "r", browser=NO_BROWSER)
     assert set(written.pages) >= PAGES
-    assert release.verify(written.path) == []
+    assert verify(written.path) == []
     downloads = (written.path / "downloads.html").read_text(encoding="utf-8")
     assert "no table" in downloads
 
@@ -220,7 +221,7 @@ def test_verify_finds_what_was_tampered_with(written, tmp_path):
     flipped = bytearray((folder / "tables" / "breaks.parquet").read_bytes())
     flipped[10] ^= 1
     (folder / "tables" / "breaks.parquet").write_bytes(flipped)
-    problems = "\n".join(release.verify(folder))
+    problems = "\n".join(verify(folder))
     for expected in (
         "tables/areas.csv has 7 bytes",
         "corridors.html is missing",
@@ -231,7 +232,7 @@ def test_verify_finds_what_was_tampered_with(written, tmp_path):
         "index.html points to corridors.html, which is missing",
     ):
         assert expected in problems
-    assert release.verify(tmp_path / "nothing") != []
+    assert verify(tmp_path / "nothing") != []
 
 
 def test_difference_of_a_release_with_itself_and_with_another(written, tmp_path):

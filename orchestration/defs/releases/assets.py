@@ -35,7 +35,7 @@ def release_asset() -> dg.AssetsDefinition:
         ],
     )
     def release(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
-        from reports.release import verify
+        from reports.packages.manifest import verify
 
         build = warehouse.audience_build(context)
         result = publishing.publish(build)

@@ -74,15 +74,20 @@ class WhatToReceive(dg.Config):
         ),
     ],
 )
-def received(context: dg.AssetExecutionContext, config: WhatToReceive, warehouse: Warehouse) -> dg.MaterializeResult:
+def received(
+    context: dg.AssetExecutionContext,
+    config: WhatToReceive,
+    warehouse: Warehouse,
+    report: dg.ResourceParam[intake.Report],
+) -> dg.MaterializeResult:
     request = warehouse.request()
     try:
         with progress.current().step("intake", "files received") as step:
             # before anything is received: a file that comes in meanwhile is the next run's
             sources = intake.fingerprint(request)
             if config.read_again:
-                back_fill.read_again(request, back_fill.of_partners(request.home, config.read_again))
-            report = intake.receive_waiting(request)
+                back_fill.read_again(request, back_fill.of_partners(request.home, config.read_again), report)
+            intake.receive_waiting(request, report)
             step.rows = sum(receipt.rows_in for receipt in report.receipts)
     except WaymarkError as error:
         # what a person has to mend does not mend itself in five seconds
