@@ -107,7 +107,7 @@ def _scanned(
         permutations=rules["permutations"], seed=rules["seed"], distance=rules["distance"],
     )  # fmt: skip
     left_out = places[is_placed & (out["eligibility"] != "assessed").to_numpy()]
-    return _marked(out, found, rows, places, left_out, group, rules, is_public)
+    return _marked(out, found, rows, places, left_out if is_public else left_out[:0], group, rules)
 
 
 def _scanned_over_time(
@@ -159,7 +159,8 @@ def _scanned_over_time(
         permutations=rules["permutations"], seed=rules["seed"], distance=rules["distance"],
     )  # fmt: skip
     left_out = places[is_placed & (out["eligibility"] != "assessed").to_numpy()]
-    return _marked(out, found, rows, places, left_out, group, rules, is_public, whole.periods[window])
+    not_told = left_out if is_public else left_out[:0]
+    return _marked(out, found, rows, places, not_told, group, rules, whole.periods[window])
 
 
 def _everyone(frame: pd.DataFrame) -> pd.DataFrame:
@@ -212,10 +213,12 @@ def _marked(
     left_out: np.ndarray,
     group: dict[str, str],
     rules: Mapping[str, Any],
-    is_public: bool,
     periods: list[str] | None = None,
 ) -> pd.DataFrame:
-    """The rows with the clusters that are significant; `rows` are the places of the scanned areas in `out`."""
+    """The rows with the clusters that are significant; `rows` are the places of the scanned areas in `out`.
+
+    A cluster that holds one of `left_out` (their places) tells no counts.
+    """
     rank = 0
     for cluster in found:
         # one country alone stands in the funnel beside its region; it is no hotspot
@@ -230,7 +233,7 @@ def _marked(
         out.loc[members, ["relative_risk", "llr", "p", "radius_km"]] = (
             cluster.relative_risk, cluster.llr, cluster.p, cluster.radius,
         )  # fmt: skip
-        if not (is_public and _holds(places[centre], cluster.radius, left_out)):
+        if not _holds(places[centre], cluster.radius, left_out):
             out.loc[members, "cases_count"], out.loc[members, "expected_count"] = cluster.cases, cluster.expected
         if periods is not None:
             out.loc[members, "period_first"] = periods[cluster.periods[0]]

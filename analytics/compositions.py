@@ -49,7 +49,7 @@ def compute(
     parts = []
     for comparison in COMPARISONS:
         first, last, reason = _years(values, regime, comparison)
-        parts.append(_compared(comparison, places, forms, periods, values, first, last, reason, rules))
+        parts.append(_compared(comparison, places, forms, periods, values, (first, last), reason, rules))
     result = round_frame(pd.concat(parts, ignore_index=True), parameters["rounding"]["significant_digits"])
     result = result.assign(
         method=METHOD, parameters=stated(rules, "minimum_year_count", "significance"), method_version=METHOD_VERSION
@@ -125,8 +125,7 @@ def _compared(
     forms: np.ndarray,
     periods: list[str],
     values: np.ndarray,
-    first: np.ndarray,
-    last: np.ndarray,
+    years: tuple[np.ndarray, np.ndarray],
     reason: np.ndarray,
     rules: Mapping[str, Any],
 ) -> pd.DataFrame:
@@ -134,6 +133,7 @@ def _compared(
     from trends.composition import composition_change
     from trends.tests import false_discovery
 
+    first, last = years
     at = np.arange(len(values))
     pair = np.stack([values[at, :, first], values[at, :, last]], axis=2)
     totals = np.nansum(pair, axis=1)

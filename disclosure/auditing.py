@@ -71,7 +71,7 @@ def audit(
     whole = built if lines is None and table.loc[reported, value].notna().all() else None
     relations = found_lines(table, dims, hierarchies, value, whole) if find else []
     known = pd.concat([lines, lines_where(relations, table, dims)]) if relations else lines
-    published = join_published(table, dims, value, threshold, hierarchies, known, None, released, hidden)
+    published = join_published(table, dims, value, threshold, (hierarchies, known), None, released, hidden)
 
     row_figure = published.row_figure
     figure = row_figure[hidden]

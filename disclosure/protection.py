@@ -19,7 +19,7 @@ SECONDARY_WIDTH = 2.5  # a complement that is known to within one is hardly hidd
 FALLBACKS = (SECONDARY_WIDTH, -SECONDARY_WIDTH, 1.0, -1.0)  # moves of figures that have no room for what they need
 
 
-def protect(
+def protect(  # noqa: PLR0913 - the choices of the method, by name, each with its default
     table: pd.DataFrame,
     dims: Sequence[str],
     value: str = "value",
@@ -74,9 +74,9 @@ def protect(
     blank = flagged & pd.to_numeric(table[value]).isna().to_numpy() if flagged.any() else None
     if flagged.any() and released is not None:
         # what this table alone must not tell is hidden whatever earlier releases showed
-        alone = join_published(table, dims, value, threshold, hierarchies, lines, weight, None, blank)
+        alone = join_published(table, dims, value, threshold, (hierarchies, lines), weight, None, blank)
         withheld = _by_row(alone, _complements(alone, _by_figure(alone, flagged)))
-    published = join_published(table, dims, value, threshold, hierarchies, lines, weight, released, blank)
+    published = join_published(table, dims, value, threshold, (hierarchies, lines), weight, released, blank)
     forced = _by_figure(published, withheld)
     hidden = choose_hidden(published, forced) | forced
     codes = np.full(len(table), SHOWN, dtype=object)

@@ -64,18 +64,19 @@ def join_published(
     dims: Sequence[str],
     value: str,
     threshold: float | str,
-    hierarchies: Hierarchies | None,
-    lines: pd.DataFrame | None,
+    additive: tuple[Hierarchies | None, pd.DataFrame | None],
     weight: str | None,
     released: Released,
     hidden_now: np.ndarray | None,
 ) -> Published:
     """Join a table with its earlier releases.
 
+    additive: member trees and further additive rows, as `protect` takes them.
     hidden_now: rows of `table` that are known to be hidden and whose value may be missing; None: nothing is decided yet.
     Raises ValueError for missing columns, negative values and repeated cells.
     """
     dims = list(dims)
+    hierarchies, lines = additive
     versions = all_versions(table, dims, value, threshold, released, hidden_now)
     cell, first, last = versions.cell, versions.first, versions.last
     x, is_hidden, now = versions.value, versions.hidden, versions.row >= 0

@@ -115,7 +115,8 @@ def _per_spread(d, w1, w2, number, second, out):
 
 
 @njit(cache=True, error_model="numpy")
-def _skewness(d, w1, w2, w3, per_spread, number, second, third, out):
+def _skewness(d, weights, per_spread, number, second, third, out):
+    w1, w2, w3 = weights
     others = number - 1.0
     to_mean = 1.0 / others
     # one of two values is as often the larger as the smaller
@@ -280,32 +281,18 @@ def _any_not_finite(values):
 
 
 @njit(cache=True, error_model="numpy")
-def getis_ord_maps(
-    cells,
-    indptr,
-    indices,
-    data,
-    unweighted,
-    pooled,
-    star,
-    half,
-    counts,
-    even,
-    rules,
-    z,
-    p,
-    p_normal,
-    bound,
-    direction,
-    code,
-):
+def getis_ord_maps(cells, links, pooled, star, half, expected, rules, results):
     """Fills the results map by map; returns the places whose tail lies outside the fast expression.
 
-    `pooled` are the `totals` of all maps together, or number 0 when each map is judged by itself. `counts` says how
-    expected counts are known, `even` holds them where given. `rules` are the least number of areas, share of a
-    neighbourhood that reports, and expected count.
+    `links` are indptr, indices and data of the weights, and whether all are one; `results` are the arrays (maps, areas)
+    z, p, p_normal, bound, direction, code. `pooled` are the `totals` of all maps together, or number 0 when each map is
+    judged by itself. `expected` says how expected counts are known, and holds them where given. `rules` are the least
+    number of areas, share of a neighbourhood that reports, and expected count.
     """
     maps, n = cells.shape
+    indptr, indices, data, unweighted = links
+    counts, even = expected
+    z, p, p_normal, bound, direction, code = results
     min_areas, min_reporting, min_expected = rules
     full1, full2, full3, largest = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     sums_of_weights(indptr, data, full1, full2, full3, largest)
@@ -342,7 +329,7 @@ def getis_ord_maps(
             w1, w2, w3, count_near = part1, part2, part3, part_near
             _reporting_weights(indptr, indices, data, values, w1, w2, w3, count_near)
         _per_spread(d, w1, w2, number, second, per_spread)
-        _skewness(d, w1, w2, w3, per_spread, number, second, third, skewness)
+        _skewness(d, (w1, w2, w3), per_spread, number, second, third, skewness)
         lone = _lone_outlier(d, number, second)
         if lone >= 0:
             others = cells if pooled[0] > 0 else cells[k : k + 1]
@@ -453,9 +440,14 @@ def _quadrant(d, lag, out):
 
 
 @njit(cache=True, error_model="numpy")
-def local_moran_maps(cells, indptr, indices, data, unweighted, standardise, i_, expected, variance, z, p, quadrant):
-    """Fills the results map by map; `standardise` divides each row of weights by its sum over reporting neighbours."""
+def local_moran_maps(cells, links, standardise, results):
+    """Fills the results map by map; `standardise` divides each row of weights by its sum over reporting neighbours.
+
+    `links` as in getis_ord_maps; `results` are the arrays (maps, areas) i, expected, variance, z, p, quadrant.
+    """
     maps, n = cells.shape
+    indptr, indices, data, unweighted = links
+    i_, expected, variance, z, p, quadrant = results
     full1, full2, full3, largest = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     sums_of_weights(indptr, data, full1, full2, full3, largest)
     part1, part2, part3, part_near = np.empty(n), np.empty(n), np.empty(n), np.empty(n)

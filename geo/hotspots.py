@@ -80,7 +80,7 @@ class GetisOrd:
         return np.where(self.direction > 0, self.p / 2, 1 - self.p / 2)
 
 
-def getis_ord(
+def getis_ord(  # noqa: PLR0913 - the choices of the method, by name, each with its default
     values: ArrayLike,
     weights,
     expected: ArrayLike | None = None,
@@ -137,22 +137,13 @@ def getis_ord(
     direction, code = np.empty(cells.shape, np.int8), np.empty(cells.shape, np.int8)
     places, at, beyond, skewness = conditional.getis_ord_maps(
         cells,
-        links.indptr,
-        links.indices,
-        links.data,
-        equal_weights,
+        (links.indptr, links.indices, links.data, equal_weights),
         pooled,
         star,
         half,
-        counts,
-        even,
+        (counts, even),
         (float(min_areas), float(min_reporting), float(min_expected)),
-        z,
-        p,
-        p_normal,
-        bound,
-        direction,
-        code,
+        (z, p, p_normal, bound, direction, code),
     )
     if places.size:
         flat_p = p.reshape(-1)
@@ -241,17 +232,9 @@ def local_moran(values: ArrayLike, weights, transform: str = "R", permutations: 
     quadrant = np.empty(cells.shape, np.int8)
     conditional.local_moran_maps(
         cells,
-        links.indptr,
-        links.indices,
-        links.data,
-        unweighted,
+        (links.indptr, links.indices, links.data, unweighted),
         transform == "R",
-        i,
-        expected,
-        variance,
-        z,
-        p,
-        quadrant,
+        (i, expected, variance, z, p, quadrant),
     )
     p_sim = None
     if permutations:

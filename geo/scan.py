@@ -122,7 +122,8 @@ def circular(
     found = [order[c, :s] for c, s in zip(centre, size, strict=True)]
     inside = np.array([cases[kept][areas].sum() for areas in found])
     even = np.array([expected[areas].sum() for areas in found])
-    return _clusters(kept, places, found, inside, even, llr, total, replicated, None, distance, permutations, seed)
+    likelihoods = (inside, even, llr, replicated)
+    return _clusters(kept, places, found, total, likelihoods, None, (distance, permutations, seed))
 
 
 def space_time(
@@ -186,9 +187,8 @@ def space_time(
     inside = np.array([table[areas, runs[r, 0] : runs[r, 1] + 1].sum() for areas, r in zip(found, run, strict=True)])
     even = np.array([of_area[areas].sum() * in_run[r] / total for areas, r in zip(found, run, strict=True)])
     periods_of = runs[run].reshape(-1, 2)
-    return _clusters(
-        kept, places, found, inside, even, llr, total, replicated, periods_of, distance, permutations, seed
-    )
+    likelihoods = (inside, even, llr, replicated)
+    return _clusters(kept, places, found, total, likelihoods, periods_of, (distance, permutations, seed))
 
 
 def _vector(values: ArrayLike, name: str) -> Floats:
@@ -256,9 +256,11 @@ def _run_sums(table: Floats, runs: Integers) -> Floats:
     return until[:, runs[:, 1] + 1] - until[:, runs[:, 0]]
 
 
-def _clusters(
-    kept, places, found, inside, even, llr, total, replicated, periods, distance, permutations, seed
-) -> Clusters:
+def _clusters(kept, places, found, total, likelihoods, periods, settings) -> Clusters:
+    """`likelihoods`: cases inside, expected ones, ratio of each cluster, and the best ratio of each replication; `settings`:
+    distance, permutations and seed of the scan."""
+    inside, even, llr, replicated = likelihoods
+    distance, permutations, seed = settings
     areas = tuple(kept[members].astype(np.int64) for members in found)
     with np.errstate(divide="ignore"):
         risk = (inside / even) / ((total - inside) / (total - even))

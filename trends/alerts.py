@@ -32,7 +32,7 @@ class Alerts:
     score: NDArray[np.float64]
 
 
-def farrington(
+def farrington(  # noqa: PLR0913 - the choices of the method, by name, each with its default
     counts: ArrayLike,
     period: int,
     years_back: int = 4,

@@ -49,9 +49,14 @@ def _lower(best, start, end, costs, n_layers, one_layer, step, count):
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _solve(first, second, shares, n, n_layers, one_layer, penalty, min_size, poisson, costs, best):
+def _solve(sums, n, n_layers, one_layer, penalty, min_size, poisson, work):
     """best[k, end]: least cost of the first `end` values with k changes; with one_layer, of any number of changes, each
-    costing `penalty`."""
+    costing `penalty`.
+
+    `sums` are the running sums of values and squares, and one over each length; `work` the costs and `best`.
+    """
+    first, second, shares = sums
+    costs, best = work
     best[: n_layers + 1] = np.inf
     if poisson:
         _poisson_costs(first, second, shares, 0, min_size, n - min_size + 1, best[0, min_size:])
@@ -69,8 +74,9 @@ def _solve(first, second, shares, n, n_layers, one_layer, penalty, min_size, poi
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _trace_back(best, first, second, shares, n, n_changes, min_size, poisson, cuts):
+def _trace_back(best, sums, n, n_changes, min_size, poisson, cuts):
     """First positions of the regimes of the best partition with n_changes changes; the earliest one of equals."""
+    first, second, shares = sums
     end = n
     for change in range(n_changes, 0, -1):
         at = change * min_size
@@ -84,8 +90,9 @@ def _trace_back(best, first, second, shares, n, n_changes, min_size, poisson, cu
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _trace_back_penalised(best, first, second, shares, n, penalty, min_size, most, poisson, cuts):
+def _trace_back_penalised(best, sums, n, penalty, min_size, most, poisson, cuts):
     """How many changes the least penalised cost has, their positions in cuts; -1 when there are more than `most`."""
+    first, second, shares = sums
     end = n
     found = 0
     while best[0, end] < _segment_cost(first, second, shares, 0, end, poisson):
@@ -133,6 +140,7 @@ def partitions(values, max_changes, min_size, poisson, penalty_kind, penalty):
     for i in range(1, padded):
         shares[i] = 1.0 / i
     best = np.empty((max_changes + 1, padded))
+    sums, work = (first, second, shares), (costs, best)
     cuts = np.zeros((max_changes + 1, max(max_changes, 1)), dtype=np.int64)
     for series in range(n_series):
         n = 0
@@ -158,17 +166,17 @@ def partitions(values, max_changes, min_size, poisson, penalty_kind, penalty):
         chosen_value = none_value
         settled = most == 0
         if penalty_kind == 2 and not settled:
-            _solve(first, second, shares, n, 1, True, penalty, min_size, poisson, costs, best)
-            found = _trace_back_penalised(best, first, second, shares, n, penalty, min_size, most, poisson, cuts[most])
+            _solve(sums, n, 1, True, penalty, min_size, poisson, work)
+            found = _trace_back_penalised(best, sums, n, penalty, min_size, most, poisson, cuts[most])
             if found >= 0:
                 settled = True
                 cuts[found, :found] = cuts[most, :found].copy()
                 chosen = found
                 chosen_value = best[0, n] - penalty * found
         if not settled:
-            _solve(first, second, shares, n, most, False, 0.0, min_size, poisson, costs, best)
+            _solve(sums, n, most, False, 0.0, min_size, poisson, work)
             for change in range(1, most + 1):
-                _trace_back(best, first, second, shares, n, change, min_size, poisson, cuts[change])
+                _trace_back(best, sums, n, change, min_size, poisson, cuts[change])
         phi = 1.0
         if poisson and n > 1 and first[n] > 0:
             squared = 0.0

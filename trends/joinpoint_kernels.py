@@ -73,8 +73,12 @@ def _search(gram, moment, base, candidates, n_joinpoints, between, best):
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _partial_r2(y, t, w, first, at, last, off_y, off_z, z):
-    """Share of the variation off a straight line that a joinpoint at t[at] explains among the points first..last."""
+def _partial_r2(points, first, at, last, off_y, off_z, z):
+    """Share of the variation off a straight line that a joinpoint at t[at] explains among the points first..last.
+
+    `points` are their values, times and weights.
+    """
+    y, t, w = points
     n = last - first + 1
     for i in range(n):
         z[i] = max(t[first + i] - t[at], 0.0)
@@ -155,7 +159,7 @@ def grid_search(log_rate, weight, times, max_joinpoints, ends, between, criterio
                 for j in range(k):
                     first = ends + best[j - 1] + 1 if j > 0 else 0
                     last = ends + best[j + 1] if j < k - 1 else n - 1
-                    share = _partial_r2(y, t, w, first, ends + best[j], last, local_y, off_z, z)
+                    share = _partial_r2((y, t, w), first, ends + best[j], last, local_y, off_z, z)
                     strongest = max(strongest, share)
             elif criterion_kind == 2:
                 strongest = 1.0

@@ -157,13 +157,16 @@ def receipt_of(
     examined: Examined,
     contract: Contract,
     dataset: Dataset,
-    name: str,
-    digest: str,
+    file: tuple[str, str],
     home: Home | None,
     known: State | None,
     superseded: Sequence[str] = (),
 ) -> Receipt:
-    """The file's receipt, with one part an issue: each has its own problems, and the file those of all."""
+    """The file's receipt, with one part an issue: each has its own problems, and the file those of all.
+
+    file  its name and the sha256 of its bytes.
+    """
+    name, digest = file
     checked = examined.checked
     parts = []
     for issue in checked.issues:

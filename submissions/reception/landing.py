@@ -249,7 +249,7 @@ def judged(read: Read, home: Home | None, known: State | None) -> Judged:
         earlier = earlier_entries(known, contract, dataset, sent.digest) if known else []
         superseded = [entry["submission_id"] for entry in earlier if entry["reading_digest"] != dataset.reading_digest]
         receipt = receipt_of(
-            read.connection, read.examined, contract, dataset, sent.name, sent.digest, home, known, superseded
+            read.connection, read.examined, contract, dataset, (sent.name, sent.digest), home, known, superseded
         )
         receipt = _with_expectations(receipt, read.results())
         withdrawn = {

@@ -41,7 +41,7 @@ def conditional_figures(module):
     near = rng.normal(size=7)
     per, skew, score, star, mid, bound = (np.empty(7) for _ in range(6))
     module._per_spread(d, w1, w2, number, second, per)
-    module._skewness(d, w1, w2, w3, per, number, second, third, skew)
+    module._skewness(d, (w1, w2, w3), per, number, second, third, skew)
     module._conditional_score(d, near, w1, per, number, -0.5, score)
     module._star_score(d, near, w1, w2, np.ones(7), number, second, star)
     one, other = np.linspace(-3, 2, 7), np.linspace(-2.4, 2.6, 7)

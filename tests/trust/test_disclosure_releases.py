@@ -208,7 +208,7 @@ def test_many_releases_with_a_change_each_give_as_many_lines_as_combinations() -
         moving = table.assign(value=table["value"] + [40 * number, 40 * number, 0], area="y")
         releases.append(pd.concat([moving, quiet], ignore_index=True).assign(suppressed=""))
     dims = ["area", "form"]
-    joined = join_published(releases[-1], dims, "value", 11, None, None, None, versions_of(releases[:-1], dims), None)
+    joined = join_published(releases[-1], dims, "value", 11, (None, None), None, versions_of(releases[:-1], dims), None)
     assert int(joined.is_line.sum()) == 40 + 50
     assert (np.diff(joined.relations[np.flatnonzero(joined.is_line)].indptr) == 3).all()
     assert not joined.shortfall.any()

@@ -134,7 +134,7 @@ def protected_cells(
     is_safe = step.is_safe
 
     if len(before):
-        visible = _previous(before, now, pairs, table, step, trees, found, released, known)
+        visible = _previous(before, now, pairs, table, step, (trees, found), released, known)
         is_safe &= visible.is_safe
         out.loc[before.index, "is_suppressed"] = visible.shown["hidden"].to_numpy()
         told = visible.shown["is_new"].to_numpy()
@@ -303,8 +303,7 @@ def _previous(
     pairs: pd.DataFrame,
     table: pd.DataFrame,
     step: _Step,
-    trees: Mapping[str, Sequence[Tree]],
-    found: Sequence[Relation],
+    additive: tuple[Mapping[str, Sequence[Tree]], Sequence[Relation]],
     released: pd.DataFrame | None,
     known: pd.DataFrame,
 ) -> _Step:
@@ -312,6 +311,7 @@ def _previous(
 
     Beside a previous figure stand the current ones of datasets that were not revised: they are figures of the same time.
     """
+    trees, found = additive
     earlier = with_earlier_stand_ins(figures(before), stand_ins(known))
     both = pd.concat([earlier, table[~table["origin"].isin(set(earlier["origin"]))]], ignore_index=True)
     last = int(released["last_release"].max()) if released is not None else 0
