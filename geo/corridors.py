@@ -64,9 +64,11 @@ def statistics(flows: "pandas.DataFrame") -> "pandas.DataFrame":
         share = table / total
         quotient = (table / table.sum(axis=1, keepdims=True)) / (table.sum(axis=0) / total)
         residual = (table - expected) / np.sqrt(expected)
+    from scipy import stats
+
     p = poisson_upper_tail(table, expected)
     q = np.full(table.shape, np.nan)
-    q[possible] = _benjamini_hochberg(p[possible])
+    q[possible] = stats.false_discovery_control(p[possible])
     columns = {
         "share": share,
         "location_quotient": quotient,
@@ -110,15 +112,6 @@ def poisson_upper_tail(count: ArrayLike, expected: ArrayLike) -> Floats:
     count, expected = np.broadcast_arrays(np.asarray(count, dtype=float), np.asarray(expected, dtype=float))
     tail = special.gammainc(np.maximum(np.ceil(count), 1.0), expected)
     return np.where(count <= 0, 1.0, tail)
-
-
-def _benjamini_hochberg(p: Floats) -> Floats:
-    order = np.argsort(p, kind="stable")
-    number = p.size
-    stepped = p[order] * number / np.arange(1, number + 1)
-    q = np.empty(number)
-    q[order] = np.minimum(np.minimum.accumulate(stepped[::-1])[::-1], 1.0)
-    return q
 
 
 @dataclass(frozen=True)

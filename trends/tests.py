@@ -124,9 +124,11 @@ def false_discovery(p: ArrayLike, method: Literal["bh", "by"] = "bh", axis: int 
     """Adjusted p-values (q) of one family: the whole array, whatever its shape, or each line along `axis`.
 
     "bh" Benjamini and Hochberg (1995), "by" Benjamini and Yekutieli (2001, any dependence). NaN is a test that was not
-    made: it stays NaN and does not count. Same numbers as scipy.stats.false_discovery_control, which knows no NaN.
+    made: it stays NaN and does not count, which scipy.stats.false_discovery_control, called here, does not know.
     Raises ValueError for p outside [0, 1].
     """
+    from scipy import stats
+
     if method not in ("bh", "by"):
         raise ValueError(f'method must be "bh" or "by", not {method!r}')
     p = np.asarray(p, dtype=float)
@@ -135,15 +137,13 @@ def false_discovery(p: ArrayLike, method: Literal["bh", "by"] = "bh", axis: int 
     if p.size == 0:
         return p.copy()
     families = p.reshape(1, -1) if axis is None else np.moveaxis(p, axis, -1).reshape(-1, p.shape[axis])
-    order = np.argsort(families, axis=1, kind="stable")  # NaN last
-    in_order = np.take_along_axis(families, order, axis=1)
-    n = (~np.isnan(families)).sum(axis=1, keepdims=True)
-    ranks = np.arange(1, families.shape[1] + 1)
-    factor = np.concatenate([[0.0], np.cumsum(1.0 / ranks)])[n] if method == "by" else 1.0
-    stepped = np.where(np.isnan(in_order), np.inf, in_order * (n * factor / ranks))
-    stepped = np.minimum(np.minimum.accumulate(stepped[:, ::-1], axis=1)[:, ::-1], 1.0)
-    q = np.empty_like(families)
-    np.put_along_axis(q, order, np.where(np.isnan(in_order), np.nan, stepped), axis=1)
+    q, made = np.full_like(families, np.nan), ~np.isnan(families)
+    whole = made.all(axis=1)
+    if whole.any():
+        q[whole] = stats.false_discovery_control(families[whole], axis=1, method=method)
+    for line in np.flatnonzero(~whole & made.any(axis=1)):
+        tests = made[line]
+        q[line, tests] = stats.false_discovery_control(families[line, tests], method=method)
     if axis is None:
         return q.reshape(p.shape)
     return np.moveaxis(q.reshape(np.moveaxis(p, axis, -1).shape), -1, axis)

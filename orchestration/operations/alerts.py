@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -24,6 +22,8 @@ from submissions.store.ledger import Ledger, state
 
 WEBHOOK = "WAYMARK_ALERT_WEBHOOK"
 SECONDS_FOR_WEBHOOK = 10
+# a receiver that starts again or is busy answers the second or third time; what it got twice has the same id
+TRIES_AGAIN, BUSY = 2, (429, 502, 503, 504)
 KINDS = ("refused_file", "held_submission", "late_partner", "failed_check", "failed_run", "early_warning")
 # what tells one signal from another, as far as the table has it; no figure is among them
 SIGNAL_KEY = (
@@ -240,9 +240,21 @@ def _post(address: str, line: dict[str, Any]) -> bool:
     content = json.dumps({name: line[name] for name in ("at", "alert", "kind", "subject", "text")}, ensure_ascii=False)
     if not address.startswith(("http://", "https://")):
         return False  # `waymark doctor` says so; a run must not fail for it
-    request = urllib.request.Request(address, content.encode(), {"Content-Type": "application/json"}, method="POST")
-    try:
-        with urllib.request.urlopen(request, timeout=SECONDS_FOR_WEBHOOK) as answer:
-            return 200 <= answer.status < 300
-    except (urllib.error.URLError, OSError):
-        return False
+    import requests
+    from urllib3.util import Retry
+
+    again = Retry(TRIES_AGAIN, read=False, status_forcelist=BUSY, allowed_methods=None, backoff_factor=0.2)
+    with requests.Session() as session:
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=again))
+        try:
+            answer = session.post(
+                address,
+                data=content.encode(),
+                headers={"Content-Type": "application/json"},
+                timeout=SECONDS_FOR_WEBHOOK,
+                allow_redirects=False,
+            )
+        except requests.RequestException:
+            return False
+    return 200 <= answer.status_code < 300

@@ -89,7 +89,7 @@ def suite_of(name: str, expected: Sequence[tuple[str, Mapping[str, Any]]]) -> An
 
 def batch_of(frame: Any) -> Any:
     asset = _context().data_sources.get("batches").get_asset("batch")
-    return asset.get_batch_definition("whole").getbatch_of(batch_parameters={"dataframe": frame})
+    return asset.get_batch_definition("whole").get_batch(batch_parameters={"dataframe": frame})
 
 
 @cache

@@ -53,7 +53,12 @@ def slope_limits(module):
 def discovery(module):
     p = np.array([0.01, 0.2, 0.011, 0.012, 0.5, 0.04, 0.041])
     for method in ("bh", "by"):
-        np.testing.assert_allclose(module.false_discovery(p, method), stats.false_discovery_control(p, method=method))
+        expected = stats.false_discovery_control(p, method=method)
+        np.testing.assert_allclose(module.false_discovery(p, method), expected)
+        np.testing.assert_allclose(module.false_discovery(np.array([p, p[::-1]]), method, axis=1)[1], expected[::-1])
+        # a test that was not made stays out of its family
+        gaps = np.insert(p, 2, np.nan)
+        np.testing.assert_allclose(module.false_discovery(gaps, method), np.insert(expected, 2, np.nan))
 
 
 def dispersion(module):
@@ -167,8 +172,9 @@ MUTATIONS = [
     ("tests", "(n - half) / 2) - 1", "(n - half) / 2)", slope_limits),
     ("tests", "(n + half) / 2), 0", "(n + half) / 2) - 1, 0", slope_limits),
     ("tests", "[index, last // 2] +", "[index, np.maximum(last - 1, 0) // 2] +", slope_limits),
-    ("tests", "n * factor / ranks", "n / ranks", discovery),
-    ("tests", "np.minimum.accumulate(stepped[:, ::-1], axis=1)[:, ::-1]", "stepped", discovery),
+    ("tests", "axis=1, method=method)", "axis=1)", discovery),
+    ("tests", "families[line, tests], method=method", "families[line, tests]", discovery),
+    ("tests", "~whole & made.any(axis=1)", "whole & made.any(axis=1)", discovery),
     ("poisson_regression", "pearson / degrees", "pearson / (degrees + 1)", dispersion),
     ("poisson_regression", "prior * (y - mean)\n", "prior * (y - mean) / mean\n", dispersion),
     ("poisson_regression", "x.quadratic(covariance) * weight", "x.quadratic(covariance)", dispersion),
