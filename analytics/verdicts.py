@@ -4,6 +4,8 @@ The methods answer different questions and sometimes seem to contradict each oth
 by published rules (docs/methods/verdicts.md): a word for the change, a word for the level, the verdict by the table of
 the two (`verdict_words`), reasons that name each method's finding (`verdict_reasons`), and a word for the evidence
 (`evidence_rules`). One row an area and measure is the headline, or none.
+
+Longer than 400 lines: the rules of one verdict, read from its reasons to its word in one go.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ Everything is laid out map first, (maps, areas), so that the values of one map l
 and third moment s2 and m3, a sum of weights w has mean m sum(w), variance s2 M/(M-1) (sum(w^2) - sum(w)^2/M) and third
 central moment m3 M^2/((M-1)(M-2)) (sum(w^3) - 3 sum(w) sum(w^2)/M + 2 sum(w)^3/M^2): exact, and for equal weights the
 moments of k values drawn without replacement.
+
+Longer than 400 lines: the compiled passes of one loop over maps; a kernel in another file is compiled and cached apart.
 """
 
 import numpy as np

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from submissions.contracts.loading import Dataset
-from submissions.contracts.model import OF_FEW_MEMBERS
+from submissions.contracts.model import OF_FEW_MEMBERS, Dataset
 from submissions.store.home import Home
 from submissions.store.ledger import Entry, State, is_evidence
 from submissions.vocabulary.observations import KEY
