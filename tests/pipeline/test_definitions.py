@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -164,6 +165,45 @@ def test_a_dropped_check_is_noticed(definitions: dg.Definitions) -> None:
     found = keys(definitions)
     for check in [line for line in listed if line.startswith("check ")]:
         assert [line for line in found if line != check] != listed
+
+
+def test_every_check_that_a_finished_run_planned_was_made(demonstration_home) -> None:
+    """A check that is promised and not made hides what it would have found."""
+    import dagster as dg
+
+    from orchestration.runs.running import instance_of
+    from submissions.store.home import Home
+
+    with instance_of(Home.open(demonstration_home.path)) as instance:
+        runs = instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
+        assert runs
+        for run in runs:
+            planned, made = (
+                {
+                    (event.dagster_event.event_specific_data.asset_key.to_user_string(), name_of_check(event))
+                    for event in instance.all_logs(run.run_id, of_type=kind)
+                }
+                for kind in (
+                    dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
+                    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+                )
+            )
+            assert planned <= made, (run.job_name, planned - made)
+
+
+def name_of_check(event: Any) -> str:
+    return event.dagster_event.event_specific_data.check_name
+
+
+def test_a_planned_check_that_dbt_left_out_fails_the_run() -> None:
+    from orchestration.defs.warehouse import dbt
+
+    tests = dbt._tests(dbt._selected("published"))
+    (left_out,) = [key for key in tests if "status_is_allowed_pub_observations" in key]
+    results = [SimpleNamespace(node=SimpleNamespace(unique_id=key)) for key in tests if key != left_out]
+    with pytest.raises(dbt.WarehouseFailed, match="1 planned checks did not run: status_is_allowed"):
+        dbt._raise_for_left_out(results, set(tests), "published")
+    dbt._raise_for_left_out(results, set(tests) - {left_out}, "published")
 
 
 if __name__ == "__main__":

@@ -153,12 +153,29 @@ def _asset(
             table = compute(connection, build)
             fill(connection, f"analytics.{name}", table)
             step.rows = len(table)
-        metadata: dict[str, Any] = {"rows": len(table)}
-        if "eligibility" in table:
-            metadata |= {f"{code}": int(count) for code, count in table["eligibility"].value_counts().items()}
-        return dg.MaterializeResult(metadata=metadata)
+        return dg.MaterializeResult(metadata=described(table))
 
     return analysis
+
+
+def described(table: pd.DataFrame) -> dict[str, Any]:
+    """What Dagster shows of an analysis: rows, columns, and how many were assessed or why not. No figure of a row: what a
+    restricted audience may see stands in its release, not in the records of runs."""
+    columns = [dg.TableColumn(str(name), str(kind)) for name, kind in table.dtypes.items()]
+    metadata: dict[str, Any] = {
+        "dagster/row_count": len(table),
+        "dagster/column_schema": dg.TableSchema(columns=columns),
+    }
+    if "eligibility" not in table:
+        return metadata
+    metadata |= {f"{code}": int(count) for code, count in table["eligibility"].value_counts().items()}
+    reasons = table.loc[table["eligibility"] != "assessed"].get("eligibility_reason", pd.Series(dtype=object))
+    lines = [f"| {reason} | {count:,} |" for reason, count in reasons.dropna().value_counts().items()]
+    return metadata | {
+        "why_not_assessed": dg.MetadataValue.md(
+            "\n".join(["| reason | rows |", "|---|---|", *lines]) if lines else "none"
+        )
+    }
 
 
 ASSETS = [

@@ -1,5 +1,7 @@
 """The release as an asset: the last room of the house."""
 
+from datetime import timedelta
+
 import dagster as dg
 
 from orchestration.defs.resources import AS_OF_TAG, AUDIENCE_PARTITIONS, LEDGER_TAG, RELEASE_TAG, STATE_TAG, Warehouse
@@ -21,6 +23,10 @@ def release_asset() -> dg.AssetsDefinition:
         owners=["team:publishing"],
         kinds={"html", "plotly"},
         pool=POOL,
+        # who is late is told by the contracts' cadence (operations/freshness.py); a release nobody renews goes stale all the same
+        freshness_policy=dg.FreshnessPolicy.time_window(
+            fail_window=timedelta(days=400), warn_window=timedelta(days=100)
+        ),
         # the browser that draws the pictures is the one part of a run that may fail by chance
         retry_policy=dg.RetryPolicy(max_retries=1, delay=10),
         description="`releases/<audience>/<as_of>-<hash12>/`: pages, maps, charts and tables, built aside, verified, "
