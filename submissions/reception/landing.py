@@ -59,8 +59,7 @@ class Books:
     known: State
 
     def append(self, entries: Sequence[Entry]) -> None:
-        self.ledger.append(entries)
-        self.known = state(self.ledger.entries())
+        self.known = state(self.ledger.append(entries), before=self.known)
 
 
 @dataclass

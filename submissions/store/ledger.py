@@ -24,8 +24,11 @@ ACCEPTED = ("accepted", "accepted_with_warnings", "rows_quarantined")
 # what was done with the inputs, or to the ledger itself: no build sees these, and none makes a new one
 RECORDS = frozenset({"seal", "manifest", "release", "discard", "published_cells"})
 
-# What each ledger was when it was read last: it only grows, so that reading it once more costs its new lines.
-_read_last: dict[Path, Proved] = {}
+FileState = tuple[int, ...]
+
+# What each ledger was when it was read last: it only grows, so that reading it once more costs its new lines. With it the
+# state of its files as this process left them: adding to a ledger that nobody touched since reads nothing of it.
+_read_last: dict[Path, tuple[Proved, FileState]] = {}
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,10 @@ class Ledger:
         wanted = list(entries)
         if not wanted:
             return []
-        self.seal()
-        proved = self._proved()
+        proved = self._as_left()
+        if proved is None:
+            self.seal()
+            proved = self._proved()
         written = [
             {**entry, **self._evidence(entry)} if entry["kind"] in proof.KINDS else dict(entry) for entry in wanted
         ]
@@ -140,11 +145,31 @@ class Ledger:
         head_file = self.file.parent / "head.json"
         head = chain.read_head(head_file.read_bytes() if head_file.exists() else None, head_file)
         raw = self.file.read_bytes() if self.file.exists() else b""
-        proved = chain.extend(_read_last.get(self.file, Proved()), raw, self.file, head)
+        known, left = _read_last.get(self.file, (Proved(), ()))
+        proved = chain.extend(known, raw, self.file, head)
         chain.prove_head(head, head_file, proved, self.file, self._key)
-        _read_last.clear()  # a process works in one home
-        _read_last[self.file] = proved
+        self._keep(proved, left)
         return proved, head
+
+    def _keep(self, proved: Proved, left: FileState) -> None:
+        _read_last.clear()  # a process works in one home
+        _read_last[self.file] = proved, left
+
+    def _as_left(self) -> Proved | None:
+        """The lines, where this process wrote the last of them and nobody has touched a file of the ledger since."""
+        proved, left = _read_last.get(self.file, (Proved(), ()))
+        return proved if left and left == self._file_state() else None
+
+    def _file_state(self) -> FileState:
+        """What changes whenever somebody writes the ledger, its head, its key or home.json; nothing where one is missing."""
+        folder = self.file.parent
+        try:
+            about = [
+                file.stat() for file in (self.file, folder / "head.json", folder / "key", self._home / "home.json")
+            ]
+        except FileNotFoundError:
+            return ()
+        return tuple(part for each in about for part in (each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns))
 
     def _write_head(self, proved: Proved, home_sha256: str | None) -> None:
         write_whole(self.file.parent / "head.json", chain.head_of(proved, self._key, home_sha256))
@@ -166,12 +191,16 @@ class Ledger:
         with self.file.open("r+b" if self.file.exists() else "w+b") as stream:
             stream.seek(len(proved.raw))
             stream.truncate()
-            stream.write(b"".join(line + b"\n" for line in lines))
+            tail = b"".join(line + b"\n" for line in lines)
+            stream.write(tail)
             stream.flush()
             os.fsync(stream.fileno())
         sync_folder(self.file.parent)
-        written, head = self._read()
-        self._write_head(written, head.get("home_sha256"))
+        head_file = self.file.parent / "head.json"
+        head = chain.read_head(head_file.read_bytes() if head_file.exists() else None, head_file)
+        now_proved = chain.extend(proved, proved.raw + tail, self.file, head)
+        self._write_head(now_proved, head.get("home_sha256"))
+        self._keep(now_proved, self._file_state() if head.get("home_sha256") else ())
         return numbered
 
 
@@ -225,16 +254,17 @@ def is_evidence(submission_id: str) -> bool:
     return submission_id.startswith("e")
 
 
-def state(entries: Iterable[Entry]) -> State:
-    """Folds entries, oldest first, into what they amount to."""
-    submissions: dict[str, Entry] = {}
-    refusals: dict[str, Entry] = {}
-    marked: dict[str, set[str]] = {"confirmation": set(), "withdrawal": set(), "erasure": set()}
-    erased_digests: set[str] = set()
-    superseded: set[str] = set()
-    contracts: dict[str, str] = {}
-    areas: dict[str, str] = {}
-    definitions = None
+def state(entries: Iterable[Entry], before: State | None = None) -> State:
+    """Folds entries, oldest first, into what they amount to; onto `before`, the state that they follow, if there is one."""
+    known = before or State()
+    submissions, refusals = dict(known.submissions), dict(known.refusals)
+    marked = {
+        "confirmation": set(known.confirmed),
+        "withdrawal": set(known.withdrawn),
+        "erasure": set(known.erased),
+    }
+    erased_digests, superseded = set(known.erased_digests), set(known.superseded)
+    contracts, areas, definitions = dict(known.contracts), dict(known.areas), known.definitions
     for entry in entries:
         kind = entry["kind"]
         if kind == "submission":

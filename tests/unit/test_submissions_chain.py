@@ -15,7 +15,7 @@ from submissions.reception import decisions
 from submissions.store import chain, integrity, proof
 from submissions.store.chain import DamagedLedger
 from submissions.store.home import Home
-from submissions.store.ledger import Ledger, inputs
+from submissions.store.ledger import Ledger, inputs, state
 
 OLD = Path(__file__).resolve().parents[1] / "pipeline" / "homes" / "v1"
 COUNT = 6
@@ -230,3 +230,49 @@ def test_what_protection_keeps_of_earlier_releases_is_proved(tmp_path: Path) -> 
         integrity.refuse_damaged(home)
     (damage,) = integrity.damages(home, Ledger.of(home).entries())["protection"]
     assert damage.name == f"ledger/published/{file.name}"
+
+
+def test_adding_to_a_ledger_that_nobody_touched_reads_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of many files would else read all lines again for each of them."""
+    ledger = Ledger.of(Home.open(tmp_path / "home", "real", create=True))
+    ledger.append([areas("first")])
+    read, reads = Path.read_bytes, []
+
+    def counted(path: Path) -> bytes:
+        reads.append(path.name)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    for number in range(3):
+        ledger.append([areas(f"set {number}")])
+    assert ledger.file.name not in reads
+    assert ledger.position == 4
+    assert reads.count(ledger.file.name) == 1, "whoever asks what stands there reads it"
+
+
+def test_a_line_put_in_between_two_writers_is_found_by_the_next_one(tmp_path: Path) -> None:
+    ledger = Ledger.of(Home.open(tmp_path / "home", "real", create=True))
+    ledger.append([areas("first")])
+    with ledger.file.open("ab") as stream:
+        stream.write(b'{"kind":"areas","position":2,"area_set":"x","digest":"x","previous":"' + b"0" * 64 + b'"}\n')
+    with pytest.raises(DamagedLedger):
+        ledger.append([areas("second")])
+
+
+def test_a_state_goes_on_from_the_one_before_it() -> None:
+    entries = [
+        {"kind": "submission", "submission_id": "s1", "outcome": "accepted", "partner_id": "p", "dataset": "d"},
+        {"kind": "submission", "submission_id": "s2", "outcome": "accepted", "supersedes": ["s1"]},
+        {"kind": "withdrawal", "submission_id": "s2"},
+        {"kind": "erasure", "submission_id": "s2", "keyed_digest": "k"},
+        {"kind": "contract", "partner_id": "p", "digest": "c"},
+        {"kind": "submission", "submission_id": "s1", "outcome": "accepted", "partner_id": "p", "dataset": "d"},
+        {"kind": "definitions", "digest": "e"},
+    ]
+    known = state([])
+    for entry in entries:
+        before, known = known, state([entry], before=known)
+        assert before is not known
+    assert known == state(entries)
