@@ -137,7 +137,7 @@ def _has_short_segment(counts: np.ndarray, places: np.ndarray, shortest: int) ->
     ends = np.where(np.isnan(places), last[:, None], places)
     edges = np.column_stack([first, ends, last])
     # places beyond the last joinpoint repeat the end
-    return ((np.diff(edges, axis=1) < shortest) & (np.diff(edges, axis=1) > 0)).any(axis=1)
+    return np.any((np.diff(edges, axis=1) < shortest) & (np.diff(edges, axis=1) > 0), axis=1)
 
 
 def _usual_parts(counts: np.ndarray, per_year: int) -> np.ndarray:

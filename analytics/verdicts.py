@@ -363,7 +363,8 @@ def _tell_of_panels(table: pd.DataFrame, reasons: list[set[str]], tested: pd.Dat
             reasons[position].add("two_areas_carry")
         if is_told[position] and series_id in broken:
             reasons[position].add("contributor_break")
-            table.iloc[position, table.columns.get_loc("breaks_count")] += 1
+            counted = table.columns.get_loc("breaks_count")
+            table.iloc[position, counted] = table["breaks_count"].iloc[position] + 1
 
 
 def _tell_of_quality(table: pd.DataFrame, reasons: list[set[str]]) -> None:

@@ -7,10 +7,13 @@ it, `scipy.optimize.linprog` gives the same optima, slower.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 from scipy.optimize import linprog
 
+_highs: Any
 try:
     from scipy.optimize._highspy import _core as _highs
 except ImportError:  # pragma: no cover - depends on the scipy build
@@ -69,7 +72,7 @@ class Programme:
         return self._cold()
 
     def _load(self, simplex: int):
-        rows, columns = self.matrix.shape
+        rows, columns = len(self.row_low), len(self.cost)
         model = _highs.HighsLp()
         model.num_col_, model.num_row_ = columns, rows
         model.col_cost_, model.col_lower_, model.col_upper_ = self.cost, self.low, self.high
@@ -118,7 +121,7 @@ class Polytope:
     def __init__(
         self, matrix: sp.csc_array, row_low: np.ndarray, row_high: np.ndarray, floor: np.ndarray, warm: bool = True
     ) -> None:
-        width = matrix.shape[1]
+        width = len(floor)
         self._programme = Programme(
             matrix, row_low, row_high, floor, np.full(width, np.inf), np.zeros(width), PRIMAL, warm
         )

@@ -156,4 +156,4 @@ def _split(site: Site, split: str, wanted: dict[str, Any] | None = None) -> list
 
 
 def _name(site: Site, row: dict[str, Any]) -> str:
-    return site.published.area_names.get(row["area_code"], row["area_code"])
+    return str(site.published.area_names.get(row["area_code"], row["area_code"]))

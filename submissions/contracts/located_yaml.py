@@ -110,6 +110,7 @@ def _compose(file: Path) -> Document:
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
+                assert event.start_mark is not None
                 line = event.start_mark.line + 1
                 problems.append(DocumentProblem(file, line, "", f"alias *{event.anchor} is not allowed: write it out"))
         root = yaml.compose(text, Loader=yaml.SafeLoader) if not problems else None

@@ -106,7 +106,7 @@ def _table(
     return header, rest, preamble
 
 
-def _sheets(path: Path, form: Format) -> tuple[tuple[str, ...], list[Iterable[Record]], dict[int, tuple[str, ...]]]:
+def _sheets(path: Path, form: Format) -> tuple[tuple[str, ...], Sequence[Iterable[Record]], dict[int, tuple[str, ...]]]:
     """One table from all declared sheets: columns in order of first sight, then what the sheet's name says.
 
     A cell of a column that a sheet does not have is None: it is no cell of that sheet, and `unpivot` makes no row of it.

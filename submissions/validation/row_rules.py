@@ -324,7 +324,7 @@ def _balance(
         """
     ).fetchall()
     names = ("rows_in", "rows_accepted", "rows_quarantined", "rows_excluded")
-    counts = {issue: dict.fromkeys(names, 0) for issue in issues}
+    counts: dict[date, dict[str, int]] = {issue: dict.fromkeys(names, 0) for issue in issues}
     counts |= {issue: dict(zip(names, numbers, strict=True)) for issue, *numbers in rows}
     with_value = connection.execute("SELECT count(DISTINCT row_id) FROM candidates").fetchone()
     assert with_value is not None

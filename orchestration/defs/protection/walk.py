@@ -211,7 +211,7 @@ def is_withdrawn(known: pd.DataFrame, earlier: Earlier) -> np.ndarray:
     issued = pd.to_datetime(known["issued_on"])
     for row in earlier.withdrawn.itertuples():
         of_source = (known["source"] == row.source).to_numpy()
-        found |= of_source & (issued >= pd.Timestamp(row.issued_on)).to_numpy() & (built_at < row.position)
+        found |= of_source & (issued >= pd.Timestamp(row.issued_on)).to_numpy() & (built_at < float(row.position))
     return found
 
 

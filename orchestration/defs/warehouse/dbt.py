@@ -105,6 +105,7 @@ def _dependencies(node: Any) -> list[dg.AssetKey]:
 def _tests(models: dict[str, Any]) -> dict[str, tuple[str, Any]]:
     """Data tests that look at these models: test id -> (model id, test). A test of several models belongs to the last."""
     found: dict[str, tuple[str, Any]] = {}
+    node: Any
     for key, node in sorted(manifest().nodes.items()):
         if node.resource_type != "test" or PROOF in node.tags:
             continue
