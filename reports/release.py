@@ -18,7 +18,7 @@ from reports.charts import palette, plotly_script, rendering
 from reports.charts.catalogue import charts, write_data
 from reports.charts.site import Site
 from reports.packages.data_package import data_package, linked_data
-from reports.packages.manifest import MANIFEST, RENDERINGS_SCRIPT, sha256_of, write_json, write_manifest
+from reports.packages.manifest import RENDERINGS_SCRIPT, sha256_of, write_json, write_manifest
 from reports.packages.table_files import write_tables
 from reports.pages.assembly import write_pages
 from reports.tables import read
@@ -86,8 +86,6 @@ def write(
     say("manifest")
     write_manifest(destination, source.release, rendered.versions, rendered.missing, provenance)
     return ReleaseResult(destination, pages, [chart.id for chart in made], rendered.missing)
-
-
 
 
 def _copy_assets(directory: Path) -> None:

@@ -42,7 +42,7 @@ def column_docs() -> str:
 
 def exposures() -> str:
     """dbt's exposures: one a page and chart of a release, with the published tables that it reads."""
-    from reports.charts.specification import declared
+    from reports.charts.catalogue import declared
 
     readers = yaml.safe_load(READERS.read_text(encoding="utf-8"))
     tables = table_declarations.tables().values()

@@ -38,7 +38,7 @@ def propose_control_totals(proposal: Proposal, place: Place, meaning: Meaning) -
     if meaning.period is None:
         return
     fiscal = {"fiscal": True} if meaning.period.is_fiscal else {}
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"column": PART} | rule
         for rule in _totals_of_parts([label for label, _ in meaning.totals], PART, meaning.year_source)
     ]

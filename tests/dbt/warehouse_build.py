@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.runs.empty_build import create_sources, lake_tables
+from orchestration.defs.warehouse.empty_build import create_sources, lake_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "dbt_project"

@@ -16,7 +16,7 @@ import newcomers
 import onboarding_files as files
 import pytest
 from command_under_test import Ran, waymark
-from newcomers import POLICE, POLISH, SERVICE, SHELTERS
+from newcomers import POLISH, SHELTERS
 
 pytestmark = pytest.mark.xdist_group("newcomers")
 
@@ -122,7 +122,7 @@ def test_the_release_shows_the_figures_of_both(onboarded: Onboarded) -> None:
 def test_the_contracts_are_in_the_home_only(onboarded: Onboarded) -> None:
     everything = waymark("contract", "check", "--home", onboarded.home, "--json").ok().json()
     own = {each["name"] for each in everything if each["kind"] == "contract" and str(onboarded.home) in each["file"]}
-    assert own == {POLISH, SHELTERS, POLICE, SERVICE}
+    assert own == {POLISH, SHELTERS}
     refused = waymark(
         "contract", "new", POLISH, "--sample", onboarded.samples[POLISH], "--home", onboarded.home, "--no-ask"
     )

@@ -16,7 +16,7 @@ from orchestration.operations import column_docs
 from orchestration.runs import publishing, table_declarations
 from orchestration.runs.table_declarations import Table, tables
 from reports import tables as release_tables
-from reports.charts import specification
+from reports.charts import catalogue
 from reports.pages import areas as pages_areas
 from reports.pages import assembly
 from reports.pages.assembly import Site
@@ -115,9 +115,9 @@ def test_pages_read_what_is_declared(published: Path) -> None:
 
 
 def test_charts_read_what_is_declared(published: Path) -> None:
-    found = {chart.id: asked(published, chart.make) for chart in specification.declared()}
+    found = {chart.id: asked(published, chart.make) for chart in catalogue.declared()}
     assert found == declared_readers("charts")
-    assert all(chart.table in found[chart.id] for chart in specification.declared())
+    assert all(chart.table in found[chart.id] for chart in catalogue.declared())
 
 
 # ---- the gate of public columns ------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """An empty build database, for dbt by hand: every source that the project reads is there, without rows.
 
-`python -m orchestration.runs.empty_build` makes dbt_project/target/empty/warehouse.duckdb anew and prints its path, so that
-`WAYMARK_BUILD=$(python -m orchestration.runs.empty_build) dbt build` works in a fresh clone.
+`python -m orchestration.defs.warehouse.empty_build` makes dbt_project/target/empty/warehouse.duckdb anew and prints its path, so that
+`WAYMARK_BUILD=$(python -m orchestration.defs.warehouse.empty_build) dbt build` works in a fresh clone.
 """
 
 from __future__ import annotations
