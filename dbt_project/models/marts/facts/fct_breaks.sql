@@ -374,7 +374,8 @@ with
 
     -- how many areas report is counted here, on the figures as they stand at as_of: a
     -- declared count of an older issue stands only where there is nothing to count
-    -- on both sides, or where a source begins or ends, which counts of areas do not tell
+    -- on both sides, or where a source begins or ends, which counts of areas do not
+    -- tell
     counted as (
         select distinct
             reporters_before.area_code,
