@@ -21,12 +21,9 @@ KNOWN_FUNCTIONS = {
 def compiled(build: Build) -> dict[str, str]:
     """Model -> its SQL as DuckDB gets it."""
     build.write({})
-    build.dbt("compile", "--select", "resource_type:model")
-    found = {
-        node.name: node.compiled_code
-        for node in build.manifest.nodes.values()
-        if node.resource_type == "model" and node.compiled_code
-    }
+    results = build.dbt("compile", "--select", "resource_type:model").result.results
+    found = {each.node.name: each.node.compiled_code for each in results if each.node.resource_type == "model"}
+    assert all(found.values())
     assert len(found) == sum(node.resource_type == "model" for node in build.manifest.nodes.values())
     return found
 

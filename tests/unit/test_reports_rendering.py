@@ -15,6 +15,7 @@ from reports.charts import rendering
 from reports.charts.drawings import Line, Mark, Point, line_chart, scale_ticks
 from reports.charts.specification import Chart
 from reports.wording.words import Words, name_order, number, period_label, period_position, signed, signed_percent
+from submissions.vocabulary.fields import labels
 
 TEXT_SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="80"><defs><clipPath id="clipab12cdxy"><rect '
@@ -169,7 +170,7 @@ def test_words_for_figures_and_periods():
         [2023.5, 2023.125, 2023 + 11.5 / 12]
     )
     assert sorted(["District 10", "district 2", "Area 1"], key=name_order) == ["Area 1", "district 2", "District 10"]
-    words = Words({"measure": {"victims_detected": "Victims found"}})
+    words = Words({**labels(), "measure": {"victims_detected": "Victims found"}})
     assert words.measure("victims_detected", "LAB+SEX") == "Victims found, forced labour and sexual exploitation"
     assert words.measure("brand_new_measure") == "Brand new measure"
     assert words.reason("too_short", "7 of 12 quarters") == "too short to judge: 7 of 12 quarters"

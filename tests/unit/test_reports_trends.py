@@ -15,6 +15,7 @@ from reports.tables import read
 from reports.wording.cells import plain
 from reports.wording.series_words import change_sentence, unexplained_changes
 from reports.wording.words import Words, period_start
+from submissions.vocabulary.fields import labels
 
 NOTHING = {"at": "trends.0", "change_points": None, "change_points_explained": None, "joinpoints": None}
 
@@ -148,11 +149,11 @@ def test_concentration_stands_by_name_with_its_reason():
             "at": ["corridors.0", "corridors.1", "corridors.2"],
         }
     )  # fmt: skip
-    end = corridors._concentration(now, *corridors.ENDS[0], Words())
+    end = corridors._concentration(now, *corridors.ENDS[0], Words(labels()))
     assert end is not None
     assert [row["name"] for row in end["rows"]] == ["Ard", "Bel"]
     assert end["rows"][0]["effective"] == "–"
     assert end["rows"][0]["reason"] == "not assessed: fewer than 50 persons across a border"
     assert [plain(end["rows"][1][name]) for name in ("effective", "hhi", "top3")] == ["6.8", "0.15", "48 %"]
     nothing = now.assign(origins_eligibility="not_assessed")
-    assert corridors._concentration(nothing, *corridors.ENDS[0], Words()) is None
+    assert corridors._concentration(nothing, *corridors.ENDS[0], Words(labels())) is None
