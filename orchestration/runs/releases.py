@@ -127,6 +127,8 @@ def difference(first: Path, second: Path) -> list[dict[str, Any]]:
     keys = _keys(second)
     rows = []
     with duckdb.connect() as connection:
+        # a bar among the rows would be no JSON
+        connection.execute("set enable_progress_bar = false")
         for name in names:
             paths = [folder / "tables" / f"{name}.parquet" for folder in (first, second)]
             if not all(path.exists() for path in paths):
@@ -150,10 +152,10 @@ def difference(first: Path, second: Path) -> list[dict[str, Any]]:
             key = ", ".join(f'"{column}"' for column in keys.get(name, ()))
             total, gone, new, changed = connection.execute(
                 f"""
-                with before as (select {kept} from read_parquet($1)),
-                    now as (select {kept} from read_parquet($2)),
-                    gone as (select * from before except all select * from now),
-                    new as (select * from now except all select * from before),
+                with before as materialized (select {kept} from read_parquet($1)),
+                    now as materialized (select {kept} from read_parquet($2)),
+                    gone as materialized (select * from before except all select * from now),
+                    new as materialized (select * from now except all select * from before),
                     changed as (select {key or 1} from gone intersect all select {key or 1} from new)
                 select (select count(*) from before), (select count(*) from gone), (select count(*) from new),
                     (select count(*) from changed)
