@@ -136,7 +136,8 @@ def new(
     """
     from orchestration.runs.progress import printable
     from submissions.errors import WaymarkError
-    from submissions.onboarding.proposal import Answers, propose
+    from submissions.onboarding.model import Answers
+    from submissions.onboarding.proposal import propose
     from submissions.onboarding.writing import contract_text, map_text, write_proposal
     from submissions.store.home import Home
 

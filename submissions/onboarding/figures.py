@@ -12,7 +12,7 @@ from submissions.vocabulary.multiplier_words import multiplier_said
 if TYPE_CHECKING:
     from submissions.contracts.located_yaml import Place
     from submissions.onboarding.columns import Meaning
-    from submissions.onboarding.proposal import Proposal
+    from submissions.onboarding.model import Proposal
 
 MARKS, MARK_CHARACTERS = 20, 16
 

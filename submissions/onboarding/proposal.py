@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from submissions.errors import WaymarkError
 from submissions.onboarding.columns import columns_of, meaning_of
 from submissions.onboarding.form import SampleForm, form_of_sample
 from submissions.onboarding.meaning import Exclusion, Meaning
+from submissions.onboarding.model import Answers, Proposal
 from submissions.onboarding.periods import exclusions_of
 from submissions.onboarding.proposed_columns import propose_columns
 from submissions.onboarding.proposed_rows import (
@@ -38,49 +39,6 @@ PARTNER_ID = re.compile(
     r"([a-z]{3})_(police|prosecution|court|ngo|immigration|labour|fiu|hotline|health|stat|io)_[a-z0-9_]+"
 )
 DATASET = re.compile(r"[a-z][a-z0-9_]*")
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What the caller knows; None is guessed and marked."""
-
-    name: str | None = None
-    dataset: str | None = None
-    title: str | None = None
-    measure: str | None = None
-    counting_unit: str | None = None
-    period_basis: str | None = None
-    area_role: str | None = None
-    replaces: str | None = None
-    audience: str | None = None
-    minimum_cell: int | None = None
-    issued_on: str | None = None
-    legal_basis: str | None = None
-    licence: str | None = None
-    sheet: str | None = None
-
-
-@dataclass
-class Proposal:
-    """`content` is the contract; `guesses` are reasons by place; `maps` are rows (source, code, note) by file name."""
-
-    content: dict[str, Any]
-    guesses: dict[Place, str] = field(default_factory=dict)
-    maps: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def put(self, place: Place, value: Any, reason: str | None = None) -> None:
-        """Sets a value; a reason makes it a guess."""
-        inner: Any = self.content
-        for key in place[:-1]:
-            inner = inner[key] if isinstance(inner, list) else inner.setdefault(key, {})
-        if isinstance(inner, list):
-            inner.append(value)
-        else:
-            inner[place[-1]] = value
-        if reason:
-            self.guesses[place] = reason
 
 
 def propose(partner: str, path: Path, answers: Answers, roots: Sequence[Path]) -> Proposal:

@@ -17,7 +17,7 @@ from submissions.vocabulary.period_names import folded_period
 
 if TYPE_CHECKING:
     from submissions.contracts.located_yaml import Place
-    from submissions.onboarding.proposal import Answers, Proposal
+    from submissions.onboarding.model import Answers, Proposal
 
 
 def propose_columns(

@@ -14,7 +14,7 @@ from submissions.vocabulary.label_words import half_of_year, rule_of_numbers, sa
 
 if TYPE_CHECKING:
     from submissions.contracts.located_yaml import Place
-    from submissions.onboarding.proposal import Proposal
+    from submissions.onboarding.model import Proposal
 
 
 def propose_ignored(proposal: Proposal, place: Place, meaning: Meaning, personal: Sequence[tuple[str, str]]) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from submissions.contracts.located_yaml import Place, dotted
 from submissions.errors import WaymarkError
-from submissions.onboarding.proposal import Proposal
+from submissions.onboarding.model import Proposal
 from submissions.store.home import sync_folder
 from submissions.validation.screening import displayed
 
