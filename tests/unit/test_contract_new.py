@@ -25,7 +25,8 @@ from submissions.contracts.loading import Contract, load
 from submissions.contracts.located_yaml import DocumentError
 from submissions.errors import WaymarkError
 from submissions.onboarding.form import form_of_sample
-from submissions.onboarding.model import Answers, Proposal, propose
+from submissions.onboarding.model import Answers, Proposal
+from submissions.onboarding.proposal import propose
 from submissions.onboarding.writing import contract_text, map_text, write_proposal
 from submissions.vocabulary.label_words import code_of_label, rule_for
 

@@ -17,9 +17,9 @@ from orchestration.runs import publishing, table_declarations
 from orchestration.runs.table_declarations import Table, tables
 from reports import tables as release_tables
 from reports.charts import catalogue
+from reports.charts.site import Site
 from reports.pages import areas as pages_areas
 from reports.pages import assembly
-from reports.pages.assembly import Site
 from submissions.errors import WaymarkError
 from submissions.vocabulary import fields
 
