@@ -199,7 +199,7 @@ MUTATIONS = [
     ("scan_search", "part += share[area]", "part = share[area]"),
     ("corridors", "reach = left @ open_", "reach = left.sum() * np.ones_like(right)"),
     ("corridors", "np.maximum(np.ceil(count), 1.0), expected", "np.maximum(np.ceil(count), 1.0) + 1, expected"),
-    ("corridors", "p[order] * number / np.arange", "p[order] / np.arange"),
+    ("corridors", "stats.false_discovery_control(p[possible])", "p[possible]"),
     ("corridors", "(table - expected) / np.sqrt(expected)", "(table - expected) / expected"),
     ("corridors", "2 * rank - number[..., None] - 1", "2 * rank - number[..., None]"),
     ("emerging", "often = 10 * times >= 9 * periods", "often = 10 * times >= 8 * periods"),
