@@ -69,7 +69,7 @@ def judged(
     if members is None:
         members = pd.DataFrame(columns=["series_id", "area_code", "member_id", "period", "period_start", "value"])
     table = verdicts.compute(frame, tested, members, of_release, breaks, {}, words(), parameters())
-    return table.set_index("series_id")
+    return table.set_index("series_id") if len(table) else table
 
 
 def codes(row: pd.Series) -> set[str]:
