@@ -190,6 +190,8 @@ def _materialise(request: Request, audiences: Sequence[str], report: Report) -> 
         from orchestration.defs.submissions.partitions import LAKE
 
         first, second = before_audience(), for_audience()
+        # all that is loaded by now stays until the end
+        gc.freeze()
         instance = instance_of(request.home)
         # this run holds the home, so no other run of the command line can be at work
         orphaned_runs.settle(instance, of_commands=True)
