@@ -68,11 +68,11 @@ format: $(VENV)/.development ## write the formatters' style
 	$(BIN)/sqlfmt --no-progressbar dbt_project/models dbt_project/macros dbt_project/tests
 
 bench: $(VENV)/.development setup ## ratios against the peers, in one run
-	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+	@for file in tests/benchmarks/bench_*.py; do PYTHONPATH=tests/support $(BIN)/python $$file || exit 1; done
 
 campaign: $(VENV)/.development setup ## the long campaigns
 	@$(BIN)/python -m pytest -q -m campaign tests $(APART:%=--ignore=%)
-	@$(BIN)/python -m tests.campaigns
+	@PYTHONPATH=tests/support $(BIN)/python -m tests.campaigns
 
 ui: setup ## Dagster on the demonstration home
 	@$(BIN)/waymark ui --home $(HOME_DEMONSTRATION)

@@ -1,14 +1,9 @@
 """A release of the invented example, opened in Chromium with the network blocked."""
 
 import shutil
-import sys
-from pathlib import Path
-
-import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
 
 import published_example
+import pytest
 
 from reports import release
 from reports.charts import rendering

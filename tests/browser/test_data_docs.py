@@ -1,12 +1,6 @@
 """Data Docs in a real browser with the network off: no request leaves the folder, nothing is missing, links lead on."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pipeline"))
-
 from small_home import make
 
 from submissions.reception import receiving

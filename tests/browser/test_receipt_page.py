@@ -1,13 +1,7 @@
 """A receipt with hostile texts in a real browser: it asks for nothing, runs nothing, and fits a phone and a sheet of paper."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
-
-from test_submissions_receipt_page import HOSTILE
+from hostile_texts import HOSTILE
 
 from submissions.receipts.page import page as receipt_page
 from submissions.receipts.receipt import Receipt

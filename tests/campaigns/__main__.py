@@ -1,4 +1,6 @@
-"""`python -m tests.campaigns [SHARE] [NAME…]`: the long campaigns, one after the other, each with its figures and its time.
+"""`PYTHONPATH=tests/support python -m tests.campaigns [SHARE] [NAME…]`: the long campaigns, one after the other.
+
+Each says its figures and its time.
 
 A campaign is a module here with `main(share)`: it prints what it found and raises where a promise is broken. SHARE is
 the part of the full length to run (1 by default). With names only those are run. Exit 1 when one of them fails.

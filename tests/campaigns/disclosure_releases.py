@@ -1,19 +1,19 @@
 """Invented tables with several trees and two sources, released three times with late changes and a withdrawal between.
 
-    python -m tests.campaigns 1 disclosure_releases
+    PYTHONPATH=tests/support python -m tests.campaigns 1 disclosure_releases
 
 Each release is protected with those before it, revisions are held back, and an attacker who knows no declaration
-(`tests/trust/released_attack.py`) has all three. Counted are cells told exactly, small counts told to within one, small
+(`tests/support/released_attack.py`) has all three. Counted are cells told exactly, small counts told to within one, small
 differences in the open, small changes of hidden cells that can be told, releases that the audit does not pass, and what is lost.
 """
 
 from __future__ import annotations
 
 import pandas as pd
+from invented_tables import Story, story
+from released_attack import attack
 
 from disclosure import audit, hold_back, protect
-from tests.trust.invented_tables import Story, story
-from tests.trust.released_attack import attack
 
 TABLES = 50
 SEED = 1_000

@@ -8,14 +8,9 @@ and F is smooth and nearly constant, so that low polynomials reach nine digits. 
 functions at Chebyshev nodes; at q = 0 it is -log(H) / (t H) exactly.
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
 from numpy.polynomial import chebyshev, polynomial
 from scipy import special
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from geo.pearson_far import exact_deviate, nodes, temme_h
 

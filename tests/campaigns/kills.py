@@ -19,10 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "pipeline")]
-
-from command_under_test import environment, manifest, release, start, waymark  # noqa: E402
-from disturbances import demonstration_inbox, is_locked, left_over  # noqa: E402
+from command_under_test import environment, manifest, release, start, waymark
+from disturbances import demonstration_inbox, is_locked, left_over
 
 KILLS = 50
 BETWEEN_FINISHES = 5

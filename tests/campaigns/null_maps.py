@@ -10,14 +10,12 @@ nominal level because the lower tail of a count near 0 has no value that is rare
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 from numba import njit
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "statistics")]
 
 from geo_maps import queen_grid  # noqa: E402
 

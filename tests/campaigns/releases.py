@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,8 +12,6 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "trust")]
-
 DAYS = (("2024-12-30", False), ("2025-02-28", False), ("2025-03-20", False), ("2025-03-20", True))
 WITHDRAWN = ("qmb_police_gendarmerie", "victims_by_year", "2025-02-24")
 THRESHOLD = 11

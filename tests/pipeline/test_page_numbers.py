@@ -5,14 +5,8 @@ Those of the real partners are in test_real_partners.py, beside what else looks 
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-
 import page_numbers
+import pytest
 
 pytestmark = pytest.mark.xdist_group("page numbers")
 

@@ -8,17 +8,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import sys
 from pathlib import Path
 
 import duckdb
+import page_numbers
 import pandas as pd
 import pytest
 from command_under_test import REPOSITORY, manifest, waymark
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-
-import page_numbers
 
 pytestmark = [pytest.mark.xdist_group("real"), pytest.mark.shared_data]
 

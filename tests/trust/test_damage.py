@@ -12,13 +12,13 @@ import os
 import shutil
 import sqlite3
 import stat
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
+import small_home
 from click.testing import CliRunner
 from command_under_test import waymark
 
@@ -28,12 +28,6 @@ from orchestration.runs import verification
 from submissions.reception import decisions
 from submissions.store.home import Home
 from submissions.store.ledger import RECORDS, Ledger
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pipeline"))
-try:
-    import small_home  # pyright: ignore[reportMissingImports]
-finally:
-    sys.path.pop(0)
 
 pytestmark = [pytest.mark.xdist_group("damage"), pytest.mark.timeout(900)]
 

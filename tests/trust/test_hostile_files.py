@@ -7,25 +7,20 @@ import copy
 import gzip
 import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from hostile_files import ACCEPTED, SOUND, Hostile, hostile_files
+from partner_files import changed, write_contract, write_file
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "unit")]
-
-from hostile_files import ACCEPTED, SOUND, Hostile, hostile_files  # noqa: E402
-from partner_files import changed, write_contract, write_file  # noqa: E402
-
-from submissions import check  # noqa: E402
-from submissions.receipts.receipt import Receipt  # noqa: E402
-from submissions.reception import receiving  # noqa: E402
-from submissions.store.home import Home  # noqa: E402
-from submissions.store.ledger import Ledger  # noqa: E402
-from submissions.validation import process  # noqa: E402
+from submissions import check
+from submissions.receipts.receipt import Receipt
+from submissions.reception import receiving
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger
+from submissions.validation import process
 
 FILES = hostile_files()
 HONEST = 6

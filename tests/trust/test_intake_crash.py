@@ -13,12 +13,11 @@ import time
 from pathlib import Path
 
 import pytest
+from partner_files import ROWS, changed, write_contract, write_file
 
 from submissions.errors import WaymarkError
 from submissions.store.home import Home
 from submissions.store.ledger import Ledger, state
-
-UNIT = Path(__file__).resolve().parents[1] / "unit"
 
 # Runs intake and kills its own process just before the n-th step that leaves something on the disk; prints how many
 # steps there were when it gets to the end. Steps are renames, removals and flushes to the disk.
@@ -54,11 +53,6 @@ print(steps)
 
 
 def prepare(root: Path) -> None:
-    sys.path.insert(0, str(UNIT))
-    try:
-        from partner_files import ROWS, changed, write_contract, write_file
-    finally:
-        sys.path.remove(str(UNIT))
     issue = {"column": "issue", "values": {"a": "2023-05-01", "b": "2024-05-01"}}
     write_contract(
         root / "contracts", changed(replaces="periods", files=[{"pattern": "victims_*", "issued_on": issue}])

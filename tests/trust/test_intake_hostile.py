@@ -11,18 +11,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from partner_files import HEADER, PARTNER, ROWS, changed, write_contract, write_file
 
-UNIT = Path(__file__).resolve().parents[1] / "unit"
-sys.path.insert(0, str(UNIT))
-
-from partner_files import HEADER, PARTNER, ROWS, changed, write_contract, write_file  # noqa: E402
-
-from submissions import check  # noqa: E402
-from submissions.receipts.receipt import Receipt  # noqa: E402
-from submissions.reception import receiving  # noqa: E402
-from submissions.store.home import Home  # noqa: E402
-from submissions.store.ledger import Ledger  # noqa: E402
-from submissions.validation import expectations  # noqa: E402
+from submissions import check
+from submissions.receipts.receipt import Receipt
+from submissions.reception import receiving
+from submissions.store.home import Home
+from submissions.store.ledger import Ledger
+from submissions.validation import expectations
 
 
 @pytest.fixture

@@ -3,16 +3,11 @@
 import json
 import re
 import shutil
-import sys
-from pathlib import Path
 
+import page_numbers
 import pandas as pd
 import published_example
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-
-import page_numbers
 
 from reports import release
 from reports.tables import read

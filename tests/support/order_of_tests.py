@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 # Groups that take a minute or more, in the order in which workers take them: what makes a home stands before what only
 # looks at it, and what is short fills the time until the last worker ends.
 LONGEST_FIRST = (

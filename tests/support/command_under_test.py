@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 DEMONSTRATION_CONTRACTS = REPOSITORY / "demonstration" / "contracts"
 SHARED = Path(os.environ.get("WAYMARK_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
 
