@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from orchestration.cli.options import AS_JSON, CONTRACTS
+from submissions.store.publications import AUDIENCES
 
 
 @click.group()
@@ -109,7 +110,7 @@ _ASKED = {
 @click.option("--period-basis", help=_ASKED["period_basis"] + ".")
 @click.option("--area-role", help=_ASKED["area_role"] + ".")
 @click.option("--replaces", help=_ASKED["replaces"] + ".")
-@click.option("--audience", type=click.Choice(["restricted", "public"]), help=_ASKED["audience"] + ".")
+@click.option("--audience", type=click.Choice(AUDIENCES), help=_ASKED["audience"] + ".")
 @click.option("--minimum-cell", type=click.IntRange(min=1), help=_ASKED["minimum_cell"] + ".")
 @click.option(
     "--issued-on", metavar="YYYY-MM-DD", help="The one day of issue of all files; by default where the sample says so."

@@ -20,6 +20,7 @@ from orchestration.cli.partners import check, confirm, erase, submissions, withd
 from orchestration.cli.printing import print_run
 from orchestration.cli.releases import explain, release
 from submissions.errors import WaymarkError
+from submissions.store.publications import AUDIENCES
 
 
 class Commands(click.Group):
@@ -93,7 +94,7 @@ def main() -> None:
 @click.option("--ledger", type=click.IntRange(min=1), help="What was held at this ledger position; by default its end.")
 @click.option(
     "--audience",
-    type=click.Choice(["restricted", "public"]),
+    type=click.Choice(AUDIENCES),
     multiple=True,
     help="By default both for a demonstration, restricted otherwise.",
 )

@@ -11,6 +11,7 @@ import click
 
 from orchestration.cli.options import AS_JSON, HOME
 from submissions.errors import WaymarkError
+from submissions.store.publications import AUDIENCES
 
 
 @click.group()
@@ -22,7 +23,7 @@ def _manifests(home_path: Path, audience: str | None) -> list[dict[str, Any]]:
     from orchestration.runs.releases import releases
     from submissions.store.home import Home
 
-    found = releases(Home.open(home_path), [audience] if audience else ["restricted", "public"])
+    found = releases(Home.open(home_path), [audience] if audience else AUDIENCES)
     if not found:
         raise WaymarkError(f"{home_path} holds no release yet", hint=f"waymark run --home {home_path}")
     return found
@@ -50,7 +51,7 @@ def _one(home_path: Path, identifier: str, audience: str | None) -> dict[str, An
     return chosen[0]
 
 
-AUDIENCE = click.option("--audience", type=click.Choice(["restricted", "public"]), help="Only this audience's.")
+AUDIENCE = click.option("--audience", type=click.Choice(AUDIENCES), help="Only this audience's.")
 
 
 @release.command(name="list")
@@ -179,7 +180,7 @@ def discard(identifier: str, reason: str, audience: str, home_path: Path) -> Non
 @click.argument("period")
 @click.option("--measure", help="Such as victims_detected; all by default.")
 @HOME
-@click.option("--audience", type=click.Choice(["restricted", "public"]), default="restricted", show_default=True)
+@click.option("--audience", type=click.Choice(AUDIENCES), default="restricted", show_default=True)
 @click.option("--release", "identifier", default="latest", show_default=True)
 @AS_JSON
 def explain(

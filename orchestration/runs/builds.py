@@ -22,9 +22,8 @@ from submissions.errors import WaymarkError
 from submissions.store import publications
 from submissions.store.home import Home
 from submissions.store.ledger import Ledger, inputs, state
-from submissions.store.publications import Publication
+from submissions.store.publications import AUDIENCES, Publication
 
-AUDIENCES = ("restricted", "public")
 KEPT_BUILDS = 4
 
 

@@ -12,9 +12,9 @@ from typing import Any
 from submissions.errors import WaymarkError
 from submissions.store.home import Home, write_whole
 from submissions.store.ledger import Ledger, state
+from submissions.store.publications import AUDIENCES as AUDIENCES
 
 RESERVED = ("_T", "_Z")
-AUDIENCES = ("restricted", "public")
 NOT_REBUILDABLE = "not-rebuildable.json"
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.runs.code_identity import ROOT
+from submissions.store.publications import AUDIENCES
 from submissions.vocabulary import fields
 
 MODELS = ROOT / "dbt_project" / "models"
 PUBLISHED = MODELS / "published" / "_published__models.yml"
 SOURCES = MODELS / "staging" / "_staging__sources.yml"
 # from the most to the least open
-AUDIENCES = ("public", "restricted")
 # what fields.yml lets into a public release: figures of people have gone through disclosure control
 PUBLIC_PRIVACY = frozenset(["open", "protected"])
 
@@ -51,7 +51,7 @@ class Table:
     frame: tuple[str, ...]
 
     def is_for(self, audience: str) -> bool:
-        return AUDIENCES.index(audience) >= AUDIENCES.index(self.audience)
+        return AUDIENCES.index(audience) <= AUDIENCES.index(self.audience)
 
 
 @cache

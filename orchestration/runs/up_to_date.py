@@ -21,6 +21,7 @@ from submissions.errors import WaymarkError
 from submissions.store.home import Home, write_whole
 from submissions.store.ledger import Ledger
 from submissions.store.ledger import state as state_of_ledger
+from submissions.store.publications import AUDIENCES
 
 FILE = "last-run.json"
 KEPT_STATES = 20
@@ -32,7 +33,7 @@ def audiences_of(home: Home, wanted: Sequence[str] | None = None) -> list[str]:
     Raises WaymarkError where a real home is asked for a public release.
     """
     if wanted is None:
-        return ["restricted", "public"] if home.kind == "demonstration" else ["restricted"]
+        return list(AUDIENCES) if home.kind == "demonstration" else ["restricted"]
     if home.kind == "real" and "public" in wanted:
         raise WaymarkError(
             "a public release of real partners' figures is not made yet",

@@ -30,6 +30,7 @@ from submissions.onboarding.proposed_rows import (
     propose_unpivot,
 )
 from submissions.onboarding.values import NO_DATE, currency_said, days_of, issue_of_sample
+from submissions.store.publications import AUDIENCES
 from submissions.validation.problems import Refusal
 from submissions.vocabulary.fields import codes, seed
 from submissions.vocabulary.multiplier_words import corrections_said
@@ -137,7 +138,7 @@ def _known(answers: Answers) -> None:
         "measure": (answers.measure, codes("measure")),
         "area role": (answers.area_role, codes("area_role")),
         "scope": (answers.replaces, frozenset(("whole_dataset", "periods", "periods_x_areas", "keys"))),
-        "audience": (answers.audience, frozenset(("restricted", "public"))),
+        "audience": (answers.audience, frozenset(AUDIENCES)),
     }
     for what, (answer, known) in lists.items():
         if answer is not None and answer not in known:

@@ -16,6 +16,8 @@ from submissions.store.home import Home
 from submissions.store.ledger import RECORDS, Entry, Ledger
 
 RELEASE, DISCARD, CELLS = "release", "discard", "published_cells"
+# from the closest circle to everybody
+AUDIENCES = ("restricted", "public")
 # whom protection hides something from: what they read once cannot be taken back
 PROTECTED_AUDIENCES = ("public",)
 

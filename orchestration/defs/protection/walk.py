@@ -29,6 +29,7 @@ from orchestration.defs.protection.stand_ins import (
     with_earlier_stand_ins,
     with_fitting_stand_ins,
 )
+from submissions.store.publications import PROTECTED_AUDIENCES
 from submissions.store.published_cells import ALWAYS, CELL, ERASED, HIDDEN, SHOWN, VERSION
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def protected_cells(
     whose change since the previous vintage would, shows no previous figure.
     """
     names = ["cell_id", "value", "lower", "upper"]
-    if audience != "public":
+    if audience not in PROTECTED_AUDIENCES:
         out = cells[[*names, "issued_on"]].assign(is_suppressed=False, is_held_back=False)
         return Decided(out.sort_values("cell_id", ignore_index=True), True, pd.DataFrame(columns=list(VERSION)))
     from disclosure.found import found_lines
