@@ -135,6 +135,7 @@ def _signals(release: dict[str, Any]) -> dict[tuple[str, ...], str] | None:
     import duckdb
 
     from reports.wording.words import Words
+    from submissions.vocabulary.fields import labels as words_of_codes
 
     table = Path(release["folder"]) / "tables" / "alerts.parquet"
     if not table.is_file():
@@ -149,7 +150,7 @@ def _signals(release: dict[str, Any]) -> dict[tuple[str, ...], str] | None:
         rows = connection.execute(
             f"select {', '.join([*key, *labels])} from read_parquet(?) where is_alarm order by all", [str(table)]
         ).fetchall()
-    words, found = Words(), {}
+    words, found = Words(words_of_codes()), {}
     for values in rows:
         row = {name: "" if value is None else str(value) for name, value in zip([*key, *labels], values, strict=True)}
         splits = [

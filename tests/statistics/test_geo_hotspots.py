@@ -168,7 +168,7 @@ def test_conditional_moments_are_exact_for_any_weights():
     w1, w2, w3 = data.sum() * one, (data**2).sum() * one, (data**3).sum() * one
     per_spread, skewness, score = np.empty(1), np.empty(1), np.empty(1)
     conditional._per_spread(d[:1], w1, w2, number, second, per_spread)
-    conditional._skewness(d[:1], w1, w2, w3, per_spread, number, second, third, skewness)
+    conditional._skewness(d[:1], (w1, w2, w3), per_spread, number, second, third, skewness)
     near = np.array([np.dot(data, d[columns])])
     conditional._conditional_score(d[:1], near, w1, per_spread, number, 0.0, score)
     here = np.dot(data, values[columns])
