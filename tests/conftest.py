@@ -16,7 +16,12 @@ from typing import Any
 import pytest
 from command_under_test import SHARED, Ran, waymark
 from filelock import FileLock
+from hypothesis import settings
 from order_of_tests import declared_group, in_order
+
+# how long one example takes says how busy the machine is, and nothing of the code
+settings.register_profile("waymark", deadline=None)
+settings.load_profile("waymark")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

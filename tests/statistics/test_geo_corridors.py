@@ -140,7 +140,9 @@ def test_concentration_properties(shares, scale):
     assert np.all(result.entropy <= np.log(k) + 1e-12)
     assert np.all(result.top3 <= 1 + 1e-12)
     for name in ("hhi", "entropy", "gini", "top3"):
-        np.testing.assert_allclose(getattr(concentration(shares * scale), name), getattr(result, name), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            getattr(concentration(shares * scale), name), getattr(result, name), rtol=1e-9, atol=1e-12
+        )
         turned = getattr(concentration(shares[:, ::-1]), name)
         np.testing.assert_allclose(turned, getattr(result, name), rtol=1e-9, atol=1e-12)
 
