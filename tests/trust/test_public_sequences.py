@@ -2,7 +2,7 @@
 
 The marts are those of the demonstration on three dates; protection, what is kept of each release and what a reader gets are
 made by the functions of a run (`releases_in_sequence`). A seeded fifth of the countries is attacked here, all of them in
-`python -m tests.campaigns releases`.
+`PYTHONPATH=tests/support python -m tests.campaigns releases`.
 """
 
 from __future__ import annotations
